@@ -1,0 +1,126 @@
+"""Every setting: its name, its default and what it means. The only reader of django's settings.
+
+Read when first needed and kept until Django says that a setting changed, so tests may override
+them. Wrong values are named by the checks (`checks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+
+from .references import Source
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# In the order of the README.
+DEFAULTS: dict[str, Any] = {
+    # Whom sessions are indexed by: reference name -> session field, or dotted path of a
+    # callable(session fields) -> text or None.
+    "MULTISESSION_REFERENCES": {"user": "_auth_user_id"},
+    # Idle lifetime: seconds, a timedelta, or dotted path of a callable(session) -> seconds,
+    # timedelta or None. None: SESSION_COOKIE_AGE.
+    "MULTISESSION_TTL": None,
+    # Seconds (or a timedelta) after its creation at which a session ends whatever its activity.
+    "MULTISESSION_ABSOLUTE_AGE": None,
+    # Seconds (or a timedelta) between two writes of "last seen". None: never.
+    "MULTISESSION_TOUCH_INTERVAL": 60,
+    # Database alias of the database engine. None asks the routers.
+    "MULTISESSION_DATABASE": None,
+    # Dotted path of a callable(request) -> text or None.
+    "MULTISESSION_CLIENT_IP": "django_multisession.client.remote_addr",
+}
+
+
+_kept: list[Any] = []
+
+
+def kept(function: F) -> F:
+    """Compute it once: a setting that is absent costs 3 us to look up, on every save."""
+    cached = lru_cache(maxsize=None)(function)
+    _kept.append(cached)
+    return cached  # type: ignore[return-value]
+
+
+@receiver(setting_changed)
+def _forget(**kwargs: Any) -> None:
+    for function in _kept:
+        function.cache_clear()
+
+
+@kept
+def get(name: str) -> Any:
+    """The setting as the project wrote it, or its default."""
+    return getattr(settings, name, DEFAULTS[name])
+
+
+@kept
+def references() -> Mapping[str, Source]:
+    """Reference name -> session field or callable."""
+    return {name: _source(source) for name, source in get("MULTISESSION_REFERENCES").items()}
+
+
+def idle_age(session: Any) -> float | None:
+    """Seconds of inactivity the project grants this session; None leaves it to Django."""
+    ttl = get("MULTISESSION_TTL")
+    if isinstance(ttl, str):
+        ttl = imported(ttl)(session)
+    return ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
+
+
+@kept
+def absolute_age() -> timedelta | None:
+    return _duration(get("MULTISESSION_ABSOLUTE_AGE"))
+
+
+@kept
+def touch_interval() -> timedelta | None:
+    return _duration(get("MULTISESSION_TOUCH_INTERVAL"))
+
+
+def database() -> str | None:
+    return get("MULTISESSION_DATABASE")  # type: ignore[no-any-return]
+
+
+@kept
+def client_ip() -> Callable[[HttpRequest], str | None]:
+    return imported(get("MULTISESSION_CLIENT_IP"))  # type: ignore[no-any-return]
+
+
+def djangos(name: str) -> Any:
+    """A setting of Django's own."""
+    return getattr(settings, name)
+
+
+def cookie() -> dict[str, Any]:
+    """Django's own SESSION_COOKIE settings, as arguments of ``set_cookie``."""
+    names = ("domain", "path", "secure", "httponly", "samesite")
+    attributes = {name: djangos(f"SESSION_COOKIE_{name.upper()}") for name in names}
+    return {"key": djangos("SESSION_COOKIE_NAME"), **attributes}
+
+
+def written() -> list[str]:
+    """The names of our settings that the project sets, misspelt ones included."""
+    return [name for name in dir(settings) if name.startswith("MULTISESSION_")]
+
+
+@kept
+def imported(path: str) -> Any:
+    """What a dotted path names."""
+    return import_string(path)
+
+
+def _source(source: str) -> Source:
+    return imported(source) if "." in source else source
+
+
+def _duration(value: float | timedelta | None) -> timedelta | None:
+    return timedelta(seconds=value) if isinstance(value, (int, float)) else value

@@ -1,0 +1,53 @@
+"""When a session ends and when it is worth a touch. Pure: the clock is passed in."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from .record import Record
+
+UTC = timezone.utc
+
+LONG = 10_000_000_000  # seconds, 317 years: no lifetime is longer
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # no end is later
+
+
+def utcnow() -> datetime:
+    """The clock every storage starts with. One clock decides about expiry: the application's."""
+    return datetime.now(UTC)
+
+
+def local(moment: datetime) -> datetime:
+    """Naive, in local time, as Django has it with USE_TZ off."""
+    return moment.astimezone().replace(tzinfo=None)
+
+
+def idle_end(custom: int | float | str | datetime | None, age: float, now: datetime) -> datetime:
+    """When the session ends if nothing more happens.
+
+    ``custom`` is what ``set_expiry()`` left in the session: a number of seconds, a fixed date
+    (ISO text; naive means local time, as Django writes it with USE_TZ off), or nothing, for
+    ``age`` seconds from ``now``. 0, "when the browser closes", is ``age`` for the server.
+    """
+    if isinstance(custom, str):
+        custom = datetime.fromisoformat(custom)
+    if isinstance(custom, datetime):
+        return custom.astimezone(UTC) if custom.year < NEVER.year else NEVER
+    return now + timedelta(seconds=max(-LONG, min(custom or age, LONG)))
+
+
+def capped(end: datetime, created_at: datetime, absolute: timedelta | None) -> datetime:
+    """``end``, but no later than the absolute end, which nothing moves (ASVS 5.0 7.3.2)."""
+    return end if absolute is None else min(end, created_at + absolute)
+
+
+def touch_due(record: Record, now: datetime, interval: timedelta | None) -> bool:
+    """Has the session been seen so long ago that it is worth a write?
+
+    After ``interval``, or after half of its lifetime where that is shorter: a session that lives
+    for 30 seconds must not die of a touch interval of 60.
+    """
+    if interval is None:
+        return False
+    lifetime = record.expires_at - record.last_seen_at
+    return now - record.last_seen_at >= min(interval, lifetime / 2)

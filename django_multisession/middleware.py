@@ -1,0 +1,96 @@
+"""Django's session middleware, async-native, which also knows the client and touches sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.contrib.sessions import middleware
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+from . import conf
+from .client import Client, clean_ip, clean_user_agent
+from .session import SessionStore
+
+
+class SessionMiddleware(middleware.SessionMiddleware):
+    """Takes the place of ``django.contrib.sessions.middleware.SessionMiddleware``.
+
+    Saving and the cookie stay Django's business. What is added: sessions learn the client's
+    address and user agent. One that was read, and last seen longer ago than
+    MULTISESSION_TOUCH_INTERVAL, is touched (one write), and its cookie sent again if its end
+    moved. Under ASGI everything is awaited. Nothing is written for a response of 500 or more.
+    """
+
+    SessionStore: type[SessionStore]
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        super().__init__(get_response)
+        if not issubclass(self.SessionStore, SessionStore):
+            raise ImproperlyConfigured(
+                "django_multisession.middleware.SessionMiddleware needs an engine of its own: set "
+                "SESSION_ENGINE to 'django_multisession.backends.db', for example."
+            )
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponse:
+        self.process_request(request)
+        response = await self.get_response(request)  # type: ignore[misc]
+        return await self.aprocess_response(request, response)
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        session: Any = request.session
+        session.describe_client = partial(_client_of, request)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        response = super().process_response(request, response)
+        session = _idle_session(request, response)
+        if session and (end := session.expires_at) and session.touch():
+            _resend_cookie(session, end, response)
+        return response
+
+    async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """See process_response(). Django's half is left nothing to read and nothing to save."""
+        session: Any = getattr(request, "session", None)
+        if _will_be_saved(session):
+            await session.aget_expire_at_browser_close()  # reads it, if that is yet to be done
+            if response.status_code < 500:
+                await session.asave()
+        response = super().process_response(request, response)
+        session = _idle_session(request, response)
+        if session and (end := session.expires_at) and await session.atouch():
+            _resend_cookie(session, end, response)
+        return response
+
+
+def _client_of(request: HttpRequest) -> Client:
+    user_agent = request.META.get("HTTP_USER_AGENT", "")
+    return Client(clean_ip(conf.client_ip()(request)), clean_user_agent(user_agent))
+
+
+def _will_be_saved(session: Any) -> bool:
+    """Django's condition."""
+    wanted = session is not None and (
+        session.modified or conf.djangos("SESSION_SAVE_EVERY_REQUEST")
+    )
+    return wanted and not session.is_empty()
+
+
+def _idle_session(request: HttpRequest, response: HttpResponse) -> SessionStore | None:
+    """The session, if it was read, not written, and is worth a touch."""
+    session = getattr(request, "session", None)
+    due = response.status_code < 500 and getattr(session, "is_touch_due", False)
+    return session if due else None
+
+
+def _resend_cookie(session: SessionStore, end: datetime, response: HttpResponse) -> None:
+    """Let the cookie live as long as the session, if that was ``end`` and is later now."""
+    if session.expires_at == end or session.get_expire_at_browser_close():
+        return
+    key, age = session.session_key or "", session.get_expiry_age()
+    response.set_cookie(value=key, max_age=age, **conf.cookie())
+    patch_vary_headers(response, ("Cookie",))  # or a cache gives it to others: CVE-2026-35192

@@ -1,0 +1,91 @@
+import django.db.models.deletion
+from django.db import migrations, models
+
+import django_multisession.models
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = []
+
+    operations = [
+        migrations.CreateModel(
+            name="Session",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "handle",
+                    django_multisession.models.ExactCharField(max_length=43, verbose_name="handle"),
+                ),
+                ("data", models.JSONField(default=dict, verbose_name="data")),
+                (
+                    "user_ref",
+                    django_multisession.models.ExactCharField(
+                        blank=True, max_length=255, null=True, verbose_name="user"
+                    ),
+                ),
+                (
+                    "more_references",
+                    models.JSONField(default=dict, verbose_name="further references"),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("last_seen_at", models.DateTimeField(verbose_name="last seen")),
+                ("expires_at", models.DateTimeField(verbose_name="expires")),
+                ("purge_at", models.DateTimeField(verbose_name="may be purged")),
+                ("ip", models.GenericIPAddressField(blank=True, null=True, verbose_name="address")),
+                (
+                    "user_agent",
+                    models.CharField(blank=True, max_length=512, verbose_name="user agent"),
+                ),
+                ("label", models.CharField(blank=True, max_length=100, verbose_name="label")),
+            ],
+            options={
+                "verbose_name": "session",
+                "verbose_name_plural": "sessions",
+                "indexes": [
+                    models.Index(fields=["user_ref"], name="multisession_user"),
+                    models.Index(fields=["purge_at", "id"], name="multisession_purge"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("handle",), name="multisession_handle")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SessionReference",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "name",
+                    django_multisession.models.ExactCharField(max_length=50, verbose_name="name"),
+                ),
+                (
+                    "value",
+                    django_multisession.models.ExactCharField(max_length=255, verbose_name="value"),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="django_multisession.session",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "session reference",
+                "verbose_name_plural": "session references",
+                "indexes": [
+                    models.Index(fields=["name", "value", "session"], name="multisession_found")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("session", "name"), name="multisession_reference"
+                    )
+                ],
+            },
+        ),
+    ]

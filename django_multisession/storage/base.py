@@ -1,0 +1,159 @@
+"""The seam: what every storage promises. Implementations add only what it costs.
+
+A storage keeps records under ids and an index of their references. It knows nothing of keys,
+settings or policy. Absence is a value; a broken server is the client library's own exception,
+because an outage must never look like "no such session": that would log people out.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any, ClassVar, TypeVar
+
+from asgiref.sync import sync_to_async
+
+from ..expiry import utcnow
+from ..record import Change, Record
+
+Found = tuple[str, Record]  # an id and its record, without fields
+T = TypeVar("T")
+
+ASYNC_BATCH = 100  # sessions an async iterator fetches at a time
+
+
+class Storage(ABC):
+    """Records by id. Every verb has an async twin, prefixed ``a``, with the same promise.
+
+    The twins given here run the verb in a thread; a storage whose client speaks asyncio
+    overrides them.
+    """
+
+    # Must its blocking verbs run in the one thread that holds Django's database connections?
+    thread_sensitive: ClassVar[bool] = False
+    # Does the server delete expired records itself?
+    expires_by_itself: ClassVar[bool] = False
+    # Does `page` go from the most recently active session down? Else: a stable order.
+    pages_by_activity: ClassVar[bool] = False
+    # Does `read` still show a record after its end, until it is purged?
+    shows_expired: ClassVar[bool] = False
+
+    def __init__(self, *, clock: Callable[[], datetime] = utcnow) -> None:
+        self.clock = clock
+
+    @abstractmethod
+    def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
+        """The record, with all its fields or only those named. One round trip.
+
+        It may be over (`Record.is_live`): every server deletes late, and the caller decides.
+        """
+
+    @abstractmethod
+    def insert(self, id: str, record: Record) -> bool:
+        """Store a new record. False: the id is taken, and nothing changed. One round trip."""
+
+    @abstractmethod
+    def update(self, id: str, change: Change) -> bool:
+        """Apply the change to the stored record, field by field, atomically.
+
+        False: the record is gone or over; it is never brought back. One round trip when no
+        reference changes.
+        """
+
+    @abstractmethod
+    def rename(self, old: str, new: str, change: Change) -> bool:
+        """Move the live record to a fresh id and apply the change; the old id is dead at once.
+
+        False: there is none. The index follows. A taken ``new`` is an error of the server's.
+        """
+
+    @abstractmethod
+    def delete(self, id: str) -> Record | None:
+        """End one: the record as it was stored, without fields. None: it was gone already.
+
+        Of several callers only one is given the record. The index follows.
+        """
+
+    @abstractmethod
+    def find(self, name: str, value: str) -> Iterator[Found]:
+        """Live records whose stored reference ``name`` is ``value``; strongly consistent."""
+
+    @abstractmethod
+    def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
+        """End those that `find` would give, except the id ``keep``.
+
+        A batch is deleted when its first record is asked for, so the iterator must be
+        exhausted. Round trips grow with batches, not with sessions. A record is only deleted if
+        it still has the reference at that moment.
+        """
+
+    @abstractmethod
+    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
+        """Up to ``limit`` live records, and the cursor of the next page or None.
+
+        Keyset paging: work and memory are bounded by ``limit``. Raises ValueError for a cursor
+        that is none. A record touched meanwhile may be missed.
+        """
+
+    @abstractmethod
+    def count(self) -> int:
+        """Live records. Reads no payloads."""
+
+    @abstractmethod
+    def purge(self, limit: int = 1000) -> int:
+        """Delete at most ``limit`` expired records, and what the index still holds of them.
+
+        Fewer than ``limit``: there are no more for now. Safe to run twice at once.
+        """
+
+    @abstractmethod
+    def clear(self) -> int:
+        """Delete every record of this storage, and nothing else of the server's."""
+
+    async def aread(self, id: str, names: Collection[str] | None = None) -> Record | None:
+        return await self._offload(self.read, id, names)
+
+    async def ainsert(self, id: str, record: Record) -> bool:
+        return await self._offload(self.insert, id, record)
+
+    async def aupdate(self, id: str, change: Change) -> bool:
+        return await self._offload(self.update, id, change)
+
+    async def arename(self, old: str, new: str, change: Change) -> bool:
+        return await self._offload(self.rename, old, new, change)
+
+    async def adelete(self, id: str) -> Record | None:
+        return await self._offload(self.delete, id)
+
+    def afind(self, name: str, value: str) -> AsyncIterator[Found]:
+        return self._offload_each(self.find, name, value)
+
+    def adelete_found(self, name: str, value: str, keep: str | None = None) -> AsyncIterator[Found]:
+        return self._offload_each(self.delete_found, name, value, keep)
+
+    async def apage(
+        self, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Found], str | None]:
+        return await self._offload(self.page, after, limit)
+
+    async def acount(self) -> int:
+        return await self._offload(self.count)
+
+    async def apurge(self, limit: int = 1000) -> int:
+        return await self._offload(self.purge, limit)
+
+    async def aclear(self) -> int:
+        return await self._offload(self.clear)
+
+    async def _offload(self, verb: Callable[..., T], *args: Any) -> T:
+        return await sync_to_async(verb, thread_sensitive=self.thread_sensitive)(*args)
+
+    async def _offload_each(
+        self, verb: Callable[..., Iterator[Found]], *args: Any
+    ) -> AsyncIterator[Found]:
+        found = await self._offload(verb, *args)
+        while batch := await self._offload(lambda: list(islice(found, ASYNC_BATCH))):
+            for item in batch:
+                yield item

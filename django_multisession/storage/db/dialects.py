@@ -1,0 +1,118 @@
+"""Where SQL differs between servers, and only that."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class Dialect(ABC):
+    """Fragments of SQL. What one server says otherwise, its class overrides."""
+
+    # Can a DELETE return the row it deleted?
+    returns_deleted: ClassVar[bool] = True
+    # Can one DELETE take the first rows of a SELECT, and be quick about it?
+    deletes_selected: ClassVar[bool] = True
+    # Can it pick some of the names of a JSON object?
+    picks_fields: ClassVar[bool] = True
+    # Does it keep a time together with its zone?
+    keeps_zones: ClassVar[bool] = False
+    # Makes an INSERT of a taken id change nothing. Empty: it raises IntegrityError.
+    unless_taken: ClassVar[str] = " ON CONFLICT DO NOTHING"
+    # Ends a SELECT of rows that are deleted next: waits for whoever is writing them.
+    lock: ClassVar[str] = " FOR UPDATE"
+    # The same, for rows that somebody else may just as well delete.
+    lock_free: ClassVar[str] = " FOR UPDATE"
+
+    @abstractmethod
+    def merge(self, column: str) -> str:
+        """The column with a JSON merge patch applied. One parameter."""
+
+    def patches(self, names: Mapping[str, str | None]) -> list[str]:
+        """The merge patches, one after the other, that set these names, or remove them for None."""
+        return [json.dumps(names)]
+
+    @abstractmethod
+    def includes(self, column: str) -> str:
+        """Does the column hold all of a JSON object? One parameter."""
+
+    def pick(self, column: str) -> str:
+        """The column with only the names in a JSON list. One parameter."""
+        raise NotImplementedError  # pragma: no cover - never asked where picks_fields is False
+
+
+class PostgreSQL(Dialect):
+    keeps_zones = True
+    lock_free = " FOR UPDATE SKIP LOCKED"
+
+    def merge(self, column: str) -> str:
+        return f"jsonb_strip_nulls({column} || %s::jsonb)"
+
+    def includes(self, column: str) -> str:
+        return f"{column} @> %s::jsonb"
+
+    def pick(self, column: str) -> str:
+        return (
+            "(SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}')"
+            f" FROM jsonb_each({column}) e WHERE %s::jsonb ? e.key)"
+        )
+
+
+class SQLite(Dialect):
+    lock = lock_free = ""  # whoever writes has the database for itself
+
+    def merge(self, column: str) -> str:
+        return f"json_patch({column}, %s)"
+
+    def includes(self, column: str) -> str:
+        return f"json_patch({column}, %s) = json({column})"  # merging it changes nothing
+
+    def pick(self, column: str) -> str:
+        return (
+            f"(SELECT json_group_object(e.key, e.value) FROM json_each({column}) e"
+            " WHERE e.key IN (SELECT value FROM json_each(%s)))"
+        )
+
+
+class MariaDB(Dialect):
+    deletes_selected = False  # neither LIMIT in a subquery nor an IN that uses the index
+    picks_fields = False
+    unless_taken = ""  # INSERT IGNORE would hide every other error too
+
+    def merge(self, column: str) -> str:
+        return f"JSON_MERGE_PATCH({column}, %s)"
+
+    def patches(self, names: Mapping[str, str | None]) -> list[str]:
+        # Behind a removal it leaves names as they were: {"a": "1", "b": "1"} merged with
+        # {"a": null, "b": "2"} is {"b": "1"} (seen on 10.11). So removals go last, one by one.
+        values = {name: value for name, value in names.items() if value is not None}
+        removals = [json.dumps({name: None}) for name, value in names.items() if value is None]
+        return [*([json.dumps(values)] if values else []), *removals]
+
+    def includes(self, column: str) -> str:
+        return f"JSON_CONTAINS({column}, %s)"
+
+
+class MySQL(MariaDB):
+    returns_deleted = False
+
+
+def dialect_of(connection: BaseDatabaseWrapper) -> Dialect:
+    """Raises ImproperlyConfigured for a database this engine does not speak."""
+    vendor = connection.vendor
+    if vendor == "mysql" and getattr(connection, "mysql_is_mariadb", False):
+        vendor = "mariadb"
+    dialects: dict[str, type[Dialect]]
+    dialects = {"postgresql": PostgreSQL, "sqlite": SQLite, "mariadb": MariaDB, "mysql": MySQL}
+    if vendor not in dialects:
+        raise ImproperlyConfigured(
+            f"The database {connection.alias!r} is {connection.display_name}. Sessions can be "
+            "kept in SQLite, PostgreSQL, MySQL or MariaDB. Name such a database in "
+            "MULTISESSION_DATABASE."
+        )
+    return dialects[vendor]()

@@ -1,0 +1,135 @@
+"""A connection together with the statements for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from itertools import chain
+from typing import Any, TypeVar
+
+from django.db import OperationalError, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.timezone import get_default_timezone
+
+from ...record import Record
+from ..base import Found
+from . import rows
+from .statements import Statements
+
+Row = tuple[Any, ...]
+T = TypeVar("T")
+
+DEADLOCK = 1213  # MySQL's and MariaDB's error number
+RETRIES = 5
+
+
+class Link:
+    """Runs statements and understands their rows. Lives for one verb."""
+
+    __slots__ = ("connection", "statements")
+
+    def __init__(self, connection: BaseDatabaseWrapper, statements: Statements) -> None:
+        self.connection = connection
+        self.statements = statements
+
+    def fetch(self, sql: str, parameters: Sequence[Any]) -> list[Row]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """How many rows it changed."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return int(cursor.rowcount)
+
+    def update(
+        self,
+        columns: Mapping[str, Any],
+        merges: Mapping[str, Mapping[str, str | None]],
+        id: str,
+        now: datetime | str,
+    ) -> bool:
+        """Set columns, and merge into JSON columns, of a session that is live ``now``."""
+        patches = {
+            column: self.statements.dialect.patches(names) for column, names in merges.items()
+        }
+        counts = {column: len(texts) for column, texts in patches.items()}
+        sql = self.statements.update(columns, counts)
+        return self.execute(sql, [*columns.values(), *chain(*patches.values()), id, now]) == 1
+
+    def atomic(self) -> AbstractContextManager[None]:
+        return transaction.atomic(using=self.connection.alias, savepoint=False)
+
+    def write(self, write: Callable[[], T]) -> T:
+        """Do it, and again if the server broke a deadlock at its expense.
+
+        InnoDB locks a row by the index that led to it, so a bulk deletion and a save can meet
+        crosswise; it undoes one of them and expects it to be repeated. Within a transaction of
+        the caller's, that one is undone too, so it is the caller's to repeat.
+        """
+        for _ in range(RETRIES):
+            try:
+                return write()
+            except OperationalError as error:
+                if error.args[0] != DEADLOCK or self.connection.in_atomic_block:
+                    raise
+        return write()
+
+    def reindex(self, id: str, references: Mapping[str, str | None]) -> None:
+        """Make the index say of one session what its row says."""
+        for name, value in references.items():
+            self.execute(self.statements.forget, [name, id])
+            if value is not None:
+                self.execute(self.statements.remember, [name, value, id])
+
+    def delete(self, id: str) -> Record | None:
+        if self.statements.dialect.returns_deleted:
+            deleted = self.write(lambda: self.fetch(self.statements.delete, [id]))
+        else:
+            deleted = self.write(lambda: self._delete_locked("handle = %s", [id, 1]))
+        self._forget(deleted)
+        return self.record(deleted[0]) if deleted else None
+
+    def delete_some(
+        self, where: str, parameters: Sequence[Any], order: str = "id", skip_locked: bool = False
+    ) -> list[Row]:
+        """Delete the first sessions in an order; the last parameter is their greatest number."""
+        dialect = self.statements.dialect
+        lock = dialect.lock_free if skip_locked else dialect.lock
+        if dialect.deletes_selected:
+            deleted = self.fetch(self.statements.delete_selected(where, order, lock), parameters)
+        else:
+            deleted = self.write(lambda: self._delete_locked(where, parameters, order, lock))
+        self._forget(deleted)
+        return deleted
+
+    def moment(self, moment: datetime) -> datetime | str:
+        keeps_zones = self.statements.dialect.keeps_zones
+        return rows.to_database(moment, self.connection.timezone, keeps_zones)
+
+    def record(self, row: Row, data: str = rows.NONE) -> Record:
+        # The zone is what the database means by a time without one.
+        return rows.to_record(row, self.connection.timezone or get_default_timezone(), data)
+
+    def found(self, row: Row) -> Found:
+        """Of a row that ends with handle and id."""
+        return row[-2], self.record(row)
+
+    def _delete_locked(
+        self, where: str, parameters: Sequence[Any], order: str = "id", lock: str = " FOR UPDATE"
+    ) -> list[Row]:
+        statements = self.statements
+        with self.atomic():
+            locked = self.fetch(statements.select(where, order, lock), parameters)
+            if locked:
+                ids = [row[-1] for row in locked]
+                self.execute(statements.delete_ids(statements.sessions, "id", ids))
+        return locked
+
+    def _forget(self, deleted: Sequence[Row]) -> None:
+        """Drop the index entries of deleted sessions: after them, so that none is ever missing."""
+        if ids := [row[-1] for row in deleted if row[rows.MORE_REFERENCES] != rows.NONE]:
+            statements = self.statements
+            self.execute(statements.delete_ids(statements.references, "session_id", ids))

@@ -1,0 +1,129 @@
+"""Records and changes to rows and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any
+
+from django.utils.timezone import get_default_timezone, make_naive
+
+from ...record import Change, Record
+
+GRID = timedelta(hours=1)  # purge_at is a multiple of it
+USER = "user"  # the reference that has a column of its own
+
+Moment = Callable[[datetime], datetime | str]  # a time as the database takes it
+
+# What every answer but an id begins with, in this order.
+FACTS = (
+    "created_at",
+    "last_seen_at",
+    "expires_at",
+    "user_ref",
+    "more_references",
+    "ip",
+    "user_agent",
+    "label",
+)
+MORE_REFERENCES = FACTS.index("more_references")
+NONE = "{}"  # how every server writes an empty JSON object
+
+
+def to_row(id: str, record: Record, moment: Moment) -> dict[str, Any]:
+    """Column -> value, of a new row."""
+    return {
+        "handle": id,
+        "data": json.dumps(texts(record.fields)),
+        "more_references": json.dumps(further(record.references)),
+        "created_at": moment(record.created_at),
+        "label": record.label,
+        "ip": record.ip,
+        "user_agent": record.user_agent,
+        "user_ref": record.references.get(USER),
+        **_times(record, moment),
+    }
+
+
+def to_columns(change: Change, moment: Moment) -> dict[str, Any]:
+    """Column -> new value, for what the change touches. For the JSON columns see `to_merges`."""
+    plain = {"ip": change.ip, "user_agent": change.user_agent, "label": change.label}
+    columns: dict[str, Any] = {name: v for name, v in plain.items() if v is not None}
+    columns |= _times(change, moment)
+    if USER in change.references:
+        columns["user_ref"] = change.references[USER]
+    return columns
+
+
+def to_merges(change: Change) -> dict[str, Mapping[str, str | None]]:
+    """JSON column -> names to set, and with None to remove."""
+    merges = {
+        "data": {**texts(change.set), **dict.fromkeys(change.unset)},
+        "more_references": further(change.references),
+    }
+    return {column: names for column, names in merges.items() if names}
+
+
+def to_record(row: Sequence[Any], zone: tzinfo, data: str = NONE) -> Record:
+    """The record of a row that begins with `FACTS`. ``data``: the text of that column."""
+    created_at, last_seen_at, expires_at, user, more, ip, user_agent, label, *_ = row
+    references = {} if more == NONE else json.loads(more)
+    if user is not None:
+        references[USER] = user
+    return Record(
+        fields={name: text.encode() for name, text in json.loads(data).items()},
+        created_at=from_database(created_at, zone),
+        last_seen_at=from_database(last_seen_at, zone),
+        expires_at=from_database(expires_at, zone),
+        references=references,
+        ip=ip,
+        user_agent=user_agent,
+        label=label,
+    )
+
+
+def texts(fields: Mapping[str, bytes]) -> dict[str, str]:
+    """As JSON strings, so that a merge patch (RFC 7396) never merges inside a value."""
+    return {name: value.decode() for name, value in fields.items()}
+
+
+def further(references: Mapping[str, str | None]) -> dict[str, str | None]:
+    """The references that have no column of their own."""
+    return {name: value for name, value in references.items() if name != USER}
+
+
+def to_database(moment: datetime, zone: tzinfo | None, keeps_zones: bool) -> datetime | str:
+    """As the ORM would write it, so that both can read the table.
+
+    ``zone``: `connection.timezone`, None where USE_TZ is off: local time then.
+    """
+    if zone is None:
+        return str(make_naive(moment, get_default_timezone()))
+    if keeps_zones:
+        return moment
+    return str((moment if zone is timezone.utc else moment.astimezone(zone)).replace(tzinfo=None))
+
+
+def from_database(value: Any, zone: tzinfo) -> datetime:
+    """Aware and in UTC. ``zone`` is what the database means by a naive time."""
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    moment: datetime = value if value.tzinfo else value.replace(tzinfo=zone)
+    return moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
+
+
+def on_grid(moment: datetime) -> datetime:
+    """The first multiple of `GRID` that is not before ``moment``."""
+    seconds = GRID.total_seconds()
+    return datetime.fromtimestamp(-(-moment.timestamp() // seconds) * seconds, timezone.utc)
+
+
+def _times(source: Record | Change, moment: Moment) -> dict[str, Any]:
+    times = {}
+    if source.last_seen_at is not None:
+        times["last_seen_at"] = moment(source.last_seen_at)
+    if source.expires_at is not None:
+        times["expires_at"] = moment(source.expires_at)
+        times["purge_at"] = moment(on_grid(source.expires_at))
+    return times

@@ -1,0 +1,99 @@
+"""The SQL of one database, built once and kept: building it would cost as much as running it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ...models import Session, SessionReference
+from .dialects import dialect_of
+from .rows import FACTS, USER
+
+_FACTS = ", ".join(FACTS)
+_FOUND = f"{_FACTS}, handle, id"
+
+
+class Statements:
+    """Texts; the comment behind each names its parameters in order."""
+
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self.dialect = dialect_of(connection)
+        self.sessions = connection.ops.quote_name(Session._meta.db_table)
+        self.references = connection.ops.quote_name(SessionReference._meta.db_table)
+        self._updates: dict[tuple[object, ...], str] = {}
+
+    @cached_property
+    def read(self) -> str:  # handle
+        return f"SELECT {_FACTS}, data FROM {self.sessions} WHERE handle = %s"
+
+    @cached_property
+    def read_some(self) -> str:  # names, handle
+        picked = self.dialect.pick("data")
+        return f"SELECT {_FACTS}, {picked} FROM {self.sessions} WHERE handle = %s"
+
+    def insert(self, columns: Iterable[str]) -> str:  # the columns
+        names = list(columns)
+        values = ", ".join(["%s"] * len(names))
+        into = f"INSERT INTO {self.sessions} ({', '.join(names)}) VALUES ({values})"
+        return into + self.dialect.unless_taken
+
+    def update(self, columns: Iterable[str], merges: Mapping[str, int]) -> str:
+        # the columns, the merges' patches, handle, now
+        """``merges``: JSON column -> how many merge patches it gets."""
+        key = (*columns, *merges.items())
+        if key not in self._updates:
+            sets = [f"{column} = %s" for column in columns]
+            sets += [
+                f"{column} = {self._merged(column, count)}" for column, count in merges.items()
+            ]
+            self._updates[key] = (
+                f"UPDATE {self.sessions} SET {', '.join(sets) or 'label = label'}"
+                " WHERE handle = %s AND expires_at > %s"
+            )
+        return self._updates[key]
+
+    @cached_property
+    def delete(self) -> str:  # handle
+        delete = f"DELETE FROM {self.sessions} WHERE handle = %s"
+        return delete + (f" RETURNING {_FOUND}" if self.dialect.returns_deleted else "")
+
+    def select(self, where: str, order: str = "id", lock: str = "") -> str:  # where, limit
+        rows = f"SELECT {_FOUND} FROM {self.sessions}"
+        return f"{rows} WHERE {where} ORDER BY {order} LIMIT %s{lock}"
+
+    def delete_selected(self, where: str, order: str, lock: str) -> str:  # where, limit
+        chosen = f"SELECT id FROM {self.sessions} WHERE {where} ORDER BY {order} LIMIT %s{lock}"
+        return f"DELETE FROM {self.sessions} WHERE id IN ({chosen}) RETURNING {_FOUND}"
+
+    def belongs(self, name: str) -> str:  # value, or: name, value, {name: value}
+        """The condition that a session has a reference; what its row says decides."""
+        if name == USER:
+            return "user_ref = %s"
+        indexed = f"SELECT session_id FROM {self.references} WHERE name = %s AND value = %s"
+        return f"id IN ({indexed}) AND {self.dialect.includes('more_references')}"
+
+    @cached_property
+    def count(self) -> str:  # a full grid from now, now, a full grid from now, now
+        """Rows that are purged in more than a grid's time are live: no need to look at them."""
+        count = f"SELECT count(*) FROM {self.sessions} WHERE purge_at > %s"
+        return f"SELECT ({count}) + ({count} AND purge_at <= %s AND expires_at > %s)"
+
+    @cached_property
+    def remember(self) -> str:  # name, value, handle
+        into = f"INSERT INTO {self.references} (session_id, name, value)"
+        return f"{into} SELECT id, %s, %s FROM {self.sessions} WHERE handle = %s"
+
+    @cached_property
+    def forget(self) -> str:  # name, handle
+        session = f"SELECT id FROM {self.sessions} WHERE handle = %s"
+        return f"DELETE FROM {self.references} WHERE name = %s AND session_id = ({session})"
+
+    def delete_ids(self, table: str, column: str, ids: Iterable[int]) -> str:
+        return f"DELETE FROM {table} WHERE {column} IN ({', '.join(str(int(id)) for id in ids)})"
+
+    def _merged(self, column: str, count: int) -> str:
+        for _ in range(count):
+            column = self.dialect.merge(column)
+        return column

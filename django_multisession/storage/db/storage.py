@@ -1,0 +1,189 @@
+"""`DatabaseStorage`: every verb one statement, merged by the server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, connections, router
+
+from ...expiry import UTC, utcnow
+from ...models import Session
+from ...record import Change, Record
+from ..base import Found, Storage
+from . import rows
+from .link import Link
+from .statements import Statements
+
+BATCH = 500  # rows a statement, where there may be many
+DUPLICATE = 1062  # MySQL's and MariaDB's number of the error that a key is taken
+
+_CURSOR = re.compile(r"(\d{1,11})-(\d{1,19})")  # purge_at in epoch seconds, id
+
+
+class DatabaseStorage(Storage):
+    """Sessions in the table of `models.Session`, on SQLite, PostgreSQL, MySQL or MariaDB.
+
+    Cost: one statement a verb and no transaction, with these exceptions. A change of a reference
+    other than ``user``: a transaction, with two statements more for each. A bulk deletion on
+    MySQL and MariaDB, and on MySQL any deletion: two statements in a transaction. ``find`` and
+    ``delete_found``: once for every 500 sessions. Times come from the application's clock.
+    """
+
+    thread_sensitive = True
+    pages_by_activity = True  # by the hour, which is what `purge_at` is rounded to
+    shows_expired = True
+
+    def __init__(
+        self, *, database: str | None = None, clock: Callable[[], datetime] = utcnow
+    ) -> None:
+        """``database``: an alias of DATABASES; None asks the routers each time."""
+        super().__init__(clock=clock)
+        self.database = database
+        self._statements: dict[str, Statements] = {}
+
+    def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
+        link = self._link(router.db_for_read)
+        if names is None or not link.statements.dialect.picks_fields:
+            found = link.fetch(link.statements.read, [id])
+        else:
+            found = link.fetch(link.statements.read_some, [json.dumps(list(names)), id])
+        if not found:
+            return None
+        record = link.record(found[0], found[0][-1])
+        return record if names is None else _only(record, names)
+
+    def insert(self, id: str, record: Record) -> bool:
+        link = self._link()
+        row = rows.to_row(id, record, link.moment)
+        return _indexed(link, id, record.references, lambda: _insert(link, row))
+
+    def update(self, id: str, change: Change) -> bool:
+        return self._update(id, id, change)
+
+    def rename(self, old: str, new: str, change: Change) -> bool:
+        return self._update(old, new, change)
+
+    def delete(self, id: str) -> Record | None:
+        return self._link().delete(id)
+
+    def find(self, name: str, value: str) -> Iterator[Found]:
+        link = self._link(router.db_for_read)
+        where = f"{link.statements.belongs(name)} AND expires_at > %s AND id > %s"
+        select = link.statements.select(where)
+        last = 0
+        while True:
+            parameters = [*_belonging(name, value), link.moment(self.clock()), last, BATCH]
+            found = link.fetch(select, parameters)
+            yield from map(link.found, found)
+            if len(found) < BATCH:
+                return
+            last = found[-1][-1]
+
+    def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
+        link = self._link()
+        where = f"{link.statements.belongs(name)} AND expires_at > %s AND handle <> %s"
+        while True:
+            now = link.moment(self.clock())
+            parameters = [*_belonging(name, value), now, keep or "", BATCH]
+            deleted = link.delete_some(where, parameters)
+            yield from map(link.found, deleted)
+            if len(deleted) < BATCH:
+                return
+
+    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
+        link = self._link(router.db_for_read)
+        now = link.moment(self.clock())
+        where = "purge_at > %s AND expires_at > %s"
+        parameters: list[Any] = [now, now]
+        if after is not None:
+            moment, id = _position(after)
+            where += " AND purge_at <= %s AND (purge_at < %s OR id < %s)"
+            parameters += [link.moment(moment), link.moment(moment), id]
+        select = link.statements.select(where, "purge_at DESC, id DESC")
+        found = link.fetch(select, [*parameters, limit + 1])
+        page = [link.found(row) for row in found[:limit]]
+        return page, _cursor(page[-1][1], found[limit - 1][-1]) if len(found) > limit else None
+
+    def count(self) -> int:
+        link = self._link(router.db_for_read)
+        soon, now = link.moment(self.clock() + rows.GRID), link.moment(self.clock())
+        return int(link.fetch(link.statements.count, [soon, now, soon, now])[0][0])
+
+    def purge(self, limit: int = 1000) -> int:
+        link = self._link()
+        parameters = [link.moment(self.clock()), limit]
+        return len(link.delete_some("purge_at <= %s", parameters, "purge_at", skip_locked=True))
+
+    def clear(self) -> int:
+        link = self._link()
+        count = link.execute(f"DELETE FROM {link.statements.sessions}")
+        link.execute(f"DELETE FROM {link.statements.references}")
+        return count
+
+    def _link(self, route: Callable[..., str] = router.db_for_write) -> Link:
+        alias = self.database or route(Session)
+        connection = connections[alias]
+        if alias not in self._statements:
+            self._statements[alias] = Statements(connection)
+        return Link(connection, self._statements[alias])
+
+    def _update(self, old: str, new: str, change: Change) -> bool:
+        link = self._link()
+        columns = rows.to_columns(change, link.moment)
+        if old != new:
+            columns["handle"] = new
+        merges = rows.to_merges(change)
+        now = link.moment(self.clock())
+        return _indexed(
+            link, new, change.references, lambda: link.update(columns, merges, old, now)
+        )
+
+
+def _indexed(
+    link: Link, id: str, references: Mapping[str, str | None], write: Callable[[], bool]
+) -> bool:
+    """Write a session, and in the same transaction what the index says of it, if that changes."""
+    further = rows.further(references)
+
+    def write_both() -> bool:
+        with link.atomic():
+            written = write()
+            if written:
+                link.reindex(id, further)
+        return written
+
+    return link.write(write_both if further else write)
+
+
+def _insert(link: Link, row: Mapping[str, Any]) -> bool:
+    try:
+        return link.execute(link.statements.insert(row), list(row.values())) == 1
+    except IntegrityError as error:
+        if error.args[0] == DUPLICATE:
+            return False
+        raise
+
+
+def _belonging(name: str, value: str) -> list[str]:
+    """The parameters of `Statements.belongs`."""
+    return [value] if name == rows.USER else [name, value, json.dumps({name: value})]
+
+
+def _only(record: Record, names: Collection[str]) -> Record:
+    return replace(record, fields={n: v for n, v in record.fields.items() if n in names})
+
+
+def _cursor(last: Record, id: int) -> str:
+    return f"{int(rows.on_grid(last.expires_at).timestamp())}-{id}"
+
+
+def _position(cursor: str) -> tuple[datetime, int]:
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
+        raise ValueError(f"{cursor!r} is not a cursor of this storage.")
+    return datetime.fromtimestamp(int(match[1]), UTC), int(match[2])

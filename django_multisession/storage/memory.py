@@ -1,0 +1,103 @@
+"""Sessions in this process's memory: the specification of a storage, executable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from datetime import datetime
+from threading import RLock
+
+from ..expiry import utcnow
+from ..record import NOTHING, Change, Record
+from .base import Found, Storage
+
+
+class MemoryStorage(Storage):
+    """A dict and a lock. For tests: it ends with its process, and others see nothing of it."""
+
+    pages_by_activity = True
+    shows_expired = True
+
+    def __init__(self, *, clock: Callable[[], datetime] = utcnow) -> None:
+        super().__init__(clock=clock)
+        self._records: dict[str, Record] = {}
+        self._lock = RLock()
+
+    def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
+        record = self._records.get(id)
+        if record is None or names is None:
+            return record
+        return replace(record, fields={n: v for n, v in record.fields.items() if n in names})
+
+    def insert(self, id: str, record: Record) -> bool:
+        with self._lock:
+            return self._records.setdefault(id, record) is record
+
+    def update(self, id: str, change: Change) -> bool:
+        with self._lock:
+            if not self._is_live(id):
+                return False
+            self._records[id] = change.apply_to(self._records[id])
+            return True
+
+    def rename(self, old: str, new: str, change: Change) -> bool:
+        with self._lock:
+            if not self._is_live(old):
+                return False
+            if new in self._records:
+                raise KeyError(f"{new} is taken")
+            self._records[new] = change.apply_to(self._records.pop(old))
+            return True
+
+    def delete(self, id: str) -> Record | None:
+        record = self._records.pop(id, None)
+        return record and _without_fields(record)
+
+    def find(self, name: str, value: str) -> Iterator[Found]:
+        for id, record in self._live():
+            if record.references.get(name) == value:
+                yield id, _without_fields(record)
+
+    def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
+        with self._lock:
+            doomed = [id for id, _ in self.find(name, value) if id != keep]
+            ended = [(id, record) for id in doomed if (record := self.delete(id))]
+        yield from ended
+
+    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
+        def position(id: str, record: Record) -> str:
+            return f"{record.last_seen_at.isoformat(timespec='microseconds')} {id}"
+
+        if after is not None and " " not in after:
+            raise ValueError("Not a cursor of this storage.")
+        rows = sorted(((position(*item), item) for item in self._live()), reverse=True)
+        rows = [row for row in rows if after is None or row[0] < after]
+        found = [(id, _without_fields(record)) for _, (id, record) in rows[:limit]]
+        return found, rows[limit - 1][0] if len(rows) > limit else None
+
+    def count(self) -> int:
+        return len(self._live())
+
+    def purge(self, limit: int = 1000) -> int:
+        with self._lock:
+            now = self.clock()
+            over = [id for id, record in self._records.items() if not record.is_live(now)]
+            return sum(self.delete(id) is not None for id in over[:limit])
+
+    def clear(self) -> int:
+        with self._lock:
+            count = len(self._records)
+            self._records.clear()
+            return count
+
+    def _is_live(self, id: str) -> bool:
+        return id in self._records and self._records[id].is_live(self.clock())
+
+    def _live(self) -> list[Found]:
+        now = self.clock()
+        with self._lock:
+            return [item for item in self._records.items() if item[1].is_live(now)]
+
+
+def _without_fields(record: Record) -> Record:
+    return replace(record, fields=NOTHING)

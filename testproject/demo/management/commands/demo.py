@@ -1,0 +1,60 @@
+"""`manage.py demo`: something to look at within seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from demo import people, table
+
+HOST, PORT = "127.0.0.1", "8000"
+
+
+class Command(BaseCommand):
+    help = "Make users with sessions on several devices, show these, and serve the project."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        where = f"port, or address:port; by default {HOST}:{PORT}"
+        parser.add_argument("addrport", nargs="?", default=PORT, help=where)
+        stop = "stop after the table"
+        parser.add_argument("--no-serve", action="store_false", dest="serve", help=stop)
+
+    def handle(self, *, addrport: str, serve: bool, **options: Any) -> None:
+        call_command("migrate", verbosity=0)
+        users = [people.ensure_user(name) for name in people.NAMES]
+        self._simulate(users)
+        self._show(users)
+        if serve:
+            self._serve(addrport)
+
+    def _simulate(self, users: list[Any]) -> None:
+        by_name = {user.get_username(): user for user in users}
+        for user in users:
+            people.end_simulated_sessions(user)
+        for device in people.DEVICES:
+            people.simulate(by_name[device.owner], device)
+
+    def _show(self, users: list[Any]) -> None:
+        storage = people.engine().storage
+        rows = [
+            table.row(user.get_username(), handle, record)
+            for user in users
+            for handle, record in _latest_first(storage.find("user", str(user.pk)))
+        ]
+        title = self.style.MIGRATE_HEADING(f"{len(rows)} sessions in {settings.SESSION_ENGINE}")
+        self.stdout.write("\n".join(["", title, "", *table.aligned(rows), "", ""]))
+
+    def _serve(self, addrport: str) -> None:
+        where = addrport if ":" in addrport else f"{HOST}:{addrport}"
+        names = ", ".join(people.NAMES[:-1]) + f" or {people.NAMES[-1]}"
+        self.stdout.write(f"Open http://{where}/ and log in as {names}.")
+        self.stdout.write(f"The password is {people.PASSWORD}.\n")
+        self.stdout.flush()  # a busy port ends the process without any goodbye
+        call_command("runserver", where, use_reloader=False)
+
+
+def _latest_first(found: Any) -> list[Any]:
+    return sorted(found, key=lambda item: item[1].last_seen_at, reverse=True)

@@ -1,0 +1,120 @@
+"""Who takes part in the demo, and the devices they are logged in on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model, login
+from django.http import HttpRequest
+
+from django_multisession.client import Client
+from django_multisession.session import SessionStore
+
+NAMES = ["ada", "grace", "linus"]
+PASSWORD = "demo"
+MARK = "demo"  # a field that only simulated sessions have
+
+
+@dataclass(frozen=True)
+class Device:
+    """One simulated login. Its address is one of those that are reserved for examples."""
+
+    owner: str
+    ip: str
+    user_agent: str
+    idle: timedelta  # since it was last seen
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+DEVICES = [
+    Device(
+        "ada",
+        "192.0.2.17",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        timedelta(0),
+        {"cart": {"tea": 2, "scones": 6}},
+    ),
+    Device(
+        "ada",
+        "198.51.100.23",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 "
+        "(KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1",
+        timedelta(minutes=5),
+        {"theme": "dark", "language": "en-gb"},
+    ),
+    Device(
+        "grace",
+        "203.0.113.8",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 "
+        "(KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0",
+        timedelta(minutes=40),
+        {"cart": {"compiler": 1}},
+    ),
+    Device(
+        "grace",
+        "2001:db8::4a",
+        "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 "
+        "(KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36",
+        timedelta(hours=7),
+        {"theme": "light"},
+    ),
+    Device(
+        "linus",
+        "2001:db8::17",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        timedelta(hours=26),
+        {"theme": "dark"},
+    ),
+    Device("linus", "198.51.100.90", "curl/8.14.1", timedelta(days=3)),
+]
+
+
+def engine() -> type[SessionStore]:
+    """The `SessionStore` of SESSION_ENGINE."""
+    return import_module(settings.SESSION_ENGINE).SessionStore  # type: ignore[no-any-return]
+
+
+def ensure_user(name: str) -> Any:
+    """The user of this name, who can log in with `PASSWORD`."""
+    user, is_new = get_user_model().objects.get_or_create(username=name)
+    if is_new or not user.check_password(PASSWORD):  # a new hash ends the sessions there are
+        user.set_password(PASSWORD)
+        user.save()
+    return user
+
+
+def end_simulated_sessions(user: Any) -> None:
+    """Only those of an earlier demo: whoever logged in with a browser stays logged in."""
+    storage = engine().storage
+    for id, _ in list(storage.find("user", str(user.pk))):
+        record = storage.read(id, [MARK])
+        if record and MARK in record.fields:
+            storage.delete(id)
+
+
+def simulate(user: Any, device: Device) -> None:
+    """Log in as this device would have done, by Django's own login."""
+    session = engine()()
+    session.describe_client = lambda: Client(device.ip, device.user_agent)
+    request = HttpRequest()
+    request.session = session
+    with _clock_put_back(session.storage, device.idle):
+        login(request, user)
+        session.update({MARK: True, **device.fields})
+        session.save()
+
+
+@contextmanager
+def _clock_put_back(storage: Any, span: timedelta) -> Iterator[None]:
+    clock = storage.clock
+    storage.clock = lambda: clock() - span
+    try:
+        yield
+    finally:
+        storage.clock = clock

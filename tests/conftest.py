@@ -1,0 +1,168 @@
+"""The subjects of the tests: every storage, built by its constructor, in both dialects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test.utils import setup_databases, teardown_databases
+from django.utils.asyncio import async_unsafe
+
+import servers
+from dialects import DIALECTS
+from django_multisession.record import Record
+from django_multisession.session import SessionStore
+from django_multisession.storage.base import Storage
+from django_multisession.storage.memory import MemoryStorage
+
+BLOCKING_VERBS = [name for name in vars(Storage) if f"a{name}" in vars(Storage)]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    databases = settings.DATABASES
+    databases.update(servers.databases())
+    # A file, because threads see one in-memory database through one lock only.
+    databases["default"]["TEST"] = {"NAME": config.cache.mkdir("sqlite") / "test.sqlite3"}
+    connections.__dict__.pop("settings", None)  # Django may have read them before
+
+
+def pytest_report_header() -> str:
+    missing = {"postgres", "mariadb"} - settings.DATABASES.keys()
+    without = f"; WITHOUT {', '.join(sorted(missing))}" if missing else ""
+    return f"databases: {', '.join(settings.DATABASES)}{without}"
+
+
+class Clock:
+    """Stands still until told otherwise; the storage and the policy both ask it."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(timezone.utc)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+class GuardedMemoryStorage(MemoryStorage):
+    """Refuses what every real storage refuses: a blocking verb inside a running event loop."""
+
+
+for name in BLOCKING_VERBS:
+    setattr(GuardedMemoryStorage, name, async_unsafe(getattr(MemoryStorage, name)))
+
+
+def memory(clock: Clock) -> Storage:
+    return GuardedMemoryStorage(clock=clock)
+
+
+def database(alias: str) -> Callable[[Clock], Storage]:
+    def make(clock: Clock) -> Storage:
+        from django_multisession.storage.db import DatabaseStorage
+
+        if alias not in settings.DATABASES:
+            servers.missing(f"server for {alias}")
+        return DatabaseStorage(database=alias, clock=clock)
+
+    return make
+
+
+def mysql(clock: Clock) -> Storage:
+    """The SQL for MySQL, which cannot return what it deletes, on MariaDB, which understands it."""
+    from django_multisession.storage.db.dialects import MySQL
+
+    storage = database("mariadb")(clock)
+    storage._link().statements.dialect = MySQL()
+    return storage
+
+
+# Every storage there is; `test_storage` asserts that none is forgotten.
+STORAGES: dict[str, Callable[[Clock], Storage]] = {
+    "memory": memory,
+    "sqlite": database("default"),
+    "postgres": database("postgres"),
+    "mariadb": database("mariadb"),
+    "mysql": mysql,
+}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """Every database there is, not only those that pytest-django sees marked."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture
+def databases(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """All databases, without a transaction around the test: threads must see what it does."""
+    with django_db_blocker.unblock():
+        yield
+
+
+def build(kind: str, clock: Clock, request: pytest.FixtureRequest) -> Iterator[Storage]:
+    if kind != "memory":
+        request.getfixturevalue("databases")
+    storage = STORAGES[kind](clock)
+    yield storage
+    storage.clear()
+
+
+@pytest.fixture(params=STORAGES)
+def storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
+    yield from build(request.param, clock, request)
+
+
+@pytest.fixture(params=[kind for kind in STORAGES if kind != "memory"])
+def real_storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
+    """One that other threads reach through connections of their own."""
+    yield from build(request.param, clock, request)
+
+
+@pytest.fixture
+def memory_storage(clock: Clock) -> Storage:
+    return memory(clock)
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
+    return DIALECTS[request.param]
+
+
+@pytest.fixture
+def verbs(storage: Storage, dialect: Callable[[Any], Any]) -> Any:
+    """The storage, spoken to in one of the dialects."""
+    return dialect(storage)
+
+
+def store_on(storage: Storage) -> type[SessionStore]:
+    return type("SessionStore", (SessionStore,), {"storage": storage})
+
+
+@pytest.fixture
+def store(memory_storage: Storage) -> type[SessionStore]:
+    """The policy, on the specification."""
+    return store_on(memory_storage)
+
+
+def make_record(clock: Clock, **facts: Any) -> Record:
+    times = {
+        "created_at": clock.now,
+        "last_seen_at": clock.now,
+        "expires_at": clock.now + timedelta(days=14),
+    }
+    return Record(**(times | facts))

@@ -1,0 +1,268 @@
+import ast
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core import checks as django_checks
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+
+from django_multisession import checks, conf, session
+from django_multisession.checks import DJANGOS, ENGINES, OURS, check_deployment, check_settings
+
+A_FUNCTION = f"{__name__}.a_function"
+NO_FUNCTION = f"{__name__}.NO_FUNCTION"
+DJANGOS_ENGINE = "django.contrib.sessions.backends.db"
+PICKLE = "django.contrib.sessions.serializers.PickleSerializer"
+
+# A project in which nothing is wrong. The tables say what a row sets otherwise.
+FINE = {
+    "SESSION_ENGINE": f"{ENGINES}db",
+    "SESSION_SERIALIZER": "django.contrib.sessions.serializers.JSONSerializer",
+    "SESSION_COOKIE_SECURE": True,
+    "SESSION_COOKIE_HTTPONLY": True,
+    "MIDDLEWARE": [OURS],
+}
+
+
+LEVELS = {"E": django_checks.ERROR, "W": django_checks.WARNING}
+
+NO_MIDDLEWARE = {"MIDDLEWARE": []}
+
+
+def a_function(argument):
+    """For the settings that are the dotted path of a callable."""
+
+
+# id, what is wrong, what the message or its hint tells the reader to look for
+WRONG = [
+    ("E001", NO_MIDDLEWARE | {"SESSION_ENGINE": "django_multisession"}, "SESSION_ENGINE"),
+    ("E001", NO_MIDDLEWARE | {"SESSION_ENGINE": "django_multisession.db"}, "SESSION_ENGINE"),
+    ("E001", {"SESSION_ENGINE": f"{ENGINES}bd"}, "SESSION_ENGINE"),
+    ("E002", {"MULTISESSION_REFERENCES": None}, "MULTISESSION_REFERENCES"),
+    ("E002", {"MULTISESSION_REFERENCES": ["user"]}, "MULTISESSION_REFERENCES"),
+    ("E002", {"MULTISESSION_REFERENCES": "user"}, "MULTISESSION_REFERENCES"),
+    ("E003", {"MULTISESSION_REFERENCES": {"": "a"}}, "MULTISESSION_REFERENCES['']"),
+    ("E003", {"MULTISESSION_REFERENCES": {"User": "a"}}, "MULTISESSION_REFERENCES['User']"),
+    ("E003", {"MULTISESSION_REFERENCES": {"1st": "a"}}, "MULTISESSION_REFERENCES['1st']"),
+    ("E003", {"MULTISESSION_REFERENCES": {"a-b": "a"}}, "MULTISESSION_REFERENCES['a-b']"),
+    ("E003", {"MULTISESSION_REFERENCES": {"a\n": "a"}}, r"MULTISESSION_REFERENCES['a\n']"),
+    ("E003", {"MULTISESSION_REFERENCES": {"\u00e9": "a"}}, "MULTISESSION_REFERENCES['\u00e9']"),
+    ("E003", {"MULTISESSION_REFERENCES": {"a" * 51: "a"}}, "MULTISESSION_REFERENCES['aaa"),
+    ("E003", {"MULTISESSION_REFERENCES": {7: "a"}}, "MULTISESSION_REFERENCES[7]"),
+    ("E004", {"MULTISESSION_REFERENCES": {"org": None}}, "MULTISESSION_REFERENCES['org']"),
+    ("E004", {"MULTISESSION_REFERENCES": {"org": a_function}}, "MULTISESSION_REFERENCES['org']"),
+    ("E005", {"MULTISESSION_REFERENCES": {"org": "no.where"}}, "MULTISESSION_REFERENCES['org']"),
+    ("E005", {"MULTISESSION_REFERENCES": {"org": NO_FUNCTION}}, "MULTISESSION_REFERENCES['org']"),
+    ("E006", {"MULTISESSION_TTL": "no.where"}, "MULTISESSION_TTL"),
+    ("E006", {"MULTISESSION_TTL": "3600"}, "MULTISESSION_TTL"),
+    ("E006", {"MULTISESSION_TTL": NO_FUNCTION}, "MULTISESSION_TTL"),
+    ("E007", {"MULTISESSION_TTL": 0}, "MULTISESSION_TTL"),
+    ("E007", {"MULTISESSION_TTL": True}, "MULTISESSION_TTL"),
+    ("E007", {"MULTISESSION_TTL": a_function}, "MULTISESSION_TTL"),
+    ("E007", {"MULTISESSION_TTL": timedelta(0)}, "MULTISESSION_TTL"),
+    ("E008", {"MULTISESSION_ABSOLUTE_AGE": 0}, "MULTISESSION_ABSOLUTE_AGE"),
+    ("E008", {"MULTISESSION_ABSOLUTE_AGE": "3600"}, "MULTISESSION_ABSOLUTE_AGE"),
+    ("E008", {"MULTISESSION_ABSOLUTE_AGE": timedelta(-1)}, "MULTISESSION_ABSOLUTE_AGE"),
+    ("E009", {"MULTISESSION_TOUCH_INTERVAL": 0}, "MULTISESSION_TOUCH_INTERVAL"),
+    ("E009", {"MULTISESSION_TOUCH_INTERVAL": -60}, "MULTISESSION_TOUCH_INTERVAL"),
+    ("E009", {"MULTISESSION_TOUCH_INTERVAL": float("nan")}, "MULTISESSION_TOUCH_INTERVAL"),
+    ("E009", {"MULTISESSION_TOUCH_INTERVAL": "60"}, "MULTISESSION_TOUCH_INTERVAL"),
+    ("E010", {"MULTISESSION_DATABASE": "sessions"}, "MULTISESSION_DATABASE"),
+    ("E010", {"MULTISESSION_DATABASE": ""}, "MULTISESSION_DATABASE"),
+    ("E011", {"MULTISESSION_CLIENT_IP": "no.where"}, "MULTISESSION_CLIENT_IP"),
+    ("E011", {"MULTISESSION_CLIENT_IP": NO_FUNCTION}, "MULTISESSION_CLIENT_IP"),
+    ("E011", {"MULTISESSION_CLIENT_IP": "remote_addr"}, "MULTISESSION_CLIENT_IP"),
+    ("E011", {"MULTISESSION_CLIENT_IP": a_function}, "MULTISESSION_CLIENT_IP"),
+    ("E011", {"MULTISESSION_CLIENT_IP": None}, "MULTISESSION_CLIENT_IP"),
+    ("E012", {"MIDDLEWARE": [OURS, DJANGOS]}, "MIDDLEWARE"),
+    ("E012", {"MIDDLEWARE": (DJANGOS, DJANGOS)}, "MIDDLEWARE"),
+    ("E012", {"MIDDLEWARE": [OURS, OURS], "SESSION_ENGINE": DJANGOS_ENGINE}, "MIDDLEWARE"),
+    ("E013", {"SESSION_ENGINE": DJANGOS_ENGINE}, "SESSION_ENGINE"),
+    ("W001", {"MIDDLEWARE": [DJANGOS]}, DJANGOS),
+    ("W002", {"MULTISESSION_TLL": 5}, "MULTISESSION_TLL"),
+    ("W002", {"MULTISESSION_": 5}, "MULTISESSION_"),
+    ("W010", {"SESSION_COOKIE_SECURE": False}, "SESSION_COOKIE_SECURE"),
+    ("W011", {"SESSION_COOKIE_HTTPONLY": False}, "SESSION_COOKIE_HTTPONLY"),
+    ("W012", {"SESSION_SERIALIZER": PICKLE}, "SESSION_SERIALIZER"),
+    ("W013", {"SESSION_ENGINE": f"{ENGINES}memory"}, "memory"),
+]
+
+# id that is not given, what is close to it and yet fine
+RIGHT = [
+    ("E001", {"SESSION_ENGINE": f"{ENGINES}db"}),
+    ("E001", {"SESSION_ENGINE": DJANGOS_ENGINE, "MIDDLEWARE": [DJANGOS]}),
+    ("E001", {"SESSION_ENGINE": "project.sessions", **NO_MIDDLEWARE}),
+    ("E002", {"MULTISESSION_REFERENCES": {}}),
+    ("E003", {"MULTISESSION_REFERENCES": {"a": "a", "org_2": "org", "a" * 50: "long"}}),
+    ("E004", {"MULTISESSION_REFERENCES": {"user": "_auth_user_id"}}),
+    ("E005", {"MULTISESSION_REFERENCES": {"org": A_FUNCTION}}),
+    ("E006", {"MULTISESSION_TTL": A_FUNCTION}),
+    ("E007", {"MULTISESSION_TTL": 1}),
+    ("E007", {"MULTISESSION_TTL": timedelta(seconds=1)}),
+    ("E007", {"MULTISESSION_TTL": None}),
+    ("E008", {"MULTISESSION_ABSOLUTE_AGE": 3600.5}),
+    ("E008", {"MULTISESSION_ABSOLUTE_AGE": timedelta(days=1)}),
+    ("E008", {"MULTISESSION_ABSOLUTE_AGE": None}),
+    ("E009", {"MULTISESSION_TOUCH_INTERVAL": 1}),
+    ("E009", {"MULTISESSION_TOUCH_INTERVAL": timedelta(minutes=1)}),
+    ("E009", {"MULTISESSION_TOUCH_INTERVAL": None}),
+    ("E010", {"MULTISESSION_DATABASE": "default"}),
+    ("E010", {"MULTISESSION_DATABASE": None}),
+    ("E011", {"MULTISESSION_CLIENT_IP": A_FUNCTION}),
+    ("E012", {"MIDDLEWARE": (OURS,)}),
+    ("E012", NO_MIDDLEWARE),
+    ("E013", {"SESSION_ENGINE": DJANGOS_ENGINE, **NO_MIDDLEWARE}),
+    ("W001", {"MIDDLEWARE": [DJANGOS], "SESSION_ENGINE": DJANGOS_ENGINE}),
+    ("W002", dict(conf.DEFAULTS)),
+    ("W002", {"MULTISESSIONS": 5, "OTHER_MULTISESSION_TLL": 5}),
+    ("W010", {"SESSION_COOKIE_SECURE": False, **NO_MIDDLEWARE}),
+    ("W011", {"SESSION_COOKIE_HTTPONLY": False, **NO_MIDDLEWARE}),
+    ("W012", {"SESSION_SERIALIZER": "project.serializers.Msgpack"}),
+    ("W013", {"SESSION_ENGINE": f"{ENGINES}db"}),
+]
+
+
+@pytest.fixture
+def messages(settings):
+    """What the checks say of a project that is fine but for some settings."""
+
+    def run(wrong):
+        for name, value in (FINE | wrong).items():
+            setattr(settings, name, value)
+        return check_settings() + check_deployment()
+
+    return run
+
+
+@pytest.mark.parametrize(("id", "wrong", "look_for"), WRONG)
+def test_a_mistake_is_named_with_what_to_do(messages, id, wrong, look_for):
+    (message,) = messages(wrong)
+    assert message.id == f"multisession.{id}"
+    assert message.level == LEVELS[id[0]]
+    assert look_for in f"{message.msg} {message.hint}"
+    assert message.msg.strip()
+    assert message.hint.strip()
+
+
+@pytest.mark.parametrize(("id", "right"), RIGHT)
+def test_what_is_no_mistake(messages, id, right):
+    assert messages(right) == []
+
+
+def test_several_mistakes_are_named_at_once(messages):
+    wrong = {
+        "MULTISESSION_TTL": -1,
+        "MULTISESSION_DATABASE": "absent",
+        "MULTISESSION_REFERENCES": {"A": 1, "B": "no.where"},
+    }
+    found = sorted(message.id[-4:] for message in messages(wrong))
+    assert found == ["E003", "E003", "E004", "E005", "E007", "E010"]
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "hint"),
+    [
+        ("MULTISESSION_TLL", "See MULTISESSION_TTL."),
+        ("MULTISESSION_REFERENCE", "See MULTISESSION_REFERENCES."),
+        ("MULTISESSION_", "See "),
+    ],
+)
+def test_the_likely_name_of_a_misspelt_setting(messages, misspelt, hint):
+    (message,) = messages({misspelt: 1})
+    assert message.hint.startswith(hint)
+
+
+def test_where_django_checks_the_cookie_we_are_silent(messages, monkeypatch):
+    unsafe = {"SESSION_COOKIE_SECURE": False, "SESSION_COOKIE_HTTPONLY": False}
+    assert len(messages(unsafe)) == 2
+    monkeypatch.setattr(apps, "is_installed", lambda name: name == "django.contrib.sessions")
+    assert messages(unsafe) == []
+
+
+def ids_in_the_source():
+    """Id -> the check functions that give it."""
+    found = {}
+    for function in ast.parse(Path(checks.__file__).read_text()).body:
+        for call in ast.walk(function):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") in KINDS:
+                number = call.args[0]
+                if isinstance(number, ast.Constant):
+                    id = f"{KINDS[call.func.id]}{number.value:03}"
+                    found.setdefault(id, set()).add(function.name)
+    return found
+
+
+KINDS = {"_error": "E", "_importable": "E", "_warning": "W"}
+
+
+def test_every_id_belongs_to_one_check_and_is_tested():
+    ids = ids_in_the_source()
+    assert {id: names for id, names in ids.items() if len(names) > 1} == {}
+    assert ids.keys() == {id for id, *_ in WRONG} == {id for id, _ in RIGHT}
+
+
+def test_every_check_runs(monkeypatch):
+    """A check that is written but not called would find nothing, for ever."""
+    ran = set()
+    functions = {name for names in ids_in_the_source().values() for name in names}
+    functions -= {"_importable"}
+    for name in functions:
+        monkeypatch.setattr(checks, name, lambda name=name: ran.add(name) or [])
+    check_settings()
+    check_deployment()
+    assert ran == functions
+
+
+def test_every_setting_has_a_check():
+    checked = {name for _, wrong, _ in WRONG for name in wrong}
+    assert conf.DEFAULTS.keys() <= checked
+
+
+def test_nothing_is_wrong_with_the_test_project():
+    assert check_settings() == []
+
+
+def test_django_runs_our_checks(settings):
+    call_command("check", tags=["security"])  # others ask the databases
+    settings.MULTISESSION_TTL = -1
+    with pytest.raises(SystemCheckError, match=r"\(multisession\.E007\) MULTISESSION_TTL -1"):
+        call_command("check", tags=["security"])
+
+
+@pytest.mark.parametrize(("deploy", "found"), [(False, False), (True, True)])
+def test_the_deployment_checks_run_with_deploy_only(settings, deploy, found):
+    settings.SESSION_SERIALIZER = PICKLE
+    output = StringIO()
+    call_command("check", deploy=deploy, tags=["security"], stderr=output)
+    assert ("multisession.W012" in output.getvalue()) is found
+
+
+@pytest.mark.parametrize("path", [".ttl", "..ttl"])
+@pytest.mark.parametrize("name", ["MULTISESSION_TTL", "MULTISESSION_CLIENT_IP"])
+def test_a_path_that_begins_with_a_dot_is_named(messages, name, path):
+    (message,) = messages({name: path})
+    assert path in message.msg
+
+
+def test_an_alias_of_the_wrong_type_is_named(messages):
+    assert [message.id for message in messages({"MULTISESSION_DATABASE": ["default"]})] == [
+        "multisession.E010"
+    ]
+
+
+@pytest.mark.parametrize("name", ["TTL", "ABSOLUTE_AGE", "TOUCH_INTERVAL"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 10**12, 0.5, True])
+def test_what_is_no_lifetime_is_named(messages, name, value):
+    (message,) = messages({f"MULTISESSION_{name}": value})
+    assert f"MULTISESSION_{name}" in message.msg
+
+
+class SessionStore(session.SessionStore):
+    """A project's own engine, in a module of its own."""
+
+
+def test_an_engine_of_the_projects_own_is_no_mistake(messages):
+    assert messages({"SESSION_ENGINE": __name__}) == []

@@ -1,0 +1,216 @@
+"""Real threads on real servers, and the interleavings that lose updates elsewhere."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from conftest import make_record, store_on
+from django_multisession import signals
+from django_multisession.record import Change
+from django_multisession.session import SessionGone
+
+THREADS = 32
+
+
+@pytest.fixture
+def store(real_storage):
+    return store_on(real_storage)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def threads():
+    """Kept for the whole module: a new connection to MariaDB costs more than a test."""
+    yield
+    at_once([connections.close_all] * THREADS)
+
+
+POOL = ThreadPoolExecutor(THREADS)
+
+
+def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    """What each call returned, or raised, when all of them started together in threads."""
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        start.wait(20)
+        try:
+            return call()
+        except Exception as error:
+            return error
+
+    return list(POOL.map(run, calls))
+
+
+def new_session(store, **fields):
+    holder = store()
+    holder.update(fields)
+    holder.save()
+    return holder.session_key
+
+
+def test_threads_that_each_set_a_field_of_one_session_all_win(store):
+    key = new_session(store)
+
+    def request(number: int) -> Callable[[], None]:
+        def run() -> None:
+            holder = store(key)
+            holder[f"field {number}"] = number
+            holder.save()
+
+        return run
+
+    assert at_once([request(number) for number in range(THREADS)]) == [None] * THREADS
+    assert dict(store(key).items()) == {f"field {n}": n for n in range(THREADS)}
+
+
+def test_set_and_end(store, real_storage):
+    """Whatever the order, an ended session stays ended, and whoever came too late is told."""
+    for round in range(10):
+        key = new_session(store, a=0)
+        savers = []
+        for number in range(6):
+            holder = store(key)
+            holder[f"f{number}"] = round
+            savers.append(holder.save)
+        answers = at_once([*savers, store(key).flush, *(store(key).touch for _ in range(3))])
+        assert {type(answer) for answer in answers} <= {type(None), bool, SessionGone}
+        assert real_storage.count() == 0
+
+
+def test_touch_and_set(store, clock):
+    key = new_session(store, a=0)
+    clock.advance(minutes=5)
+    for number in range(5):
+        toucher, setter = store(key), store(key)
+        assert toucher["a"] == setter["a"] == number
+        setter["a"] = number + 1
+        assert at_once([setter.save, toucher.touch]) == [None, True]
+        assert store(key)["a"] == number + 1
+
+
+def test_two_meet_an_expired_session(store, clock):
+    """Neither fails, and its end is told once."""
+    told = []
+
+    def receive(sender, reason, **facts):
+        told.append(reason)
+
+    signals.session_ended.connect(receive)
+    try:
+        for _ in range(5):
+            key = new_session(store, a=1)
+            clock.advance(days=15)
+            assert at_once([store(key).load for _ in range(8)]) == [{}] * 8
+    finally:
+        signals.session_ended.disconnect(receive)
+    assert told == ["expired"] * 5
+
+
+def test_a_new_key_for_one_and_a_save_by_another(store):
+    """Either the save came first and its field moved along, or it was refused."""
+    for number in range(10):
+        key = new_session(store, a=0)
+        rotator, saver = store(key), store(key)
+        assert rotator["a"] == saver["a"] == 0
+        saver["late"] = number
+        rotated, saved = at_once([rotator.cycle_key, saver.save])
+        assert rotated is None
+        assert saved is None or isinstance(saved, SessionGone)
+        assert store(rotator.session_key).get("late") == (number if saved is None else None)
+        assert not store().exists(key)
+
+
+def test_one_key_of_many_new_ones_wins(store, real_storage):
+    key = new_session(store, a=1)
+    holders = [store(key) for _ in range(8)]
+    assert [holder["a"] for holder in holders] == [1] * 8
+    answers = at_once([holder.cycle_key for holder in holders])
+    assert answers.count(None) == 1
+    assert sum(isinstance(answer, SessionGone) for answer in answers) == 7
+    assert real_storage.count() == 1
+    assert store(holders[answers.index(None)].session_key)["a"] == 1
+
+
+def test_one_insert_of_many_wins(real_storage, clock):
+    records = [make_record(clock, label=str(n), references={"org": str(n)}) for n in range(8)]
+    answers = at_once([lambda r=r: real_storage.insert("A" * 43, r) for r in records])
+    assert answers.count(True) == 1
+    assert answers.count(False) == 7
+    assert real_storage.read("A" * 43) == records[answers.index(True)]
+
+
+def test_purges_at_once_take_each_session_once_and_none_that_lives(real_storage, store, clock):
+    for number in range(60):
+        real_storage.insert(f"{number:043}", make_record(clock, expires_at=clock.now))
+    clock.advance(hours=2)
+    key = new_session(store, a=0)
+    saver = store(key)
+    saver["a"] = 1
+    answers = at_once([*([lambda: real_storage.purge(20)] * 4), saver.save])
+    rest = real_storage.purge(100)
+    assert answers[-1] is None
+    assert sum(answers[:-1]) + rest == 60
+    assert store(key)["a"] == 1
+
+
+@pytest.mark.parametrize("name", ["user", "org"])
+def test_log_out_everywhere_while_sessions_are_saved_and_renamed(
+    real_storage, clock, settings, name
+):
+    """None that was there before the call is left, wherever its key went meanwhile."""
+    settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
+    store = store_on(real_storage)
+    field = settings.MULTISESSION_REFERENCES[name]
+    for _ in range(5):
+        holders = []
+        for number in range(9):
+            holder = store()
+            holder.update({field: "7", "n": number})
+            holder.save()
+            holder["n"] += 1
+            holders.append(holder)
+        saves = [holder.save for holder in holders[:4]]
+        rotations = [holder.cycle_key for holder in holders[4:]]
+        answers = at_once([*saves, *rotations, lambda: list(real_storage.delete_found(name, "7"))])
+        assert len(answers[-1]) == 9
+        assert real_storage.count() == 0
+        assert {type(answer) for answer in answers[:-1]} <= {type(None), SessionGone}
+
+
+def test_moving_away_and_being_ended(real_storage, clock):
+    """A session is ended with those of a reference only if it still has it at that moment."""
+    for name in ("user", "org"):
+        for _ in range(10):
+            real_storage.insert("A" * 43, make_record(clock, references={name: "1"}))
+            moved, ended = at_once(
+                [
+                    lambda: real_storage.update("A" * 43, Change(references={name: "2"})),
+                    lambda: list(real_storage.delete_found(name, "1")),
+                ]
+            )
+            assert moved is (not ended)
+            assert (real_storage.delete("A" * 43) is not None) is moved
+
+
+def test_deleting_at_once_gives_the_record_to_one(real_storage, clock):
+    for _ in range(5):
+        real_storage.insert("A" * 43, make_record(clock, references={"user": "1", "org": "1"}))
+        answers = at_once([lambda: real_storage.delete("A" * 43)] * 6)
+        assert sum(answer is not None for answer in answers) == 1
+
+
+def test_expiry_moves_only_forward_for_who_saw_it_last(real_storage, clock):
+    real_storage.insert("A" * 43, make_record(clock))
+    ends = [clock.now + timedelta(days=day) for day in range(1, 9)]
+    changes = [
+        lambda end=end: real_storage.update("A" * 43, Change(expires_at=end)) for end in ends
+    ]
+    assert at_once(changes) == [True] * 8
+    assert real_storage.read("A" * 43).expires_at in ends

@@ -1,0 +1,283 @@
+"""What is particular to the SQL storage: statements, indexes, times, routers, transactions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+import servers
+from conftest import make_record, store_on
+from django_multisession.models import Session, SessionReference
+from django_multisession.record import Change
+from django_multisession.storage.db import DatabaseStorage
+from django_multisession.storage.db.dialects import dialect_of
+
+A, B = "A" * 43, "B" * 43
+
+
+@pytest.fixture
+def connection(real_storage):
+    return connections[real_storage.database]
+
+
+@pytest.fixture
+def statements(connection):
+    """``statements(call)``: the first word of every statement that the call sends."""
+
+    def run(call):
+        with CaptureQueriesContext(connection) as captured:
+            call()
+        return [query["sql"].split()[0] for query in captured]
+
+    return run
+
+
+@pytest.fixture(params=[True, False], ids=["USE_TZ", "no USE_TZ"])
+def use_tz(request, settings, connection):
+    def renew():
+        connection.__dict__.pop("timezone", None)
+        connection.close()
+
+    settings.USE_TZ = request.param
+    renew()
+    yield
+    settings.USE_TZ = True
+    renew()
+
+
+@pytest.fixture
+def postgres(clock, databases):
+    if "postgres" not in connections:
+        servers.missing("server for postgres")
+    storage = DatabaseStorage(database="postgres", clock=clock)
+    yield storage
+    storage.clear()
+
+
+class TestStatements:
+    """The promise of one statement a verb, and no transaction."""
+
+    def test_load_save_touch_rotate(self, real_storage, clock, statements):
+        holder = store_on(real_storage)()
+        holder.update({"_auth_user_id": "1", "cart": [1]})
+        assert statements(holder.save) == ["INSERT"]
+        key = holder.session_key
+        holder = store_on(real_storage)(key)
+        assert statements(lambda: holder["cart"]) == ["SELECT"]
+        holder["cart"] = [2]
+        assert statements(holder.save) == ["UPDATE"]
+        assert statements(holder.save) == []
+        assert statements(holder.touch) == ["UPDATE"]
+        holder["_auth_user_id"] = "2"
+        assert statements(holder.save) == ["UPDATE"]
+        assert statements(holder.cycle_key) == ["UPDATE"]
+        assert statements(lambda: holder.exists(key)) == ["SELECT"]
+        assert statements(lambda: store_on(real_storage)(key).get_fields("cart")) == ["SELECT"]
+
+    def test_login(self, real_storage, statements):
+        holder = store_on(real_storage)()
+
+        def login():
+            holder["cart"] = [1]
+            holder.cycle_key()
+            holder["_auth_user_id"] = "1"
+            holder.save()
+
+        assert statements(login) == ["INSERT"]
+
+    def test_logout(self, real_storage, connection, statements):
+        holder = store_on(real_storage)()
+        holder.save()
+        logout = store_on(real_storage)(holder.session_key).flush
+        one = real_storage._link().statements.dialect.returns_deleted
+        assert [s for s in statements(logout) if s not in ("BEGIN", "COMMIT", "SET")] == (
+            ["DELETE"] if one else ["SELECT", "DELETE"]
+        )
+
+    def test_listing_and_counting(self, real_storage, clock, statements):
+        real_storage.insert(A, make_record(clock, references={"user": "1"}))
+        assert statements(real_storage.count) == ["SELECT"]
+        assert statements(real_storage.page) == ["SELECT"]
+        assert statements(lambda: list(real_storage.find("user", "1"))) == ["SELECT"]
+
+    def test_a_further_reference_costs_a_transaction_only_when_it_changes(
+        self, real_storage, clock, statements
+    ):
+        real_storage.insert(A, make_record(clock, references={"org": "1"}))
+        assert statements(lambda: real_storage.update(A, Change(set={"a": b"1"}))) == ["UPDATE"]
+        sent = statements(lambda: real_storage.update(A, Change(references={"org": "2"})))
+        assert [s for s in sent if s in ("SELECT", "UPDATE", "DELETE", "INSERT")] == [
+            "UPDATE",
+            "DELETE",
+            "INSERT",
+        ]
+
+    def test_no_payload_is_read_but_by_read(self, real_storage, connection, clock):
+        real_storage.insert(A, make_record(clock, references={"user": "1"}))
+        with CaptureQueriesContext(connection) as captured:
+            real_storage.page()
+            list(real_storage.find("user", "1"))
+            real_storage.count()
+            real_storage.delete(A)
+        assert not [query for query in captured if " data" in query["sql"]]
+
+
+class TestTable:
+    def test_the_orm_reads_what_was_stored(self, real_storage, clock):
+        record = make_record(
+            clock, fields={"a": b"[1]"}, references={"user": "1", "org": "7"}, ip="::1", label="x"
+        )
+        real_storage.insert(A, record)
+        row = Session.objects.using(real_storage.database).get()
+        assert (row.handle, row.data, row.user_ref, row.ip) == (A, {"a": "[1]"}, "1", "::1")
+        assert (row.expires_at, row.created_at) == (record.expires_at, record.created_at)
+        assert timedelta(0) <= row.purge_at - row.expires_at < timedelta(hours=1)
+        assert str(row) == A
+
+    def test_a_row_deleted_through_the_orm_is_an_ended_session(self, real_storage, clock):
+        real_storage.insert(A, make_record(clock, references={"user": "1", "org": "7"}))
+        Session.objects.using(real_storage.database).filter(user_ref="1").delete()
+        assert real_storage.read(A) is None
+        assert not SessionReference.objects.using(real_storage.database).exists()
+
+    def test_the_index_of_further_references_is_dropped_with_the_session(self, real_storage, clock):
+        entries = SessionReference.objects.using(real_storage.database)
+        for number, end in enumerate([clock.now, clock.now, clock.now + timedelta(days=1)]):
+            references = {"org": "7", "team": "x"}
+            record = make_record(clock, references=references, expires_at=end)
+            real_storage.insert(f"{number:043}", record)
+        assert entries.count() == 6
+        clock.advance(hours=2)
+        real_storage.purge()
+        assert entries.count() == 2
+        list(real_storage.delete_found("org", "7"))
+        assert entries.count() == 0
+
+    def test_an_entry_that_the_row_contradicts_finds_nothing(self, real_storage, clock):
+        real_storage.insert(A, make_record(clock, references={"org": "7"}))
+        entries = SessionReference.objects.using(real_storage.database)
+        entries.update(value="8")
+        assert list(real_storage.find("org", "8")) == []
+        assert list(real_storage.delete_found("org", "8")) == []
+        assert real_storage.read(A) is not None
+
+    def test_times_with_and_without_use_tz(self, real_storage, clock, use_tz):
+        clock.now = datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)
+        record = make_record(clock)
+        real_storage.insert(A, record)
+        assert real_storage.read(A) == record
+        assert real_storage.count() == 1
+        clock.now = record.expires_at
+        assert real_storage.count() == 0
+        row = Session.objects.using(real_storage.database).get()
+        assert row.expires_at.astimezone(timezone.utc) == record.expires_at
+
+
+class TestIntegration:
+    def test_a_save_within_a_transaction_is_rolled_back_with_it(self, real_storage, connection):
+        holder = store_on(real_storage)()
+        with transaction.atomic(using=connection.alias):
+            holder.save()
+            transaction.set_rollback(True, using=connection.alias)
+        assert not holder.exists(holder.session_key)
+
+    def test_a_taken_id_leaves_the_transaction_usable(self, real_storage, connection, clock):
+        real_storage.insert(A, make_record(clock))
+        with transaction.atomic(using=connection.alias):
+            assert real_storage.insert(A, make_record(clock)) is False
+            assert real_storage.insert(B, make_record(clock)) is True
+        assert real_storage.count() == 2
+
+    def test_an_error_is_the_databases_own(self, real_storage, connection, clock):
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(Session, Session._meta.db_table, "elsewhere")
+        try:
+            for call in (
+                lambda: real_storage.read(A),
+                lambda: real_storage.insert(A, make_record(clock)),
+                lambda: real_storage.update(A, Change(label="x")),
+                lambda: real_storage.delete(A),
+                store_on(real_storage)("a" * 32).load,
+                store_on(real_storage)("a" * 32).flush,
+            ):
+                with pytest.raises(DatabaseError):
+                    call()
+        finally:
+            with connection.schema_editor() as editor:
+                editor.alter_db_table(Session, "elsewhere", Session._meta.db_table)
+
+    def test_the_routers_are_asked(self, databases, clock, settings):
+        settings.DATABASE_ROUTERS = ["test_database.Router"]
+        Router.asked.clear()
+        storage = DatabaseStorage(clock=clock)
+        storage.insert(A, make_record(clock))
+        assert storage.read(A) is not None
+        storage.clear()
+        assert Router.asked == ["write", "read", "write"]
+
+    def test_a_database_it_does_not_speak(self):
+        class Oracle:
+            alias, vendor, display_name = "default", "oracle", "Oracle"
+
+        with pytest.raises(ImproperlyConfigured, match="MULTISESSION_DATABASE"):
+            dialect_of(Oracle())
+
+
+class Router:
+    asked: list[str] = []
+
+    def db_for_read(self, model, **hints):
+        self.asked.append("read")
+        return "default"
+
+    def db_for_write(self, model, **hints):
+        self.asked.append("write")
+        return "default"
+
+
+def test_touches_stay_heap_only_on_postgresql(postgres, clock):
+    clock.now = clock.now.replace(minute=0, second=0, microsecond=0) + timedelta(minutes=1)
+    many = [f"{number:043}" for number in range(300)]
+    for id in many:
+        postgres.insert(id, make_record(clock, fields={"a": b'"x"'}, references={"user": "1"}))
+    before = _tuples()
+    for _ in range(3):
+        clock.advance(minutes=1)
+        change = Change(last_seen_at=clock.now, expires_at=clock.now + timedelta(days=14))
+        for id in many:
+            assert postgres.update(id, change)
+    updated, hot = (now - then for now, then in zip(_tuples(), before, strict=True))
+    assert updated == 900
+    assert hot >= 0.95 * updated
+
+
+def _tuples():
+    """Rows of the table updated so far, and how many of them without touching an index."""
+    with connections["postgres"].cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute(
+            "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = %s",
+            [Session._meta.db_table],
+        )
+        return cursor.fetchone()
+
+
+def test_the_lookups_use_their_indexes_on_postgresql(postgres, clock):
+    link = postgres._link()
+    queries = {
+        "multisession_handle": ("handle = %s", [A]),
+        "multisession_user": ("user_ref = %s", ["1"]),
+        "multisession_purge": ("purge_at <= %s", [link.moment(clock.now)]),
+    }
+    with connections["postgres"].cursor() as cursor:
+        cursor.execute("SET enable_seqscan = off")
+        for index, (where, parameters) in queries.items():
+            cursor.execute(
+                f"EXPLAIN SELECT id FROM {link.statements.sessions} WHERE {where}", parameters
+            )
+            assert index in str(cursor.fetchall())
+        cursor.execute("RESET enable_seqscan")

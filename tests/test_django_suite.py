@@ -1,0 +1,88 @@
+"""Django's own tests of a session engine, 65 of them, from its source distribution, on ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import django
+import pytest
+from django.conf import settings
+
+import servers
+
+SETTINGS = """
+import pymysql; pymysql.install_as_MySQLdb()
+SECRET_KEY = "contract"
+DATABASES = {{"default": {database!r}}}
+USE_TZ = {use_tz!r}
+INSTALLED_APPS = [
+    "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
+    "sessions_tests", "django_multisession",
+]
+"""
+CONTRACT = """
+from django.test import SimpleTestCase, TestCase
+from django_multisession.backends import db, memory
+from sessions_tests.tests import SessionTestsMixin
+
+class DatabaseContract(SessionTestsMixin, TestCase):
+    backend = db.SessionStore
+
+class MemoryContract(SessionTestsMixin, SimpleTestCase):
+    backend = memory.SessionStore
+"""
+
+
+@pytest.fixture(scope="module")
+def suite(pytestconfig) -> Path:
+    """A folder with Django's ``sessions_tests``, and nothing else of its tests: ``tests/`` on the
+    path would shadow packages that others need."""
+    folder = pytestconfig.cache.mkdir(f"django-{django.__version__}")
+    if not (folder / "sessions_tests").exists():
+        _unpack(_download(folder), folder)
+    (folder / "contract.py").write_text(CONTRACT)
+    return folder
+
+
+def _download(folder: Path) -> Path:
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=django"]
+    wanted = [f"--dest={folder}", f"django=={django.__version__}"]
+    if subprocess.run([*pip, *wanted], check=False).returncode:
+        servers.missing("package index to download Django's tests from")
+    return next(folder.glob("[Dd]jango-*.tar.gz"))
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive) as tar:
+        for member in filter(tarfile.TarInfo.isfile, tar):
+            name = member.name.partition("/")[2].removeprefix("tests/")
+            if name.startswith("sessions_tests/") or name == "cache/failing_cache.py":
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(tar.extractfile(member).read())
+    archive.unlink()
+
+
+@pytest.mark.parametrize("use_tz", [True, False], ids=["USE_TZ", "no USE_TZ"])
+@pytest.mark.parametrize("alias", ["default", "postgres", "mariadb"])
+def test_djangos_own_tests_pass(suite, tmp_path, alias, use_tz):
+    if alias not in settings.DATABASES:
+        servers.missing(f"server for {alias}")
+    database = settings.DATABASES[alias]
+    entry = {name: database[name] for name in ("ENGINE", "HOST", "PORT", "USER", "PASSWORD")}
+    entry["NAME"] = f"{tmp_path}/db.sqlite3" if alias == "default" else "multisession"
+    entry["TEST"] = {"NAME": f"{database['TEST']['NAME']}_contract"}
+    (tmp_path / "contract_settings.py").write_text(SETTINGS.format(database=entry, use_tz=use_tz))
+    path = os.pathsep.join([str(tmp_path), str(suite)])
+    run = subprocess.run(
+        [sys.executable, "-m", "django", "test", "contract", "--noinput"],
+        env={**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "contract_settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "Ran 130 tests" in run.stderr

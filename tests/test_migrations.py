@@ -1,0 +1,41 @@
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db.migrations.loader import MigrationLoader
+
+from django_multisession import migrations
+from django_multisession.models import Session, SessionReference
+
+NAMES = [path.stem for path in Path(migrations.__file__).parent.glob("[!_]*.py")]
+
+
+def test_the_migrations_make_the_models(monkeypatch, capsys):
+    monkeypatch.setattr(MigrationLoader, "check_consistent_history", lambda *args: None)
+    call_command(
+        "makemigrations", "django_multisession", check=True, dry_run=True, interactive=False
+    )
+    assert "No changes detected" in capsys.readouterr().out
+
+
+def test_there_are_migrations():
+    assert "0001_initial" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_migration_has_a_number_and_a_name_of_its_own(name):
+    assert re.fullmatch(r"\d{4}_[a-z][a-z0-9_]+", name)
+    assert "_auto_" not in name
+    assert [other[:4] for other in NAMES].count(name[:4]) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "table"),
+    [
+        (Session, "django_multisession_session"),
+        (SessionReference, "django_multisession_sessionreference"),
+    ],
+)
+def test_tables(model, table):
+    assert model._meta.db_table == table
