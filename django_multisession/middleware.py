@@ -16,6 +16,8 @@ from . import conf
 from .client import Client, clean_ip, clean_user_agent
 from .session import SessionStore
 
+SERVER_ERROR = 500
+
 
 class SessionMiddleware(middleware.SessionMiddleware):
     """Takes the place of ``django.contrib.sessions.middleware.SessionMiddleware``.
@@ -23,7 +25,8 @@ class SessionMiddleware(middleware.SessionMiddleware):
     Saving and the cookie stay Django's business. What is added: sessions learn the client's
     address and user agent. One that was read, and last seen longer ago than
     MULTISESSION_TOUCH_INTERVAL, is touched (one write), and its cookie sent again if its end
-    moved. Under ASGI everything is awaited. Nothing is written for a response of 500 or more.
+    moved. Under ASGI everything is awaited. Nothing is written for a response of 500 or more; but
+    a key that was changed before the error is sent, or the visitor would lose the session.
     """
 
     SessionStore: type[SessionStore]
@@ -48,9 +51,13 @@ class SessionMiddleware(middleware.SessionMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response = super().process_response(request, response)
-        session = _idle_session(request, response)
-        if session and (end := session.expires_at) and session.touch():
-            _resend_cookie(session, end, response)
+        session: Any = getattr(request, "session", None)
+        if _is_idle(session, response):
+            end = session.expires_at
+            if session.touch() and _outlives_cookie(session, end):
+                _send_cookie(session, response)
+        elif _would_be_lost(session, response):
+            _send_cookie(session, response)
         return response
 
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -58,12 +65,16 @@ class SessionMiddleware(middleware.SessionMiddleware):
         session: Any = getattr(request, "session", None)
         if _will_be_saved(session):
             await session.aget_expire_at_browser_close()  # reads it, if that is yet to be done
-            if response.status_code < 500:
+            if response.status_code < SERVER_ERROR:
                 await session.asave()
         response = super().process_response(request, response)
-        session = _idle_session(request, response)
-        if session and (end := session.expires_at) and await session.atouch():
-            _resend_cookie(session, end, response)
+        if _is_idle(session, response):
+            end = session.expires_at
+            if await session.atouch() and _outlives_cookie(session, end):
+                _send_cookie(session, response)
+        elif _would_be_lost(session, response):
+            await session.aget_expire_at_browser_close()
+            _send_cookie(session, response)
         return response
 
 
@@ -80,17 +91,23 @@ def _will_be_saved(session: Any) -> bool:
     return wanted and not session.is_empty()
 
 
-def _idle_session(request: HttpRequest, response: HttpResponse) -> SessionStore | None:
-    """The session, if it was read, not written, and is worth a touch."""
-    session = getattr(request, "session", None)
-    due = response.status_code < 500 and getattr(session, "is_touch_due", False)
-    return session if due else None
+def _is_idle(session: Any, response: HttpResponse) -> bool:
+    """Was it read, and not written, and is it worth a touch?"""
+    return response.status_code < SERVER_ERROR and getattr(session, "is_touch_due", False)
 
 
-def _resend_cookie(session: SessionStore, end: datetime, response: HttpResponse) -> None:
-    """Let the cookie live as long as the session, if that was ``end`` and is later now."""
-    if session.expires_at == end or session.get_expire_at_browser_close():
-        return
-    key, age = session.session_key or "", session.get_expiry_age()
-    response.set_cookie(value=key, max_age=age, **conf.cookie())
+def _outlives_cookie(session: SessionStore, end: datetime) -> bool:
+    """Does it end later than at ``end``, the cookie's end, now? Some cookies have none."""
+    return session.expires_at != end and not session.get_expire_at_browser_close()
+
+
+def _would_be_lost(session: Any, response: HttpResponse) -> bool:
+    """Has it a new key that Django, on an error, tells nobody?"""
+    return response.status_code >= SERVER_ERROR and getattr(session, "is_rekeyed", False)
+
+
+def _send_cookie(session: SessionStore, response: HttpResponse) -> None:
+    until_closed = session.get_expire_at_browser_close()
+    age = None if until_closed else session.get_expiry_age()
+    response.set_cookie(value=session.session_key or "", max_age=age, **conf.cookie())
     patch_vary_headers(response, ("Cookie",))  # or a cache gives it to others: CVE-2026-35192

@@ -11,6 +11,10 @@ from typing import Any
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+def _nothing() -> Mapping[str, Any]:
+    return NOTHING  # by a function, because Python 3.11 takes it for mutable
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """What a storage keeps for one session.
@@ -22,8 +26,8 @@ class Record:
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
-    fields: Mapping[str, bytes] = field(default=NOTHING, repr=False)
-    references: Mapping[str, str] = NOTHING
+    fields: Mapping[str, bytes] = field(default_factory=_nothing, repr=False)
+    references: Mapping[str, str] = field(default_factory=_nothing)
     ip: str | None = None
     user_agent: str = ""
     label: str = ""
@@ -40,11 +44,11 @@ class Change:
     references both win; None removes the name.
     """
 
-    set: Mapping[str, bytes] = field(default=NOTHING, repr=False)
+    set: Mapping[str, bytes] = field(default_factory=_nothing, repr=False)
     unset: Collection[str] = ()
     expires_at: datetime | None = None
     last_seen_at: datetime | None = None
-    references: Mapping[str, str | None] = NOTHING
+    references: Mapping[str, str | None] = field(default_factory=_nothing)
     ip: str | None = None
     user_agent: str | None = None
     label: str | None = None

@@ -81,6 +81,11 @@ class SessionState(SessionBase):
             self._record, self.storage.clock(), conf.touch_interval()
         )
 
+    @property
+    def is_rekeyed(self) -> bool:
+        """Is it stored under a key that it was given here, and not saved since?"""
+        return self.key_is_fresh and self._may_be_stored
+
     def get_session_cookie_age(self) -> int:
         """Seconds of inactivity: MULTISESSION_TTL, else SESSION_COOKIE_AGE."""
         age = conf.idle_age(self)

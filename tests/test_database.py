@@ -157,6 +157,25 @@ class TestTable:
         list(real_storage.delete_found("org", "7"))
         assert entries.count() == 0
 
+    @pytest.mark.parametrize(
+        ("data", "fields"),
+        [([1], {}), ("text", {}), (7, {}), ({"a": "1", "b": {"x": 1}, "c": None}, {"a": 1})],
+        ids=str,
+    )
+    def test_what_another_hand_wrote_reads_as_absent(
+        self, real_storage, clock, caplog, data, fields
+    ):
+        store = store_on(real_storage)
+        holder = store()
+        holder.save()
+        Session.objects.using(real_storage.database).update(data=data)
+        again = store(holder.session_key)
+        assert dict(again.items()) == fields
+        assert holder.handle in caplog.text
+        assert real_storage.page()[0][0][0] == holder.handle
+        again.flush()
+        assert real_storage.count() == 0
+
     def test_an_entry_that_the_row_contradicts_finds_nothing(self, real_storage, clock):
         real_storage.insert(A, make_record(clock, references={"org": "7"}))
         entries = SessionReference.objects.using(real_storage.database)
@@ -218,6 +237,11 @@ class TestIntegration:
         assert storage.read(A) is not None
         storage.clear()
         assert Router.asked == ["write", "read", "write"]
+
+    def test_an_sqlite_that_is_too_old(self, databases, monkeypatch):
+        monkeypatch.setattr("sqlite3.dbapi2.sqlite_version_info", (3, 34, 1))
+        with pytest.raises(ImproperlyConfigured, match=r"SQLite 3\.35"):
+            dialect_of(connections["default"])
 
     def test_a_database_it_does_not_speak(self):
         class Oracle:

@@ -68,6 +68,12 @@ async def rotate(request):
     return HttpResponse("new key")
 
 
+async def rotate_and_fail(request):
+    await request.session.acycle_key()
+    await request.session.aset("visits", 99)
+    return HttpResponse(status=500)
+
+
 async def expire(request):
     await request.session.aset_expiry(int(request.GET["in"]))
     return HttpResponse("set")
@@ -84,6 +90,7 @@ VIEWS = (
     ended_elsewhere,
     without,
     rotate,
+    rotate_and_fail,
     expire,
 )
 urlpatterns = [path(view.__name__, view) for view in VIEWS]
@@ -265,6 +272,18 @@ def test_a_new_key_is_sent(browser):
     assert browser.get("count").content == b"2"
     browser.key = old
     assert browser.get("look").content == b"0"
+
+
+def test_a_key_changed_before_an_error_is_not_lost(browser):
+    """Django has ended the old session by then, and tells nobody the key of the new one."""
+    browser.get("count")
+    old = browser.key
+    response = browser.get("rotate_and_fail")
+    assert response.status_code == 500
+    assert response["Vary"] == "Cookie"
+    assert response.cookies["sessionid"]["max-age"] == 14 * 86400
+    assert browser.key != old
+    assert browser.get("look").content == b"1"
 
 
 def test_save_every_request(browser, record, clock, settings):

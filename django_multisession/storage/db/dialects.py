@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class Dialect(ABC):
@@ -102,11 +101,13 @@ class MySQL(MariaDB):
     returns_deleted = False
 
 
-def dialect_of(connection: BaseDatabaseWrapper) -> Dialect:
-    """Raises ImproperlyConfigured for a database this engine does not speak."""
+def dialect_of(connection: Any) -> Dialect:
+    """Of a connection of Django's. Raises ImproperlyConfigured for what is not spoken here."""
     vendor = connection.vendor
-    if vendor == "mysql" and getattr(connection, "mysql_is_mariadb", False):
+    if vendor == "mysql" and connection.mysql_is_mariadb:
         vendor = "mariadb"
+    if vendor == "sqlite" and connection.Database.sqlite_version_info < (3, 35):
+        raise ImproperlyConfigured("Sessions need SQLite 3.35 or later, for DELETE ... RETURNING.")
     dialects: dict[str, type[Dialect]]
     dialects = {"postgresql": PostgreSQL, "sqlite": SQLite, "mariadb": MariaDB, "mysql": MySQL}
     if vendor not in dialects:

@@ -12,7 +12,7 @@ from django.db import OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.timezone import get_default_timezone
 
-from ...record import Record
+from ...record import NOTHING, Record
 from ..base import Found
 from . import rows
 from .statements import Statements
@@ -109,9 +109,9 @@ class Link:
         keeps_zones = self.statements.dialect.keeps_zones
         return rows.to_database(moment, self.connection.timezone, keeps_zones)
 
-    def record(self, row: Row, data: str = rows.NONE) -> Record:
+    def record(self, row: Row, fields: Mapping[str, bytes] = NOTHING) -> Record:
         # The zone is what the database means by a time without one.
-        return rows.to_record(row, self.connection.timezone or get_default_timezone(), data)
+        return rows.to_record(row, self.connection.timezone or get_default_timezone(), fields)
 
     def found(self, row: Row) -> Found:
         """Of a row that ends with handle and id."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 
 from django.utils.timezone import get_default_timezone, make_naive
 
-from ...record import Change, Record
+from ...record import NOTHING, Change, Record
+
+logger = logging.getLogger("django.security.SuspiciousSession")
 
 GRID = timedelta(hours=1)  # purge_at is a multiple of it
 USER = "user"  # the reference that has a column of its own
@@ -65,14 +68,14 @@ def to_merges(change: Change) -> dict[str, Mapping[str, str | None]]:
     return {column: names for column, names in merges.items() if names}
 
 
-def to_record(row: Sequence[Any], zone: tzinfo, data: str = NONE) -> Record:
-    """The record of a row that begins with `FACTS`. ``data``: the text of that column."""
+def to_record(row: Sequence[Any], zone: tzinfo, fields: Mapping[str, bytes] = NOTHING) -> Record:
+    """The record of a row that begins with `FACTS`."""
     created_at, last_seen_at, expires_at, user, more, ip, user_agent, label, *_ = row
     references = {} if more == NONE else json.loads(more)
     if user is not None:
         references[USER] = user
     return Record(
-        fields={name: text.encode() for name, text in json.loads(data).items()},
+        fields=fields,
         created_at=from_database(created_at, zone),
         last_seen_at=from_database(last_seen_at, zone),
         expires_at=from_database(expires_at, zone),
@@ -81,6 +84,19 @@ def to_record(row: Sequence[Any], zone: tzinfo, data: str = NONE) -> Record:
         user_agent=user_agent,
         label=label,
     )
+
+
+def to_fields(data: str, id: str) -> dict[str, bytes]:
+    """The fields in a JSON object of texts.
+
+    Another hand may have written to the table: a value that is no text becomes one that nothing
+    can decode, and reads as absent; data that are no object, as empty.
+    """
+    names = json.loads(data)
+    if not isinstance(names, dict):
+        logger.warning("The data of session %s is corrupt", id)
+        return {}
+    return {n: text.encode() if isinstance(text, str) else b"" for n, text in names.items()}
 
 
 def texts(fields: Mapping[str, bytes]) -> dict[str, str]:

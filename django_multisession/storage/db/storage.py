@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -54,8 +53,10 @@ class DatabaseStorage(Storage):
             found = link.fetch(link.statements.read_some, [json.dumps(list(names)), id])
         if not found:
             return None
-        record = link.record(found[0], found[0][-1])
-        return record if names is None else _only(record, names)
+        fields = rows.to_fields(found[0][-1], id)
+        if names is not None:
+            fields = {name: fields[name] for name in names if name in fields}
+        return link.record(found[0], fields)
 
     def insert(self, id: str, record: Record) -> bool:
         link = self._link()
@@ -172,10 +173,6 @@ def _insert(link: Link, row: Mapping[str, Any]) -> bool:
 def _belonging(name: str, value: str) -> list[str]:
     """The parameters of `Statements.belongs`."""
     return [value] if name == rows.USER else [name, value, json.dumps({name: value})]
-
-
-def _only(record: Record, names: Collection[str]) -> Record:
-    return replace(record, fields={n: v for n, v in record.fields.items() if n in names})
 
 
 def _cursor(last: Record, id: int) -> str:
