@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 from django.apps import apps
+from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
 from . import conf
 from .expiry import LONG
+from .middleware import SessionMiddleware
 from .session import SessionStore
 
 ENGINES = "django_multisession.backends."
@@ -113,18 +116,21 @@ def _client_ip() -> Messages:
 
 
 def _middleware() -> Messages:
-    middleware = list(conf.djangos("MIDDLEWARE"))
+    kinds = _session_middleware()
     engine_is_ours = _engine_is_ours()
-    if middleware.count(OURS) + middleware.count(DJANGOS) > 1:
+    if len(kinds) > 1:
         text = "MIDDLEWARE holds more than one session middleware: sessions would be saved twice."
         yield _error(12, text, f"Keep {OURS} and remove the others.")
-    elif OURS in middleware and engine_is_ours is False:
+    elif SessionMiddleware in kinds and engine_is_ours is False:
         text = f"{OURS} in MIDDLEWARE works with the engines of django_multisession only."
         yield _error(13, text, f"Set SESSION_ENGINE to {ENGINES}db, or use {DJANGOS}.")
-    elif DJANGOS in middleware and engine_is_ours:
+    elif DjangosMiddleware in kinds and engine_is_ours:
         text = "MIDDLEWARE holds Django's session middleware: sessions know neither address nor "
         text += "device, and are not touched."
         yield _warning(1, text, f"Put {OURS} in the place of {DJANGOS}.")
+    elif not kinds and engine_is_ours:
+        text = "MIDDLEWARE holds no session middleware: requests have no session."
+        yield _warning(3, text, f"Add {OURS} before what needs request.session.")
 
 
 def _names() -> Messages:
@@ -161,7 +167,19 @@ def _memory() -> Messages:
 
 def _django_is_silent() -> bool:
     """Its own cookie checks look for its own app and middleware only."""
-    return OURS in conf.djangos("MIDDLEWARE") and not apps.is_installed("django.contrib.sessions")
+    ours_in_use = SessionMiddleware in _session_middleware()
+    return ours_in_use and not apps.is_installed("django.contrib.sessions")
+
+
+def _session_middleware() -> list[type]:
+    """For each session middleware in MIDDLEWARE whose it is, subclasses of a project's included."""
+    kinds: list[type] = []
+    for path in conf.djangos("MIDDLEWARE"):
+        with suppress(ImportError):  # Django will say so
+            kind = conf.imported(path)
+            mro = kind.__mro__ if isinstance(kind, type) else ()
+            kinds += [k for k in mro if k in (SessionMiddleware, DjangosMiddleware)][:1]
+    return kinds
 
 
 def _engine_is_ours() -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils.asyncio import async_unsafe
 
 import servers
 from dialects import DIALECTS
+from django_multisession import keys
 from django_multisession.record import Record
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
@@ -90,6 +92,24 @@ STORAGES: dict[str, Callable[[Clock], Storage]] = {
     "mariadb": database("mariadb"),
     "mysql": mysql,
 }
+
+
+@pytest.fixture(autouse=True)
+def no_key_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    """Whatever a test does, no key it was given turns up in a log (CVE-2023-20866)."""
+    issued, new_key = [], keys.new_key
+
+    def issue() -> str:
+        issued.append(new_key())
+        return issued[-1]
+
+    monkeypatch.setattr(keys, "new_key", issue)
+    caplog.set_level(logging.DEBUG, logger="django")
+    yield
+    logged = "\n".join(record.getMessage() for record in caplog.get_records("call"))
+    assert not [key for key in issued if key in logged]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from django.core.management.base import SystemCheckError
 
 from django_multisession import checks, conf, session
 from django_multisession.checks import DJANGOS, ENGINES, OURS, check_deployment, check_settings
+from django_multisession.middleware import SessionMiddleware
 
 A_FUNCTION = f"{__name__}.a_function"
 NO_FUNCTION = f"{__name__}.NO_FUNCTION"
@@ -30,6 +31,11 @@ FINE = {
 LEVELS = {"E": django_checks.ERROR, "W": django_checks.WARNING}
 
 NO_MIDDLEWARE = {"MIDDLEWARE": []}
+DJANGOS_OWN = {"MIDDLEWARE": [DJANGOS], "SESSION_ENGINE": DJANGOS_ENGINE}
+
+
+class ProjectsMiddleware(SessionMiddleware):
+    """A project's own, built on ours."""
 
 
 def a_function(argument):
@@ -79,11 +85,13 @@ WRONG = [
     ("E011", {"MULTISESSION_CLIENT_IP": None}, "MULTISESSION_CLIENT_IP"),
     ("E012", {"MIDDLEWARE": [OURS, DJANGOS]}, "MIDDLEWARE"),
     ("E012", {"MIDDLEWARE": (DJANGOS, DJANGOS)}, "MIDDLEWARE"),
+    ("E012", {"MIDDLEWARE": [OURS, f"{__name__}.ProjectsMiddleware"]}, "MIDDLEWARE"),
     ("E012", {"MIDDLEWARE": [OURS, OURS], "SESSION_ENGINE": DJANGOS_ENGINE}, "MIDDLEWARE"),
     ("E013", {"SESSION_ENGINE": DJANGOS_ENGINE}, "SESSION_ENGINE"),
     ("W001", {"MIDDLEWARE": [DJANGOS]}, DJANGOS),
     ("W002", {"MULTISESSION_TLL": 5}, "MULTISESSION_TLL"),
     ("W002", {"MULTISESSION_": 5}, "MULTISESSION_"),
+    ("W003", NO_MIDDLEWARE, "MIDDLEWARE"),
     ("W010", {"SESSION_COOKIE_SECURE": False}, "SESSION_COOKIE_SECURE"),
     ("W011", {"SESSION_COOKIE_HTTPONLY": False}, "SESSION_COOKIE_HTTPONLY"),
     ("W012", {"SESSION_SERIALIZER": PICKLE}, "SESSION_SERIALIZER"),
@@ -113,13 +121,15 @@ RIGHT = [
     ("E010", {"MULTISESSION_DATABASE": None}),
     ("E011", {"MULTISESSION_CLIENT_IP": A_FUNCTION}),
     ("E012", {"MIDDLEWARE": (OURS,)}),
-    ("E012", NO_MIDDLEWARE),
+    ("E012", {"MIDDLEWARE": [f"{__name__}.ProjectsMiddleware"]}),
     ("E013", {"SESSION_ENGINE": DJANGOS_ENGINE, **NO_MIDDLEWARE}),
     ("W001", {"MIDDLEWARE": [DJANGOS], "SESSION_ENGINE": DJANGOS_ENGINE}),
     ("W002", dict(conf.DEFAULTS)),
     ("W002", {"MULTISESSIONS": 5, "OTHER_MULTISESSION_TLL": 5}),
-    ("W010", {"SESSION_COOKIE_SECURE": False, **NO_MIDDLEWARE}),
-    ("W011", {"SESSION_COOKIE_HTTPONLY": False, **NO_MIDDLEWARE}),
+    ("W003", {"SESSION_ENGINE": DJANGOS_ENGINE, **NO_MIDDLEWARE}),
+    ("W003", {"MIDDLEWARE": ["not.to.be.imported", f"{__name__}.ProjectsMiddleware"]}),
+    ("W010", {"SESSION_COOKIE_SECURE": False, **DJANGOS_OWN}),
+    ("W011", {"SESSION_COOKIE_HTTPONLY": False, **DJANGOS_OWN}),
     ("W012", {"SESSION_SERIALIZER": "project.serializers.Msgpack"}),
     ("W013", {"SESSION_ENGINE": f"{ENGINES}db"}),
 ]

@@ -176,6 +176,15 @@ class TestTable:
         again.flush()
         assert real_storage.count() == 0
 
+    def test_a_purge_drops_entries_whose_session_is_gone(self, real_storage, clock):
+        real_storage.insert(A, make_record(clock, references={"org": "7"}))
+        real_storage.insert(B, make_record(clock, references={"org": "7", "team": "x"}))
+        sessions = Session.objects.using(real_storage.database)
+        sessions.filter(handle=B)._raw_delete(real_storage.database)
+        assert real_storage.purge() == 0
+        entries = SessionReference.objects.using(real_storage.database)
+        assert [entry.session.handle for entry in entries] == [A]
+
     def test_an_entry_that_the_row_contradicts_finds_nothing(self, real_storage, clock):
         real_storage.insert(A, make_record(clock, references={"org": "7"}))
         entries = SessionReference.objects.using(real_storage.database)

@@ -30,7 +30,8 @@ class DatabaseStorage(Storage):
     Cost: one statement a verb and no transaction, with these exceptions. A change of a reference
     other than ``user``: a transaction, with two statements more for each. A bulk deletion on
     MySQL and MariaDB, and on MySQL any deletion: two statements in a transaction. ``find`` and
-    ``delete_found``: once for every 500 sessions. Times come from the application's clock.
+    ``delete_found``: once for every 500 sessions. The last ``purge`` of a run: one more, over the
+    index of further references. Times come from the application's clock.
     """
 
     thread_sensitive = True
@@ -118,7 +119,10 @@ class DatabaseStorage(Storage):
     def purge(self, limit: int = 1000) -> int:
         link = self._link()
         parameters = [link.moment(self.clock()), limit]
-        return len(link.delete_some("purge_at <= %s", parameters, "purge_at", skip_locked=True))
+        purged = link.delete_some("purge_at <= %s", parameters, "purge_at", skip_locked=True)
+        if len(purged) < limit:  # the last batch
+            link.write(lambda: link.execute(link.statements.forget_orphans, [limit]))
+        return len(purged)
 
     def clear(self) -> int:
         link = self._link()
