@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
+import servers
 from django_multisession import migrations
 from django_multisession.models import Session, SessionReference
 
@@ -39,3 +41,25 @@ def test_a_migration_has_a_number_and_a_name_of_its_own(name):
 )
 def test_tables(model, table):
     assert model._meta.db_table == table
+
+
+@pytest.mark.parametrize("alias", ["default", "postgres", "mariadb"])
+def test_the_tables_go_and_come_back(databases, alias):
+    if alias not in connections:
+        servers.missing(f"server for {alias}")
+    call_command("migrate", "django_multisession", "zero", database=alias, verbosity=0)
+    assert not tables(alias)
+    call_command("migrate", database=alias, verbosity=0)
+    assert tables(alias) == {Session._meta.db_table, SessionReference._meta.db_table}
+    if alias == "postgres":
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT reloptions FROM pg_class WHERE relname = %s", TABLE)
+            assert cursor.fetchone() == (["fillfactor=90"],)
+
+
+TABLE = [Session._meta.db_table]
+
+
+def tables(alias):
+    names = connections[alias].introspection.table_names()
+    return {name for name in names if name.startswith("django_multisession_")}

@@ -28,6 +28,10 @@ class Dialect(ABC):
     # The same, for rows that somebody else may just as well delete.
     lock_free: ClassVar[str] = " FOR UPDATE"
 
+    # Numbers of the errors for a taken key, and for a deadlock that the server broke.
+    taken: ClassVar[int | None] = None
+    deadlock: ClassVar[int | None] = None
+
     @abstractmethod
     def merge(self, column: str) -> str:
         """The column with a JSON merge patch applied. One parameter."""
@@ -82,6 +86,10 @@ class MariaDB(Dialect):
     deletes_selected = False  # neither LIMIT in a subquery nor an IN that uses the index
     picks_fields = False
     unless_taken = ""  # INSERT IGNORE would hide every other error too
+    taken = 1062
+    # InnoDB locks a row by the index that led to it, so a bulk deletion and a save can meet
+    # crosswise. It undoes one of them and expects it to be repeated.
+    deadlock = 1213
 
     def merge(self, column: str) -> str:
         return f"JSON_MERGE_PATCH({column}, %s)"

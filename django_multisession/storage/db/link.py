@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, TypeVar
 
-from django.db import OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.timezone import get_default_timezone
 
@@ -20,8 +20,7 @@ from .statements import Statements
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
-DEADLOCK = 1213  # MySQL's and MariaDB's error number
-RETRIES = 5
+RETRIES = 5  # after a deadlock
 
 
 class Link:
@@ -36,13 +35,23 @@ class Link:
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[Row]:
         with self.connection.cursor() as cursor:
             cursor.execute(sql, parameters)
-            return list(cursor.fetchall())
+            rows: list[Row] = cursor.fetchall()
+            return rows
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """How many rows it changed."""
         with self.connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return int(cursor.rowcount)
+
+    def insert(self, row: Mapping[str, Any]) -> bool:
+        """False: its handle is taken."""
+        try:
+            return self.execute(self.statements.insert(row), list(row.values())) == 1
+        except IntegrityError as error:
+            if error.args[0] == self.statements.dialect.taken:
+                return False
+            raise
 
     def update(
         self,
@@ -65,15 +74,14 @@ class Link:
     def write(self, write: Callable[[], T]) -> T:
         """Do it, and again if the server broke a deadlock at its expense.
 
-        InnoDB locks a row by the index that led to it, so a bulk deletion and a save can meet
-        crosswise; it undoes one of them and expects it to be repeated. Within a transaction of
-        the caller's, that one is undone too, so it is the caller's to repeat.
+        Within a transaction of the caller's, that one is undone too, and the caller's to repeat.
         """
         for _ in range(RETRIES):
             try:
                 return write()
             except OperationalError as error:
-                if error.args[0] != DEADLOCK or self.connection.in_atomic_block:
+                is_deadlock = error.args[0] == self.statements.dialect.deadlock
+                if not is_deadlock or self.connection.in_atomic_block:
                     raise
         return write()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connections, router
+from django.db import connections, router
 
 from ...expiry import UTC, utcnow
 from ...models import Session
@@ -19,7 +19,6 @@ from .link import Link
 from .statements import Statements
 
 BATCH = 500  # rows a statement, where there may be many
-DUPLICATE = 1062  # MySQL's and MariaDB's number of the error that a key is taken
 
 _CURSOR = re.compile(r"(\d{1,11})-(\d{1,19})")  # purge_at in epoch seconds, id
 
@@ -62,7 +61,7 @@ class DatabaseStorage(Storage):
     def insert(self, id: str, record: Record) -> bool:
         link = self._link()
         row = rows.to_row(id, record, link.moment)
-        return _indexed(link, id, record.references, lambda: _insert(link, row))
+        return _indexed(link, id, record.references, lambda: link.insert(row))
 
     def update(self, id: str, change: Change) -> bool:
         return self._update(id, id, change)
@@ -163,15 +162,6 @@ def _indexed(
         return written
 
     return link.write(write_both if further else write)
-
-
-def _insert(link: Link, row: Mapping[str, Any]) -> bool:
-    try:
-        return link.execute(link.statements.insert(row), list(row.values())) == 1
-    except IntegrityError as error:
-        if error.args[0] == DUPLICATE:
-            return False
-        raise
 
 
 def _belonging(name: str, value: str) -> list[str]:
