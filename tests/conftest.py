@@ -28,9 +28,17 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     databases = settings.DATABASES
     databases.update(servers.databases())
+    if "postgres" in databases:
+        databases["prepared"] = prepared(databases["postgres"])
     # A file, because threads see one in-memory database through one lock only.
     databases["default"]["TEST"] = {"NAME": config.cache.mkdir("sqlite") / "test.sqlite3"}
     connections.__dict__.pop("settings", None)  # Django may have read them before
+
+
+def prepared(database: dict[str, Any]) -> dict[str, Any]:
+    """The same PostgreSQL, whose statements are bound by the server and prepared."""
+    options = {"server_side_binding": True, "prepare_threshold": 0}
+    return {**database, "OPTIONS": options, "TEST": {"MIRROR": "postgres"}}
 
 
 def pytest_report_header() -> str:
@@ -89,6 +97,7 @@ STORAGES: dict[str, Callable[[Clock], Storage]] = {
     "memory": memory,
     "sqlite": database("default"),
     "postgres": database("postgres"),
+    "prepared": database("prepared"),
     "mariadb": database("mariadb"),
     "mysql": mysql,
 }
@@ -124,6 +133,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         made = setup_databases(verbosity=0, interactive=False)
     yield
     with django_db_blocker.unblock():
+        connections.close_all()
         teardown_databases(made, verbosity=0)
 
 

@@ -42,8 +42,8 @@ def test_every_storage_is_a_subject():
     modules = {module.name for module in pkgutil.iter_modules(django_multisession.storage.__path__)}
     assert modules - {"base"} == {"memory", "db"}
     dialects = {cls.__name__.lower() for cls in leaves(Dialect)}
-    assert {"memory", "sqlite", "mariadb", "mysql"} < STORAGES.keys()
     assert dialects == {"postgresql", "sqlite", "mysql"}
+    assert {"memory", "sqlite", "postgres", "mariadb", "mysql"} < STORAGES.keys()
 
 
 def leaves(cls):
