@@ -17,8 +17,6 @@ class Dialect(ABC):
     returns_deleted: ClassVar[bool] = True
     # Can one DELETE take the first rows of a SELECT, and be quick about it?
     deletes_selected: ClassVar[bool] = True
-    # Can it pick some of the names of a JSON object?
-    picks_fields: ClassVar[bool] = True
     # Does it keep a time together with its zone?
     keeps_zones: ClassVar[bool] = False
     # Makes an INSERT of a taken id change nothing. Empty: it raises IntegrityError.
@@ -44,9 +42,9 @@ class Dialect(ABC):
     def includes(self, column: str) -> str:
         """Does the column hold all of a JSON object? One parameter."""
 
-    def pick(self, column: str) -> str:
-        """The column with only the names in a JSON list. One parameter."""
-        raise NotImplementedError  # pragma: no cover - never asked where picks_fields is False
+    def pick(self, column: str) -> str | None:
+        """The column with only the names in a JSON list. One parameter. None: it cannot."""
+        return None
 
 
 class PostgreSQL(Dialect):
@@ -84,7 +82,6 @@ class SQLite(Dialect):
 
 class MariaDB(Dialect):
     deletes_selected = False  # neither LIMIT in a subquery nor an IN that uses the index
-    picks_fields = False
     unless_taken = ""  # INSERT IGNORE would hide every other error too
     taken = 1062
     # InnoDB locks a row by the index that led to it, so a bulk deletion and a save can meet

@@ -29,9 +29,10 @@ class Statements:
         return f"SELECT {_FACTS}, data FROM {self.sessions} WHERE handle = %s"
 
     @cached_property
-    def read_some(self) -> str:  # names, handle
+    def read_some(self) -> str | None:  # names, handle
+        """None: this server cannot pick fields, so all of them travel."""
         picked = self.dialect.pick("data")
-        return f"SELECT {_FACTS}, {picked} FROM {self.sessions} WHERE handle = %s"
+        return picked and f"SELECT {_FACTS}, {picked} FROM {self.sessions} WHERE handle = %s"
 
     def insert(self, columns: Iterable[str]) -> str:  # the columns
         names = list(columns)

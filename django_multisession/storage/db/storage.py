@@ -47,10 +47,10 @@ class DatabaseStorage(Storage):
 
     def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
         link = self._link(router.db_for_read)
-        if names is None or not link.statements.dialect.picks_fields:
-            found = link.fetch(link.statements.read, [id])
+        if names is not None and (read_some := link.statements.read_some):
+            found = link.fetch(read_some, [json.dumps(list(names)), id])
         else:
-            found = link.fetch(link.statements.read_some, [json.dumps(list(names)), id])
+            found = link.fetch(link.statements.read, [id])
         if not found:
             return None
         fields = rows.to_fields(found[0][-1], id)
