@@ -115,6 +115,17 @@ class TestUpdate:
         del expected["null"], expected[""]
         assert verbs.read(A).fields == expected
 
+    @pytest.mark.parametrize(
+        "unset", [{"a"}, {"a", "b"}, {"b", "d"}, {"a", "b", "c", "d"}], ids=str
+    )
+    def test_whatever_goes_with_what_is_set(self, verbs, clock, unset):
+        """MariaDB's JSON_MERGE_PATCH loses a change that comes with a removal."""
+        record = make_record(clock, fields=dict.fromkeys("abcd", b"1"))
+        verbs.insert(A, record)
+        change = Change(set={"c": b"2", "e": b"2"} if "c" not in unset else {}, unset=unset)
+        verbs.update(A, change)
+        assert verbs.read(A) == change.apply_to(record)
+
     def test_values_are_replaced_whole(self, verbs, clock):
         verbs.insert(A, make_record(clock, fields={"cart": b'{"x":1}'}))
         verbs.update(A, Change(set={"cart": b'{"z":{"y":null}}'}))

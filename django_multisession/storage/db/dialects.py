@@ -92,8 +92,8 @@ class MariaDB(Dialect):
         return f"JSON_MERGE_PATCH({column}, %s)"
 
     def patches(self, names: Mapping[str, str | None]) -> list[str]:
-        # Behind a removal it leaves names as they were: {"a": "1", "b": "1"} merged with
-        # {"a": null, "b": "2"} is {"b": "1"} (seen on 10.11). So removals go last, one by one.
+        # With removals it goes wrong: {"a": "1", "c": "1"} merged with {"c": "2", "a": null} is
+        # {"c": "1"} (MariaDB 10.11). Not so with one removal on its own, so they go last, singly.
         values = {name: value for name, value in names.items() if value is not None}
         removals = [json.dumps({name: None}) for name, value in names.items() if value is None]
         return [*([json.dumps(values)] if values else []), *removals]
