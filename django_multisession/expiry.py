@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+from django.utils.timezone import get_default_timezone, make_naive
+
 from .record import Record
 
 UTC = timezone.utc
@@ -18,8 +20,11 @@ def utcnow() -> datetime:
 
 
 def local(moment: datetime) -> datetime:
-    """Naive, in local time, as Django has it with USE_TZ off."""
-    return moment.astimezone().replace(tzinfo=None)
+    """Naive, in local time, as Django has it with USE_TZ off.
+
+    By the zone's rules and not its offset, so that the hour that comes twice a year keeps its fold.
+    """
+    return make_naive(moment, get_default_timezone())
 
 
 def idle_end(custom: int | float | str | datetime | None, age: float, now: datetime) -> datetime:

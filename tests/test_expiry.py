@@ -2,7 +2,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from django_multisession.expiry import NEVER, UTC, capped, idle_end, local, touch_due, utcnow
@@ -150,6 +150,8 @@ def test_local(moment, naive):
     assert local(moment).tzinfo is None
 
 
+@example(datetime(2016, 10, 30, 0, 30, tzinfo=UTC))  # 2:30 in Berlin, and an hour later again
+@example(datetime(2016, 10, 30, 1, 30, tzinfo=UTC))
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC)))
 def test_local_time_and_back(moment):
     assert local(moment).astimezone(UTC) == moment
