@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from base64 import b64decode, b64encode
 from typing import Any, Protocol
+
+logger = logging.getLogger("django.security.SuspiciousSession")  # of data nobody can read
 
 # Opens a value that is not plain ASCII text as it is. JSON never begins with it.
 _ARMOUR = b"~"

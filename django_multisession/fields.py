@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from enum import Enum
 from typing import Any
 
 from . import codec
 from .record import NOTHING
-
-logger = logging.getLogger("django.security.SuspiciousSession")
 
 
 class _Stored(Enum):
@@ -109,7 +106,7 @@ class Fields(MutableMapping[str, Any]):
         try:
             return codec.decode(self._stored[name], self._serializer)
         except Exception:  # serializers raise what they like; Django's decode() does the same
-            logger.warning("Field %r of session %s is corrupt", name, self._handle)
+            codec.logger.warning("Field %r of session %s is corrupt", name, self._handle)
             return _CORRUPT
 
 

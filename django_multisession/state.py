@@ -137,7 +137,8 @@ class SessionState(SessionBase):
 
     def _expires_at(self, now: datetime, created_at: datetime) -> datetime:
         custom = self._fields().get(CUSTOM_EXPIRY)
-        end = expiry.idle_end(custom, self.get_session_cookie_age(), now)
+        age = 0 if custom else self.get_session_cookie_age()  # a policy may be dear to ask
+        end = expiry.idle_end(custom, age, now)
         return expiry.capped(end, created_at, conf.absolute_age())
 
     def _capped_date(self, date: datetime) -> datetime:

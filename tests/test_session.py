@@ -403,6 +403,13 @@ class TestExpiry:
         holder.save()
         assert holder.expires_at() == clock.now + timedelta(seconds=10)
 
+    def test_a_policy_is_not_asked_where_set_expiry_decides(self, session, settings, clock):
+        settings.MULTISESSION_TTL = "test_session.no_policy"
+        holder = session()
+        holder.set_expiry(10)
+        holder.save()
+        assert holder.expires_at() == clock.now + timedelta(seconds=10)
+
     @pytest.mark.parametrize(
         ("ttl", "seconds"),
         [(50, 50), (timedelta(minutes=1), 60), ("test_session.staff_policy", 14 * 86400)],
@@ -473,6 +480,10 @@ class TestExpiry:
 
 def staff_policy(session):
     return timedelta(minutes=5) if session.get("staff") else None
+
+
+def no_policy(session):
+    raise AssertionError("asked")
 
 
 class TestTouch:

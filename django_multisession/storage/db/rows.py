@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from django.utils.timezone import get_default_timezone, make_naive
-
+from ...codec import logger
+from ...expiry import UTC, local
 from ...record import NOTHING, Change, Record
-
-logger = logging.getLogger("django.security.SuspiciousSession")
 
 GRID = timedelta(hours=1)  # purge_at is a multiple of it
 USER = "user"  # the reference that has a column of its own
@@ -115,10 +112,10 @@ def to_database(moment: datetime, zone: tzinfo | None, keeps_zones: bool) -> dat
     ``zone``: `connection.timezone`, None where USE_TZ is off: local time then.
     """
     if zone is None:
-        return str(make_naive(moment, get_default_timezone()))
+        return str(local(moment))
     if keeps_zones:
         return moment
-    return str((moment if zone is timezone.utc else moment.astimezone(zone)).replace(tzinfo=None))
+    return str((moment if zone is UTC else moment.astimezone(zone)).replace(tzinfo=None))
 
 
 def from_database(value: Any, zone: tzinfo) -> datetime:
@@ -126,13 +123,13 @@ def from_database(value: Any, zone: tzinfo) -> datetime:
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     moment: datetime = value if value.tzinfo else value.replace(tzinfo=zone)
-    return moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def on_grid(moment: datetime) -> datetime:
     """The first multiple of `GRID` that is not before ``moment``."""
     seconds = GRID.total_seconds()
-    return datetime.fromtimestamp(-(-moment.timestamp() // seconds) * seconds, timezone.utc)
+    return datetime.fromtimestamp(-(-moment.timestamp() // seconds) * seconds, UTC)
 
 
 def _times(source: Record | Change, moment: Moment) -> dict[str, Any]:

@@ -112,8 +112,9 @@ class DatabaseStorage(Storage):
 
     def count(self) -> int:
         link = self._link(router.db_for_read)
-        soon, now = link.moment(self.clock() + rows.GRID), link.moment(self.clock())
-        return int(link.fetch(link.statements.count, [soon, now, soon, now])[0][0])
+        now = self.clock()
+        bounds = [link.moment(now + rows.GRID), link.moment(now)]
+        return int(link.fetch(link.statements.count, [*bounds, *bounds])[0][0])
 
     def purge(self, limit: int = 1000) -> int:
         link = self._link()
