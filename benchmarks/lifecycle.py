@@ -1,34 +1,33 @@
-"""The life of a session: Django's db engine and ours, through their middleware, in one run.
+"""The life of a session: Django's engines and ours, through their middleware, in one run.
 
 usage: lifecycle.py [--rounds 400]
 
-For every database there is, the median time of each operation with either engine, and their ratio;
-and a load beside the bare SELECT of its row. Operations of both engines take turns, so a ratio is
+For every database there is, and for Redis, the median time of each operation with each engine, and
+its ratio to Django's; "anon" is a request that leaves the session alone. Then a load of ours beside
+the bare command that it cannot do without. Operations of all engines take turns, so a ratio is
 worth more than a figure.
 """
 
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
-import project
+from contests import Contest, Engine, contests
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.test import override_settings
-from django.utils.module_loading import import_string
 
-ENGINES = {
-    "django": ("django.contrib.sessions.backends.db", "django.contrib.sessions.middleware"),
-    "ours": ("django_multisession.backends.db", "django_multisession.middleware"),
-}
+WARM_UP = 20  # rounds
 AUTH = {"_auth_user_id": "1", "_auth_user_backend": "backend", "_auth_user_hash": "0" * 64}
 DATA = {f"field {n}": "some forty characters of a session's data" for n in range(5)}
+
+
+def anon(session: Any) -> None:
+    pass
 
 
 def login(session: Any) -> None:
@@ -49,12 +48,14 @@ def logout(session: Any) -> None:
     session.flush()
 
 
+OPERATIONS = (anon, login, read, write, logout)
+
+
 class Site:
     """One engine behind its middleware; every operation is a request."""
 
-    def __init__(self, engine: str, middleware: str) -> None:
-        with override_settings(SESSION_ENGINE=engine):
-            self.respond = import_string(f"{middleware}.SessionMiddleware")(self.view)
+    def __init__(self, engine: Engine) -> None:
+        self.respond = engine.middleware(self.view)
         self.times: dict[str, list[float]] = {}
 
     def view(self, request: HttpRequest) -> HttpResponse:
@@ -73,9 +74,10 @@ class Site:
         return cookie.value if cookie else key
 
 
-def live(sites: list[Site], rounds: int) -> None:
+def live(sites: Sequence[Site], rounds: int) -> None:
     for number in range(rounds):
         for site in sites if number % 2 else sites[::-1]:
+            site.run(anon)
             key = site.run(login)
             for _ in range(3):
                 site.run(read, key)
@@ -83,73 +85,54 @@ def live(sites: list[Site], rounds: int) -> None:
             site.run(logout, key)
 
 
-def load_beside_select(alias: str, rounds: int) -> tuple[float, float]:
-    """A load, and the bare SELECT of its row by the same driver connection."""
-    from django.db import connections
-
-    from django_multisession.backends.db import SessionStore
-
-    session = SessionStore()
+def loads(contest: Contest, stores: Sequence[Any], rounds: int) -> list[float]:
+    """The bare command, and a load by each of our stores: median times."""
+    session = stores[0]()
     session.update(AUTH | DATA)
     session.save()
-    sql, key, handle = (
-        SessionStore.storage._link().statements.read,
-        session.session_key,
-        [session.handle],
-    )
-    cursor = connections[alias].connection.cursor()
-    marked = sql.replace("%s", "?") if connections[alias].vendor == "sqlite" else sql
-    times: dict[str, list[float]] = {"select": [], "load": []}
-    for _ in range(rounds):
-        start = time.perf_counter()
-        cursor.execute(marked, handle)
-        cursor.fetchall()
-        middle = time.perf_counter()
-        SessionStore(key).load()
-        times["select"].append(middle - start)
-        times["load"].append(time.perf_counter() - middle)
-    return median(times["select"]), median(times["load"])
+    ways = [contest.bare(session), *(partial(load, store, session.session_key) for store in stores)]
+    times = [[took(way) for way in ways] for _ in range(rounds)]
+    return [median(column) for column in zip(*times, strict=True)]
 
 
-def report(alias: str, rounds: int) -> None:
-    from django_multisession.backends.db import SessionStore
+def load(store: Any, key: str) -> None:
+    store(key).load()
 
-    SessionStore.storage.database = alias
-    sites = {name: Site(*where) for name, where in ENGINES.items()}
-    live(list(sites.values()), 20)
-    for site in sites.values():
+
+def took(way: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    way()
+    return time.perf_counter() - start
+
+
+def report(contest: Contest, rounds: int) -> None:
+    sites = [Site(engine) for engine in contest.engines.values()]
+    live(sites, WARM_UP)
+    for site in sites:
         site.times.clear()
-    live(list(sites.values()), rounds)
-    print(f"\n{alias:12}{'django us':>12}{'ours us':>12}{'ratio':>8}")
-    for operation in ("login", "read", "write", "logout"):
-        line(operation, *(median(site.times[operation]) for site in sites.values()))
-    line("load/select", *load_beside_select(alias, rounds))
+    live(sites, rounds)
+    first, *others = contest.engines
+    titles = "".join(f"{f'{name} us':>14}{'ratio':>8}" for name in others)
+    print(f"\n{contest.name:14}{f'{first} us':>14}{titles}")
+    for operation in OPERATIONS:
+        line(operation.__name__, [median(site.times[operation.__name__]) for site in sites])
+    stores = [site.respond.SessionStore for site in sites[1:]]
+    line(f"load/{contest.bare.__name__.upper()}", loads(contest, stores, rounds))
 
 
-def line(name: str, theirs: float, ours: float) -> None:
-    print(f"{name:12}{theirs * 1e6:12.0f}{ours * 1e6:12.0f}{ours / theirs:8.2f}")
-
-
-class Router:
-    """All of both engines in one database."""
-
-    def __init__(self, alias: str) -> None:
-        self.alias = alias
-
-    def db_for_read(self, model: Any, **hints: Any) -> str:
-        return self.alias
-
-    db_for_write = db_for_read
+def line(name: str, seconds: Sequence[float]) -> None:
+    """The first is the measure of the others."""
+    first, *others = seconds
+    ratios = "".join(f"{each * 1e6:14.0f}{each / first:8.2f}" for each in others)
+    print(f"{name:14}{first * 1e6:14.0f}{ratios}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=400)
     rounds = parser.parse_args().rounds
-    with tempfile.TemporaryDirectory() as folder, project.databases(Path(folder)) as aliases:
-        for alias in aliases:
-            with override_settings(DATABASE_ROUTERS=[Router(alias)]):
-                report(alias, rounds)
+    for contest in contests():
+        report(contest, rounds)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How many of 32 concurrent changes does a session keep? Django's db engine and ours.
+"""How many of 32 concurrent changes does a session keep? Django's engines and ours.
 
 usage: lost_updates.py
 
@@ -7,22 +7,17 @@ usage: lost_updates.py
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
-from pathlib import Path
-from typing import Any
 
-import project
+from contests import Engine, contests
 from django.db import connections
-from django.test import override_settings
-from lifecycle import ENGINES, Router
 
 THREADS = 32
 
 
-def kept(store: Any) -> int:
+def kept(engine: Engine) -> int:
+    store = engine.store()
     session = store()
     session.save()
     barrier = threading.Barrier(THREADS)
@@ -41,12 +36,10 @@ def kept(store: Any) -> int:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, project.databases(Path(folder)) as aliases:
-        print(f"{'kept of 32':12}{'django':>8}{'ours':>8}")
-        for alias in aliases:
-            with override_settings(DATABASE_ROUTERS=[Router(alias)]):
-                counts = [kept(import_module(e).SessionStore) for e, _ in ENGINES.values()]
-            print(f"{alias:12}{counts[0]:8}{counts[1]:8}")
+    print(f"kept of {THREADS}")
+    for contest in contests():
+        counts = [f"{name} {kept(engine):2}" for name, engine in contest.engines.items()]
+        print(f"{contest.name:12}{'    '.join(counts)}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""The test project, with every database that the tests find, for the time of a benchmark."""
+"""The test project, with every server that the tests find, for the time of a benchmark."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,24 +14,32 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "testproject")]
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 os.environ["DEBUG"] = "0"
+os.environ.setdefault("TOX_ENV_NAME", "bench")  # names the databases: not those of the tests
 
 import django
 from django.conf import settings
 
+import redis_servers
 import servers
+
+# Name -> a Redis of our own, which starts when its URL is asked for. Nothing, if not installed.
+REDIS = {"redis": redis_servers.ALONE, "cluster": redis_servers.CLUSTER}
+if not shutil.which(redis_servers.BINARY):
+    REDIS.clear()
 
 
 @contextmanager
-def databases(folder: Path) -> Iterator[list[str]]:
+def databases() -> Iterator[list[str]]:
     """The aliases of all databases, each with the tables of both engines."""
-    settings.DATABASES.update(servers.databases())
-    settings.DATABASES["default"]["TEST"] = {"NAME": folder / "bench.sqlite3"}
-    settings.INSTALLED_APPS.append("django.contrib.sessions")
-    django.setup()
-    from django.test.utils import setup_databases, teardown_databases
+    with tempfile.TemporaryDirectory() as folder:
+        settings.DATABASES.update(servers.databases())
+        settings.DATABASES["default"]["TEST"] = {"NAME": Path(folder) / "bench.sqlite3"}
+        settings.INSTALLED_APPS.append("django.contrib.sessions")
+        django.setup()
+        from django.test.utils import setup_databases, teardown_databases
 
-    made = setup_databases(verbosity=0, interactive=False)
-    try:
-        yield list(settings.DATABASES)
-    finally:
-        teardown_databases(made, verbosity=0)
+        made = setup_databases(verbosity=0, interactive=False)
+        try:
+            yield list(settings.DATABASES)
+        finally:
+            teardown_databases(made, verbosity=0)

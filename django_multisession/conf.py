@@ -35,11 +35,20 @@ DEFAULTS: dict[str, Any] = {
     "MULTISESSION_TOUCH_INTERVAL": 60,
     # Database alias of the database engine. None asks the routers.
     "MULTISESSION_DATABASE": None,
+    # What the names of all keys in Redis begin with.
+    "MULTISESSION_KEY_PREFIX": "multisession",
+    # Alias of a cache of django-redis, whose connections the Redis engine uses.
+    "MULTISESSION_REDIS_ALIAS": "default",
+    # Where Redis is instead: redis://, rediss://, unix://, redis+sentinel://, redis+cluster://.
+    "MULTISESSION_REDIS_URL": None,
+    # Further arguments of the client that connects to the URL.
+    "MULTISESSION_REDIS_OPTIONS": {},
     # Dotted path of a callable(request) -> text or None.
     "MULTISESSION_CLIENT_IP": "django_multisession.client.remote_addr",
 }
 
 
+_REDIS = ("alias", "url", "options")
 _kept: list[Any] = []
 
 
@@ -88,6 +97,12 @@ def touch_interval() -> timedelta | None:
 
 def database() -> str | None:
     return get("MULTISESSION_DATABASE")  # type: ignore[no-any-return]
+
+
+def redis() -> dict[str, Any]:
+    """The arguments of `RedisStorage`."""
+    connection = {name: get(f"MULTISESSION_REDIS_{name.upper()}") for name in _REDIS}
+    return {**connection, "prefix": get("MULTISESSION_KEY_PREFIX")}
 
 
 @kept

@@ -55,6 +55,13 @@ class Fields(MutableMapping[str, Any]):
             raise KeyError(name)
         return value
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The base raises and catches a KeyError for every name that is not there, and Django asks
+        for some such names on every request."""
+        if type(name) is str and name not in self._values:
+            return default
+        return super().get(name, default)
+
     def __setitem__(self, name: str, value: Any) -> None:
         self._values[_storable(_text(name))] = value
 

@@ -1,7 +1,9 @@
 """One settings module for people and for tests.
 
-Environment variables: SESSION_BACKEND chooses the engine, db (default) or memory; SQLITE is the
-path of the database, by default db.sqlite3 next to this file; DEBUG=0 and USE_TZ=0 turn these off.
+Environment variables: SESSION_BACKEND chooses the engine, db (default), redis or memory.
+MULTISESSION_REDIS_URL says where Redis is, by default redis://127.0.0.1:6379/0; on a cluster only
+this one differs: redis+cluster://host:port,host:port. SQLITE is the path of the database, by
+default db.sqlite3 next to this file; DEBUG=0 and USE_TZ=0 turn these off.
 """
 
 import os
@@ -20,7 +22,10 @@ STATIC_URL = "static/"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 
-SESSION_ENGINE = "django_multisession.backends." + os.environ.get("SESSION_BACKEND", "db")
+backend = os.environ.get("SESSION_BACKEND", "db")
+SESSION_ENGINE = f"django_multisession.backends.{backend}"
+if backend == "redis":
+    MULTISESSION_REDIS_URL = os.environ.get("MULTISESSION_REDIS_URL", "redis://127.0.0.1:6379/0")
 SESSION_COOKIE_AGE = 14 * 24 * 60 * 60
 
 INSTALLED_APPS = [

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -13,6 +15,7 @@ from django.db import connections
 from django.test.utils import setup_databases, teardown_databases
 from django.utils.asyncio import async_unsafe
 
+import redis_servers
 import servers
 from dialects import DIALECTS
 from django_multisession import keys
@@ -30,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     databases.update(servers.databases())
     if "postgres" in databases:
         databases["prepared"] = prepared(databases["postgres"])
+    cache = "django_redis.cache.RedisCache"
+    settings.CACHES["sessions"] = {"BACKEND": cache, "LOCATION": redis_servers.ALONE.server.url}
     # A file, because threads see one in-memory database through one lock only.
     databases["default"]["TEST"] = {"NAME": config.cache.mkdir("sqlite") / "test.sqlite3"}
     connections.__dict__.pop("settings", None)  # Django may have read them before
@@ -60,16 +65,15 @@ class Clock:
         self.now += timedelta(**duration)
 
 
-class GuardedMemoryStorage(MemoryStorage):
-    """Refuses what every real storage refuses: a blocking verb inside a running event loop."""
-
-
-for name in BLOCKING_VERBS:
-    setattr(GuardedMemoryStorage, name, async_unsafe(getattr(MemoryStorage, name)))
+@cache
+def guarded(storage: type[Storage]) -> type[Storage]:
+    """Refuses what the database refuses: a blocking verb inside a running event loop."""
+    verbs = {name: async_unsafe(getattr(storage, name)) for name in BLOCKING_VERBS}
+    return type(storage.__name__, (storage,), verbs)
 
 
 def memory(clock: Clock) -> Storage:
-    return GuardedMemoryStorage(clock=clock)
+    return guarded(MemoryStorage)(clock=clock)
 
 
 def database(alias: str) -> Callable[[Clock], Storage]:
@@ -92,6 +96,19 @@ def mysql(clock: Clock) -> Storage:
     return storage
 
 
+def redis(server: redis_servers.Lazily, *, by_alias: bool = False) -> Callable[[Clock], Storage]:
+    """A prefix of its own for each storage, so nothing has to be cleared."""
+
+    def make(clock: Clock) -> Storage:
+        from django_multisession.storage.redis import RedisStorage
+
+        url = server.url
+        place = {"alias": "sessions"} if by_alias else {"url": url}
+        return guarded(RedisStorage)(**place, prefix=f"test-{uuid4()}", clock=clock)
+
+    return make
+
+
 # Every storage there is; `test_storage` asserts that none is forgotten.
 STORAGES: dict[str, Callable[[Clock], Storage]] = {
     "memory": memory,
@@ -100,7 +117,13 @@ STORAGES: dict[str, Callable[[Clock], Storage]] = {
     "prepared": database("prepared"),
     "mariadb": database("mariadb"),
     "mysql": mysql,
+    "redis": redis(redis_servers.ALONE),
+    "alias": redis(redis_servers.ALONE, by_alias=True),
+    "sentinel": redis(redis_servers.SENTINEL),
+    "cluster": redis(redis_servers.CLUSTER),
 }
+DATABASES = {"sqlite", "postgres", "prepared", "mariadb", "mysql"}
+LIKE_ANOTHER = {"memory", "alias", "sentinel"}  # once connected, the same as "redis"
 
 
 @pytest.fixture(autouse=True)
@@ -145,11 +168,12 @@ def databases(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 
 
 def build(kind: str, clock: Clock, request: pytest.FixtureRequest) -> Iterator[Storage]:
-    if kind != "memory":
+    if kind in DATABASES:
         request.getfixturevalue("databases")
     storage = STORAGES[kind](clock)
     yield storage
-    storage.clear()
+    if kind in DATABASES:
+        storage.clear()
 
 
 @pytest.fixture(params=STORAGES)
@@ -157,9 +181,14 @@ def storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     yield from build(request.param, clock, request)
 
 
-@pytest.fixture(params=[kind for kind in STORAGES if kind != "memory"])
+@pytest.fixture(params=[kind for kind in STORAGES if kind not in LIKE_ANOTHER])
 def real_storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     """One that other threads reach through connections of their own."""
+    yield from build(request.param, clock, request)
+
+
+@pytest.fixture(params=sorted(DATABASES))
+def database_storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     yield from build(request.param, clock, request)
 
 
@@ -177,6 +206,16 @@ def dialect(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
 def verbs(storage: Storage, dialect: Callable[[Any], Any]) -> Any:
     """The storage, spoken to in one of the dialects."""
     return dialect(storage)
+
+
+def empty(storage: Storage) -> None:
+    """Redis just gets another prefix: to clear it is to look into 4096 buckets."""
+    if storage.expires_by_itself:
+        from django_multisession.storage.redis.calls import Calls, Names
+
+        storage._calls = Calls(Names(f"test-{uuid4()}"), spread=storage._calls.spread)
+    else:
+        storage.clear()
 
 
 def store_on(storage: Storage) -> type[SessionStore]:

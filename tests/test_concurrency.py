@@ -179,7 +179,8 @@ def test_log_out_everywhere_while_sessions_are_saved_and_renamed(
         saves = [holder.save for holder in holders[:4]]
         rotations = [holder.cycle_key for holder in holders[4:]]
         answers = at_once([*saves, *rotations, lambda: list(real_storage.delete_found(name, "7"))])
-        assert len(answers[-1]) == 9
+        # On a cluster one that is on its way to a new id is there twice for a moment; both end.
+        assert 9 <= len(answers[-1]) <= 9 + len(rotations)
         assert real_storage.count() == 0
         assert {type(answer) for answer in answers[:-1]} <= {type(None), SessionGone}
 

@@ -20,8 +20,8 @@ A, B = "A" * 43, "B" * 43
 
 
 @pytest.fixture
-def connection(real_storage):
-    return connections[real_storage.database]
+def connection(database_storage):
+    return connections[database_storage.database]
 
 
 @pytest.fixture
@@ -61,12 +61,12 @@ def postgres(clock, databases):
 class TestStatements:
     """The promise of one statement a verb, and no transaction."""
 
-    def test_load_save_touch_rotate(self, real_storage, clock, statements):
-        holder = store_on(real_storage)()
+    def test_load_save_touch_rotate(self, database_storage, clock, statements):
+        holder = store_on(database_storage)()
         holder.update({"_auth_user_id": "1", "cart": [1]})
         assert statements(holder.save) == ["INSERT"]
         key = holder.session_key
-        holder = store_on(real_storage)(key)
+        holder = store_on(database_storage)(key)
         assert statements(lambda: holder["cart"]) == ["SELECT"]
         holder["cart"] = [2]
         assert statements(holder.save) == ["UPDATE"]
@@ -76,10 +76,10 @@ class TestStatements:
         assert statements(holder.save) == ["UPDATE"]
         assert statements(holder.cycle_key) == ["UPDATE"]
         assert statements(lambda: holder.exists(key)) == ["SELECT"]
-        assert statements(lambda: store_on(real_storage)(key).get_fields("cart")) == ["SELECT"]
+        assert statements(lambda: store_on(database_storage)(key).get_fields("cart")) == ["SELECT"]
 
-    def test_login(self, real_storage, statements):
-        holder = store_on(real_storage)()
+    def test_login(self, database_storage, statements):
+        holder = store_on(database_storage)()
 
         def login():
             holder["cart"] = [1]
@@ -89,72 +89,74 @@ class TestStatements:
 
         assert statements(login) == ["INSERT"]
 
-    def test_logout(self, real_storage, connection, statements):
-        holder = store_on(real_storage)()
+    def test_logout(self, database_storage, connection, statements):
+        holder = store_on(database_storage)()
         holder.save()
-        logout = store_on(real_storage)(holder.session_key).flush
-        one = real_storage._link().statements.dialect.returns_deleted
+        logout = store_on(database_storage)(holder.session_key).flush
+        one = database_storage._link().statements.dialect.returns_deleted
         assert [s for s in statements(logout) if s not in ("BEGIN", "COMMIT", "SET")] == (
             ["DELETE"] if one else ["SELECT", "DELETE"]
         )
 
-    def test_listing_and_counting(self, real_storage, clock, statements):
-        real_storage.insert(A, make_record(clock, references={"user": "1"}))
-        assert statements(real_storage.count) == ["SELECT"]
-        assert statements(real_storage.page) == ["SELECT"]
-        assert statements(lambda: list(real_storage.find("user", "1"))) == ["SELECT"]
+    def test_listing_and_counting(self, database_storage, clock, statements):
+        database_storage.insert(A, make_record(clock, references={"user": "1"}))
+        assert statements(database_storage.count) == ["SELECT"]
+        assert statements(database_storage.page) == ["SELECT"]
+        assert statements(lambda: list(database_storage.find("user", "1"))) == ["SELECT"]
 
     def test_a_further_reference_costs_a_transaction_only_when_it_changes(
-        self, real_storage, clock, statements
+        self, database_storage, clock, statements
     ):
-        real_storage.insert(A, make_record(clock, references={"org": "1"}))
-        assert statements(lambda: real_storage.update(A, Change(set={"a": b"1"}))) == ["UPDATE"]
-        sent = statements(lambda: real_storage.update(A, Change(references={"org": "2"})))
+        database_storage.insert(A, make_record(clock, references={"org": "1"}))
+        assert statements(lambda: database_storage.update(A, Change(set={"a": b"1"}))) == ["UPDATE"]
+        sent = statements(lambda: database_storage.update(A, Change(references={"org": "2"})))
         assert [s for s in sent if s in ("SELECT", "UPDATE", "DELETE", "INSERT")] == [
             "UPDATE",
             "DELETE",
             "INSERT",
         ]
 
-    def test_no_payload_is_read_but_by_read(self, real_storage, connection, clock):
-        real_storage.insert(A, make_record(clock, references={"user": "1"}))
+    def test_no_payload_is_read_but_by_read(self, database_storage, connection, clock):
+        database_storage.insert(A, make_record(clock, references={"user": "1"}))
         with CaptureQueriesContext(connection) as captured:
-            real_storage.page()
-            list(real_storage.find("user", "1"))
-            real_storage.count()
-            real_storage.delete(A)
+            database_storage.page()
+            list(database_storage.find("user", "1"))
+            database_storage.count()
+            database_storage.delete(A)
         assert not [query for query in captured if " data" in query["sql"]]
 
 
 class TestTable:
-    def test_the_orm_reads_what_was_stored(self, real_storage, clock):
+    def test_the_orm_reads_what_was_stored(self, database_storage, clock):
         record = make_record(
             clock, fields={"a": b"[1]"}, references={"user": "1", "org": "7"}, ip="::1", label="x"
         )
-        real_storage.insert(A, record)
-        row = Session.objects.using(real_storage.database).get()
+        database_storage.insert(A, record)
+        row = Session.objects.using(database_storage.database).get()
         assert (row.handle, row.data, row.user_ref, row.ip) == (A, {"a": "[1]"}, "1", "::1")
         assert (row.expires_at, row.created_at) == (record.expires_at, record.created_at)
         assert timedelta(0) <= row.purge_at - row.expires_at < timedelta(hours=1)
         assert str(row) == A
 
-    def test_a_row_deleted_through_the_orm_is_an_ended_session(self, real_storage, clock):
-        real_storage.insert(A, make_record(clock, references={"user": "1", "org": "7"}))
-        Session.objects.using(real_storage.database).filter(user_ref="1").delete()
-        assert real_storage.read(A) is None
-        assert not SessionReference.objects.using(real_storage.database).exists()
+    def test_a_row_deleted_through_the_orm_is_an_ended_session(self, database_storage, clock):
+        database_storage.insert(A, make_record(clock, references={"user": "1", "org": "7"}))
+        Session.objects.using(database_storage.database).filter(user_ref="1").delete()
+        assert database_storage.read(A) is None
+        assert not SessionReference.objects.using(database_storage.database).exists()
 
-    def test_the_index_of_further_references_is_dropped_with_the_session(self, real_storage, clock):
-        entries = SessionReference.objects.using(real_storage.database)
+    def test_the_index_of_further_references_is_dropped_with_the_session(
+        self, database_storage, clock
+    ):
+        entries = SessionReference.objects.using(database_storage.database)
         for number, end in enumerate([clock.now, clock.now, clock.now + timedelta(days=1)]):
             references = {"org": "7", "team": "x"}
             record = make_record(clock, references=references, expires_at=end)
-            real_storage.insert(f"{number:043}", record)
+            database_storage.insert(f"{number:043}", record)
         assert entries.count() == 6
         clock.advance(hours=2)
-        real_storage.purge()
+        database_storage.purge()
         assert entries.count() == 2
-        list(real_storage.delete_found("org", "7"))
+        list(database_storage.delete_found("org", "7"))
         assert entries.count() == 0
 
     @pytest.mark.parametrize(
@@ -163,74 +165,74 @@ class TestTable:
         ids=str,
     )
     def test_what_another_hand_wrote_reads_as_absent(
-        self, real_storage, clock, caplog, data, fields
+        self, database_storage, clock, caplog, data, fields
     ):
-        store = store_on(real_storage)
+        store = store_on(database_storage)
         holder = store()
         holder.save()
-        Session.objects.using(real_storage.database).update(data=data)
+        Session.objects.using(database_storage.database).update(data=data)
         again = store(holder.session_key)
         assert dict(again.items()) == fields
         assert holder.handle in caplog.text
-        assert real_storage.page()[0][0][0] == holder.handle
+        assert database_storage.page()[0][0][0] == holder.handle
         again.flush()
-        assert real_storage.count() == 0
+        assert database_storage.count() == 0
 
-    def test_a_purge_drops_entries_whose_session_is_gone(self, real_storage, clock):
-        real_storage.insert(A, make_record(clock, references={"org": "7"}))
-        real_storage.insert(B, make_record(clock, references={"org": "7", "team": "x"}))
-        sessions = Session.objects.using(real_storage.database)
-        sessions.filter(handle=B)._raw_delete(real_storage.database)
-        assert real_storage.purge() == 0
-        entries = SessionReference.objects.using(real_storage.database)
+    def test_a_purge_drops_entries_whose_session_is_gone(self, database_storage, clock):
+        database_storage.insert(A, make_record(clock, references={"org": "7"}))
+        database_storage.insert(B, make_record(clock, references={"org": "7", "team": "x"}))
+        sessions = Session.objects.using(database_storage.database)
+        sessions.filter(handle=B)._raw_delete(database_storage.database)
+        assert database_storage.purge() == 0
+        entries = SessionReference.objects.using(database_storage.database)
         assert [entry.session.handle for entry in entries] == [A]
 
-    def test_an_entry_that_the_row_contradicts_finds_nothing(self, real_storage, clock):
-        real_storage.insert(A, make_record(clock, references={"org": "7"}))
-        entries = SessionReference.objects.using(real_storage.database)
+    def test_an_entry_that_the_row_contradicts_finds_nothing(self, database_storage, clock):
+        database_storage.insert(A, make_record(clock, references={"org": "7"}))
+        entries = SessionReference.objects.using(database_storage.database)
         entries.update(value="8")
-        assert list(real_storage.find("org", "8")) == []
-        assert list(real_storage.delete_found("org", "8")) == []
-        assert real_storage.read(A) is not None
+        assert list(database_storage.find("org", "8")) == []
+        assert list(database_storage.delete_found("org", "8")) == []
+        assert database_storage.read(A) is not None
 
-    def test_times_with_and_without_use_tz(self, real_storage, clock, use_tz):
+    def test_times_with_and_without_use_tz(self, database_storage, clock, use_tz):
         clock.now = datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)
         record = make_record(clock)
-        real_storage.insert(A, record)
-        assert real_storage.read(A) == record
-        assert real_storage.count() == 1
+        database_storage.insert(A, record)
+        assert database_storage.read(A) == record
+        assert database_storage.count() == 1
         clock.now = record.expires_at
-        assert real_storage.count() == 0
-        row = Session.objects.using(real_storage.database).get()
+        assert database_storage.count() == 0
+        row = Session.objects.using(database_storage.database).get()
         assert row.expires_at.astimezone(timezone.utc) == record.expires_at
 
 
 class TestIntegration:
-    def test_a_save_within_a_transaction_is_rolled_back_with_it(self, real_storage, connection):
-        holder = store_on(real_storage)()
+    def test_a_save_within_a_transaction_is_rolled_back_with_it(self, database_storage, connection):
+        holder = store_on(database_storage)()
         with transaction.atomic(using=connection.alias):
             holder.save()
             transaction.set_rollback(True, using=connection.alias)
         assert not holder.exists(holder.session_key)
 
-    def test_a_taken_id_leaves_the_transaction_usable(self, real_storage, connection, clock):
-        real_storage.insert(A, make_record(clock))
+    def test_a_taken_id_leaves_the_transaction_usable(self, database_storage, connection, clock):
+        database_storage.insert(A, make_record(clock))
         with transaction.atomic(using=connection.alias):
-            assert real_storage.insert(A, make_record(clock)) is False
-            assert real_storage.insert(B, make_record(clock)) is True
-        assert real_storage.count() == 2
+            assert database_storage.insert(A, make_record(clock)) is False
+            assert database_storage.insert(B, make_record(clock)) is True
+        assert database_storage.count() == 2
 
-    def test_an_error_is_the_databases_own(self, real_storage, connection, clock):
+    def test_an_error_is_the_databases_own(self, database_storage, connection, clock):
         with connection.schema_editor() as editor:
             editor.alter_db_table(Session, Session._meta.db_table, "elsewhere")
         try:
             for call in (
-                lambda: real_storage.read(A),
-                lambda: real_storage.insert(A, make_record(clock)),
-                lambda: real_storage.update(A, Change(label="x")),
-                lambda: real_storage.delete(A),
-                store_on(real_storage)("a" * 32).load,
-                store_on(real_storage)("a" * 32).flush,
+                lambda: database_storage.read(A),
+                lambda: database_storage.insert(A, make_record(clock)),
+                lambda: database_storage.update(A, Change(label="x")),
+                lambda: database_storage.delete(A),
+                store_on(database_storage)("a" * 32).load,
+                store_on(database_storage)("a" * 32).flush,
             ):
                 with pytest.raises(DatabaseError):
                     call()

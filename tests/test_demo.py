@@ -8,8 +8,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from http.cookiejar import CookieJar
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -18,12 +21,24 @@ from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_ope
 
 import pytest
 
+from redis_servers import ALONE, CLUSTER
 from servers import HOST, free_port
 
 DEADLINE = 20  # seconds for the demo to come up, or to end
 MANAGE = Path(__file__).resolve().parent.parent / "testproject" / "manage.py"
 SIMULATED = ["ada", "ada", "grace", "grace", "linus", "linus"]
 ROW = re.compile(r"^(ada|grace|linus) .* (just now|ago) +in \d+ (?:h|days) +[\w-]{8}$", re.M)
+
+NUMBERS = count(1)  # of databases of the Redis that other tests use, too
+
+# Name -> the environment of a demo whose sessions are kept there.
+PLACES: dict[str, Callable[[], dict[str, str]]] = {
+    "db": lambda: {"SESSION_BACKEND": "db"},
+    "memory": lambda: {"SESSION_BACKEND": "memory"},
+    "redis": lambda: _redis(f"{ALONE.url}/{next(NUMBERS)}"),
+    "cluster": lambda: _redis(CLUSTER.url),
+}
+everywhere = pytest.mark.parametrize("site", ["db", "redis", "cluster"], indirect=True)
 
 
 class Browser:
@@ -63,18 +78,18 @@ class Browser:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running demo."""
-    folder = tmp_path_factory.mktemp("demo")
-    address = f"{HOST}:{free_port()}"
-    with (folder / "log").open("wb") as log:
-        process = _start(folder, address, stdout=log, stderr=log)
-    try:
-        _wait_for(process, f"http://{address}", folder / "log")
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(DEADLINE)
+def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """The address of a demo in a place, which runs from when it is first asked for."""
+    with ExitStack() as running:
+        yield cache(
+            lambda place: running.enter_context(_running(tmp_path_factory.mktemp("demo"), place))
+        )
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest, sites: Callable[[str], str]) -> str:
+    """The address of a running demo; in the database, unless the test names other places."""
+    return sites(getattr(request, "param", "db"))
 
 
 @pytest.fixture
@@ -82,6 +97,7 @@ def browser(site: str) -> Browser:
     return Browser(site)
 
 
+@everywhere
 def test_a_second_request_sees_what_the_first_one_left(browser: Browser) -> None:
     assert "<strong>1 time</strong>" in browser.open("/")
     assert "<strong>2 times</strong>" in browser.open("/")
@@ -89,6 +105,7 @@ def test_a_second_request_sees_what_the_first_one_left(browser: Browser) -> None
     assert "<strong>4 times</strong>" in browser.open("/")
 
 
+@everywhere
 def test_a_field_is_remembered_and_forgotten(browser: Browser) -> None:
     page = browser.submit("/", "/remember/", name="drink", value="<b>tea</b>")
     assert "drink" in browser.session()["fields"]
@@ -110,6 +127,7 @@ def test_a_field_cannot_pose_as_a_fact(browser: Browser) -> None:
     assert f"<code>{browser.session()['handle']}</code>" in page
 
 
+@everywhere
 def test_a_login_names_the_user(browser: Browser) -> None:
     browser.open("/")
     before = browser.session()
@@ -129,6 +147,7 @@ def test_a_wrong_password_logs_nobody_in(browser: Browser) -> None:
     assert browser.session()["user"] is None
 
 
+@everywhere
 def test_the_cookie_of_a_session_that_was_logged_out_is_worth_nothing(browser: Browser) -> None:
     browser.log_in("grace")
     old = browser.key
@@ -150,28 +169,58 @@ def test_keys_and_password_hashes_are_never_shown(browser: Browser) -> None:
 
 
 def test_a_second_demo_takes_the_place_of_the_first(tmp_path: Path) -> None:
-    first, second = (_output(tmp_path, "--no-serve") for _ in range(2))
+    first, second = (_output(tmp_path, PLACES["db"](), "--no-serve") for _ in range(2))
     assert _users_in(first) == _users_in(second) == SIMULATED
     assert "6 sessions in django_multisession.backends.db" in second
 
 
-def test_sessions_in_memory_are_shown_and_a_busy_port_is_named(tmp_path: Path, site: str) -> None:
-    output = _output(tmp_path, site.removeprefix("http://"), SESSION_BACKEND="memory")
+@pytest.mark.parametrize("place", ["memory", "redis"])
+def test_the_sessions_are_shown_and_a_busy_port_is_named(
+    tmp_path: Path, site: str, place: str
+) -> None:
+    output = _output(tmp_path, PLACES[place](), site.removeprefix("http://"))
     assert _users_in(output) == SIMULATED
     assert output.endswith("Error: That port is already in use.\n")
 
 
-def _start(folder: Path, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+@pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
+def test_a_redis_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path, scheme: str) -> None:
+    address = f"{HOST}:{free_port()}"
+    (line,) = _output(tmp_path, _redis(f"{scheme}://{address}")).splitlines()
+    assert line.startswith("CommandError: Sessions cannot be kept in ")
+    assert "Start Redis, or say in MULTISESSION_REDIS_URL where it is" in line
+    assert address in line
+
+
+def _redis(url: str) -> dict[str, str]:
+    return {"SESSION_BACKEND": "redis", "MULTISESSION_REDIS_URL": url}
+
+
+@contextmanager
+def _running(folder: Path, place: str) -> Iterator[str]:
+    address = f"{HOST}:{free_port()}"
+    with (folder / "log").open("wb") as log:
+        process = _start(folder, PLACES[place](), address, stdout=log, stderr=log)
+    try:
+        _wait_for(process, f"http://{address}", folder / "log")
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait(DEADLINE)
+
+
+def _start(
+    folder: Path, place: dict[str, str], *arguments: str, **options: Any
+) -> subprocess.Popen[bytes]:
     """The demo on a database of its own, in which a warning is an error."""
-    backend = options.pop("SESSION_BACKEND", "db")
-    place = {"SQLITE": str(folder / "demo.sqlite3"), "SESSION_BACKEND": backend}
+    environment = {**os.environ, **place, "SQLITE": str(folder / "demo.sqlite3")}
     command = [sys.executable, "-W", "error", str(MANAGE), "demo", *arguments]
-    return subprocess.Popen(command, env={**os.environ, **place}, **options)
+    return subprocess.Popen(command, env=environment, **options)
 
 
-def _output(folder: Path, *arguments: str, **options: Any) -> str:
+def _output(folder: Path, place: dict[str, str], *arguments: str) -> str:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with _start(folder, *arguments, **options, **pipes) as process:
+    with _start(folder, place, *arguments, **pipes) as process:
         return process.communicate(timeout=DEADLINE)[0].decode()
 
 

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import django
 import pytest
 from django.conf import settings
 
+import redis_servers
 import servers
 
 SETTINGS = """
@@ -19,6 +21,8 @@ import pymysql; pymysql.install_as_MySQLdb()
 SECRET_KEY = "contract"
 DATABASES = {{"default": {database!r}}}
 USE_TZ = {use_tz!r}
+MULTISESSION_REDIS_URL = {redis!r}
+MULTISESSION_KEY_PREFIX = "contract"
 INSTALLED_APPS = [
     "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
     "sessions_tests", "django_multisession",
@@ -35,6 +39,15 @@ class DatabaseContract(SessionTestsMixin, TestCase):
 class MemoryContract(SessionTestsMixin, SimpleTestCase):
     backend = memory.SessionStore
 """
+CONTRACT_OF_REDIS = """
+from django.test import SimpleTestCase
+from django_multisession.backends import redis
+from sessions_tests.tests import SessionTestsMixin
+
+class RedisContract(SessionTestsMixin, SimpleTestCase):
+    backend = redis.SessionStore
+"""
+TESTS = {"contract": 2 * 65, "contract_of_redis": 65}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +58,7 @@ def suite(pytestconfig) -> Path:
     if not (folder / "sessions_tests").exists():
         _unpack(_download(folder), folder)
     (folder / "contract.py").write_text(CONTRACT)
+    (folder / "contract_of_redis.py").write_text(CONTRACT_OF_REDIS)
     return folder
 
 
@@ -66,23 +80,41 @@ def _unpack(archive: Path, folder: Path) -> None:
     archive.unlink()
 
 
+@pytest.fixture
+def run(suite, tmp_path):
+    """Run Django's tests in a process of their own, with these settings."""
+
+    def run(contract: str, database: dict[str, Any], use_tz: bool, redis: str = "") -> None:
+        settings = SETTINGS.format(database=database, use_tz=use_tz, redis=redis or None)
+        (tmp_path / "contract_settings.py").write_text(settings)
+        path = os.pathsep.join([str(tmp_path), str(suite)])
+        ran = subprocess.run(
+            [sys.executable, "-m", "django", "test", contract, "--noinput"],
+            env={**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "contract_settings"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert f"Ran {TESTS[contract]} tests" in ran.stderr
+
+    return run
+
+
 @pytest.mark.parametrize("use_tz", [True, False], ids=["USE_TZ", "no USE_TZ"])
 @pytest.mark.parametrize("alias", ["default", "postgres", "mariadb"])
-def test_djangos_own_tests_pass(suite, tmp_path, alias, use_tz):
+def test_djangos_own_tests_pass(run, tmp_path, alias, use_tz):
     if alias not in settings.DATABASES:
         servers.missing(f"server for {alias}")
     database = settings.DATABASES[alias]
     entry = {name: database[name] for name in ("ENGINE", "HOST", "PORT", "USER", "PASSWORD")}
     entry["NAME"] = f"{tmp_path}/db.sqlite3" if alias == "default" else "multisession"
     entry["TEST"] = {"NAME": f"{database['TEST']['NAME']}_contract"}
-    (tmp_path / "contract_settings.py").write_text(SETTINGS.format(database=entry, use_tz=use_tz))
-    path = os.pathsep.join([str(tmp_path), str(suite)])
-    run = subprocess.run(
-        [sys.executable, "-m", "django", "test", "contract", "--noinput"],
-        env={**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "contract_settings"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "Ran 130 tests" in run.stderr
+    run("contract", entry, use_tz)
+
+
+@pytest.mark.parametrize("use_tz", [True, False], ids=["USE_TZ", "no USE_TZ"])
+@pytest.mark.parametrize("server", ["ALONE", "CLUSTER"])
+def test_djangos_own_tests_pass_on_redis(run, server, use_tz):
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+    run("contract_of_redis", database, use_tz, getattr(redis_servers, server).url)

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from conftest import Clock, memory, store_on
+from conftest import Clock, empty, memory, store_on
 from django_multisession import keys
 from django_multisession.storage.base import Storage
 
@@ -40,7 +40,7 @@ class Holders(RuleBasedStateMachine):
         self.clock = Clock()
         self.spec, self.real = memory(self.clock), REAL[0]
         self.real.clock = self.clock
-        self.real.clear()
+        empty(self.real)
         self.keys = map("{:032}".format, count(1))
 
     @initialize()
@@ -122,12 +122,20 @@ class Holders(RuleBasedStateMachine):
         self.spec.purge()
         self.real.purge()
 
+    @rule()
+    def list(self):
+        """Not after every step: Redis looks into 4096 buckets."""
+        live = storage_ids(self.spec.page()[0])
+        assert self.real.count() == len(live)
+        assert set(storage_ids(self.real.page()[0])) == set(live)
+
+    def teardown(self):
+        self.list()
+
     @invariant()
     def both_hold_the_same(self):
         live = {id: self.spec.read(id) for id in storage_ids(self.spec.page()[0])}
         assert {id: self.real.read(id) for id in live} == live
-        assert self.real.count() == len(live)
-        assert set(storage_ids(self.real.page()[0])) == set(live)
         for user in ("1", "2"):
             found = [sorted(storage_ids(s.find("user", user))) for s in (self.spec, self.real)]
             assert found[0] == found[1]
@@ -143,7 +151,7 @@ def test_every_database_does_what_the_specification_does(real_storage, monkeypat
     run_state_machine_as_test(
         Holders,
         settings=settings(
-            max_examples=25,
+            max_examples=10 if real_storage.expires_by_itself else 25,  # it has 4096 buckets
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

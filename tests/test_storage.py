@@ -40,10 +40,11 @@ def ids(found):
 
 def test_every_storage_is_a_subject():
     modules = {module.name for module in pkgutil.iter_modules(django_multisession.storage.__path__)}
-    assert modules - {"base"} == {"memory", "db"}
+    assert modules - {"base"} == {"memory", "db", "redis"}
     dialects = {cls.__name__.lower() for cls in leaves(Dialect)}
     assert dialects == {"postgresql", "sqlite", "mysql"}
-    assert {"memory", "sqlite", "postgres", "mariadb", "mysql"} < STORAGES.keys()
+    subjects = {"memory", "sqlite", "postgres", "mariadb", "mysql", "redis", "sentinel", "cluster"}
+    assert subjects < STORAGES.keys()
 
 
 def leaves(cls):
@@ -74,9 +75,10 @@ class TestReadAndInsert:
 
     def test_times_are_exact_and_utc(self, verbs, clock):
         clock.now = clock.now.replace(microsecond=1)
-        verbs.insert(A, make_record(clock, expires_at=clock.now + timedelta(microseconds=1)))
+        lifetime = timedelta(hours=1, microseconds=1)
+        verbs.insert(A, make_record(clock, expires_at=clock.now + lifetime))
         record = verbs.read(A)
-        assert record.expires_at - record.created_at == timedelta(microseconds=1)
+        assert record.expires_at - record.created_at == lifetime
         assert record.created_at.utcoffset() == timedelta(0)
 
     def test_a_taken_id_changes_nothing(self, verbs, clock):
@@ -100,7 +102,7 @@ class TestReadAndInsert:
         assert record.references == {"user": "1"}
 
     def test_an_expired_record_reads_as_stored_or_not_at_all(self, verbs, storage, clock):
-        verbs.insert(A, make_record(clock, expires_at=clock.now))
+        verbs.insert(A, make_record(clock, expires_at=clock.now - timedelta(seconds=1)))
         record = verbs.read(A)
         assert (record is not None) == storage.shows_expired
         assert record is None or not record.is_live(clock.now)

@@ -32,7 +32,7 @@ ONE_HALF = {
 OPERATORS = {"aset": "__setitem__"}
 
 OURS = [cls for cls in SessionStore.__mro__ if cls.__module__.startswith("django_multisession")]
-VERBS = sorted(Storage.__abstractmethods__)
+VERBS = sorted(name for name in vars(Storage) if f"a{name}" in vars(Storage))
 
 
 def storages(cls=Storage):
@@ -153,8 +153,8 @@ def test_an_allowed_half_is_still_needed(name):
 
 # The same code: the twin awaits it
 
-NAMES = {twin: name for cls in (SessionStore, Storage) for name, twin in pairs(cls).items()}
-NAMES |= {f"a{verb}": verb for verb in VERBS} | {"asend_robust": "send_robust"}
+NAMES = {twin: name for cls in (SessionStore, *STORAGES) for name, twin in pairs(cls).items()}
+NAMES |= {f"a{verb}": verb for verb in VERBS} | {"asend_robust": "send_robust", "_alink": "_link"}
 
 
 WRITTEN_TWICE = {
@@ -169,6 +169,7 @@ def code(function):
     source = re.sub(r"\b(async|await) ", "", dedent(inspect.getsource(function)))
     source = re.sub(r"\w+", lambda word: NAMES.get(word[0], word[0]), source)
     source = source.replace("._get_session()", "._session")
+    source = re.sub(r"for each in (\w+):\s+yield each", r"yield from \1", source)
     (definition,) = ast.parse(source).body
     docstring = ast.get_docstring(definition) is not None
     return "\n".join(map(ast.unparse, definition.body[docstring:]))
@@ -192,9 +193,28 @@ def test_a_twin_calls_no_blocking_half(twin):
 
 # Storages
 
+NATIVE = [
+    (cls, name)
+    for cls in STORAGES
+    for name in vars(cls)
+    if cls is not Storage and twin_of(name) in vars(cls)
+]
+
+
+@pytest.mark.parametrize(("cls", "name"), NATIVE)
+def test_a_native_twin_of_a_storage_is_the_same_code_awaited(cls, name):
+    assert code(vars(cls)[twin_of(name)]) == code(vars(cls)[name])
+
+
+def test_redis_is_awaited_natively():
+    offloaded = {name for name in VERBS if name not in {each for _, each in NATIVE}}
+    assert offloaded == {"diagnose"}
+
 
 def test_there_are_storages():
-    assert {cls.__name__ for cls in STORAGES} >= {"DatabaseStorage", "MemoryStorage", "Storage"}
+    assert {cls.__name__ for cls in STORAGES} >= {
+        *("DatabaseStorage", "MemoryStorage", "RedisStorage", "Storage")
+    }
 
 
 @pytest.mark.parametrize("cls", STORAGES, ids=lambda cls: cls.__name__)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from datetime import datetime
 from itertools import islice
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from asgiref.sync import sync_to_async
 
@@ -19,6 +19,16 @@ from ..expiry import utcnow
 from ..record import Change, Record
 
 Found = tuple[str, Record]  # an id and its record, without fields
+
+
+class Finding(NamedTuple):
+    """Something in the server's configuration that endangers sessions, or wastes memory."""
+
+    name: str  # "eviction", "persistence", "memory", or "unknown": the server does not tell
+    problem: str
+    remedy: str
+
+
 T = TypeVar("T")
 
 ASYNC_BATCH = 100  # sessions an async iterator fetches at a time
@@ -112,6 +122,10 @@ class Storage(ABC):
     def clear(self) -> int:
         """Delete every record of this storage, and nothing else of the server's."""
 
+    def diagnose(self) -> list[Finding]:
+        """What is wrong with the server's configuration. One round trip, or none."""
+        return []
+
     async def aread(self, id: str, names: Collection[str] | None = None) -> Record | None:
         return await self._offload(self.read, id, names)
 
@@ -146,6 +160,9 @@ class Storage(ABC):
 
     async def aclear(self) -> int:
         return await self._offload(self.clear)
+
+    async def adiagnose(self) -> list[Finding]:
+        return await self._offload(self.diagnose)
 
     async def _offload(self, verb: Callable[..., T], *args: Any) -> T:
         return await sync_to_async(verb, thread_sensitive=self.thread_sensitive)(*args)

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model, login
+from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
 from django_multisession.client import Client
@@ -84,9 +86,15 @@ def ensure_user(name: str) -> Any:
     """The user of this name, who can log in with `PASSWORD`."""
     user, is_new = get_user_model().objects.get_or_create(username=name)
     if is_new or not user.check_password(PASSWORD):  # a new hash ends the sessions there are
-        user.set_password(PASSWORD)
+        user.password = _hashed_password()
         user.save()
     return user
+
+
+@cache
+def _hashed_password() -> str:
+    """One for all: a hash takes a second or so."""
+    return make_password(PASSWORD)
 
 
 def end_simulated_sessions(user: Any) -> None:

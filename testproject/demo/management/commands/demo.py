@@ -6,11 +6,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo import people, table
 
 HOST, PORT = "127.0.0.1", "8000"
+UNREACHABLE = (
+    "Sessions cannot be kept in {engine}. Start Redis, or say in MULTISESSION_REDIS_URL "
+    "where it is; SESSION_BACKEND=db needs none. ({reason})"
+)
 
 
 class Command(BaseCommand):
@@ -24,11 +28,21 @@ class Command(BaseCommand):
 
     def handle(self, *, addrport: str, serve: bool, **options: Any) -> None:
         call_command("migrate", verbosity=0)
+        self._reach_server()
         users = [people.ensure_user(name) for name in people.NAMES]
         self._simulate(users)
         self._show(users)
         if serve:
             self._serve(addrport)
+
+    def _reach_server(self) -> None:
+        """Ask every server that keeps sessions: one that is down is no bug to trace back."""
+        try:
+            people.engine().storage.count()
+        except Exception as error:  # of whatever client library
+            reason = " ".join(str(error).split())
+            text = UNREACHABLE.format(engine=settings.SESSION_ENGINE, reason=reason)
+            raise CommandError(text) from error
 
     def _simulate(self, users: list[Any]) -> None:
         by_name = {user.get_username(): user for user in users}

@@ -1,0 +1,23 @@
+"""What is wrong with the server, which is asked: ``manage.py check --database default``."""
+
+from __future__ import annotations
+
+from .common import Messages, error, session_store, warning
+
+# What a storage finds -> the number of its message.
+NUMBERS = {"eviction": 20, "persistence": 21, "memory": 22, "unknown": 23}
+
+
+def _server() -> Messages:
+    store = session_store()
+    try:
+        findings = store.storage.diagnose() if store else []
+    except Exception as reason:  # of whatever client library
+        hint = "Start the server, or correct the settings that say where it is."
+        yield error(19, f"The server that keeps the sessions fails: {reason}", hint)
+        return
+    for finding in findings:
+        yield warning(NUMBERS[finding.name], finding.problem, finding.remedy)
+
+
+CHECKS = (_server,)

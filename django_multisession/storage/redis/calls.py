@@ -1,0 +1,161 @@
+"""What is sent for each step of a verb. Pure: the blocking and the async half share it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from hashlib import sha1
+from importlib.resources import files
+from itertools import groupby
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+from ...record import Change, Record
+from ..base import Found
+from . import hashes
+from .names import Names, item, items, tag_of
+
+SCAN = 1000  # index entries read at a time
+
+
+class Script(NamedTuple):
+    sha: str
+    source: str
+
+
+class Call(NamedTuple):
+    """A command, and the key that decides which node of a cluster it goes to."""
+
+    key: str
+    words: tuple[Any, ...]
+    source: str | None = None  # of the script, for a server that does not know it
+
+    def with_source(self) -> Call:
+        """Scripts are not replicated and not kept: after a failover the server knows none."""
+        return self._replace(words=("EVAL", self.source, *self.words[2:]), source=None)
+
+
+def _script(name: str) -> Script:
+    folder = files(__package__) / "scripts"
+    place = {name.upper(): hashes.FACTS.index(name) + 1 for name in ("expires", "references")}
+    facts = f"local FACTS = {{{', '.join(map(repr, hashes.FACTS))}}}\n"
+    facts += f"local {', '.join(place)} = {', '.join(map(str, place.values()))}\n"
+    source = facts + (folder / "common.lua").read_text() + (folder / f"{name}.lua").read_text()
+    return Script(sha1(source.encode(), usedforsecurity=False).hexdigest(), source)
+
+
+INSERT, UPDATE, END, PURGE, ENTER, DROP = map(
+    _script, ("insert", "update", "end", "purge", "enter", "drop")
+)
+
+
+class Calls:
+    """The calls of one storage. ``spread``: over a cluster, where the client keeps the index."""
+
+    def __init__(self, names: Names, *, spread: bool) -> None:
+        self.names, self.spread = names, spread
+        self.index = "" if spread else names.root
+
+    def read(self, id: str) -> Call:
+        return _command("HGETALL", self.names.session(id))
+
+    def facts(self, id: str, fields: Collection[str] = ()) -> Call:
+        wanted = (*hashes.FACTS, *map(hashes.field, fields))
+        return _command("HMGET", self.names.session(id), *wanted)
+
+    def insert(self, id: str, record: Record, now: datetime) -> Call:
+        nonce = token_hex(8)
+        return self._run(
+            INSERT,
+            self._keys(id),
+            *(hashes.moment(now), self.index, id, nonce),
+            *(hashes.moment(record.expires_at), items(record.references)),
+            *("nonce", nonce, *hashes.of_record(record)),
+        )
+
+    def update(
+        self, id: str, change: Change, now: datetime, *, new: str = "", indexed: bytes = b""
+    ) -> Call:
+        # On a cluster a move is a copy, which must notice what is written meanwhile.
+        nonce = token_hex(8) if new or self.spread else ""
+        expires = "" if change.expires_at is None else hashes.moment(change.expires_at)
+        unset = [hashes.field(name) for name in change.unset]
+        return self._run(
+            UPDATE,
+            self._keys(id, new) if new else self._keys(id),
+            *(hashes.moment(now), self.index, id, nonce),
+            *(expires, items(change.references), indexed, new),
+            *(len(unset), *unset),
+            *(("nonce", nonce) if nonce else ()),
+            *hashes.of_change(change),
+        )
+
+    def end(
+        self, ids: Sequence[str], now: datetime, reference: str = "", nonce: bytes = b""
+    ) -> list[Call]:
+        """End sessions, a bucket at a time where buckets are spread; so sort the ids."""
+        words = (hashes.moment(now), self.index, reference, nonce)
+        groups = (list(g) for _, g in groupby(ids, tag_of)) if self.spread else [ids] if ids else []
+        return [self._run(END, self._keys(*group), *words, *group) for group in groups]
+
+    def enter(
+        self, references: Iterable[str], id: str, expires: int | bytes, now: datetime
+    ) -> list[Call]:
+        """Into the index, before the session is written. Scripts that can do it themselves."""
+        words = (hashes.moment(now), self.index, id, expires)
+        sets = map(self.names.reference, references if self.spread else ())
+        return [self._run(ENTER, [key], *words) for key in sets]
+
+    def leave(self, ended: Iterable[Found]) -> list[Call]:
+        """Out of the index, after the session. Its id never comes back."""
+        ids = defaultdict(list)
+        for id, record in ended if self.spread else ():
+            for name, value in record.references.items():
+                ids[self.names.reference(item(name, value))].append(id)
+        return [_command("ZREM", key, *each) for key, each in ids.items()]
+
+    def drop(self, reference: str, ids: Sequence[str], now: datetime) -> list[Call]:
+        """Out of the index, what is not of this reference, and was not entered just now."""
+        key, words = self.names.reference(reference), (hashes.moment(now), self.index, *ids)
+        return [self._run(DROP, [key], *words)] if ids else []
+
+    def scan(self, reference: str, cursor: int) -> Call:
+        """Some of the entries; every one that is there all the time is in one of the answers."""
+        return _command("ZSCAN", self.names.reference(reference), cursor, "COUNT", SCAN)
+
+    def live(self, tag: str, now: datetime) -> Call:
+        """The ids of a bucket that have not ended."""
+        return _command("ZRANGEBYSCORE", self.names.bucket(tag), *_after(now))
+
+    def count(self, tag: str, now: datetime) -> Call:
+        return _command("ZCOUNT", self.names.bucket(tag), *_after(now))
+
+    def over(self, tag: str, now: datetime | None, limit: int) -> Call:
+        """The ids of a bucket that have ended; for None, all."""
+        until = "+inf" if now is None else hashes.moment(now)
+        words = ("-inf", until, "LIMIT", 0, limit)
+        return _command("ZRANGEBYSCORE", self.names.bucket(tag), *words)
+
+    def purge(self, over: Iterable[str], now: datetime) -> list[Call]:
+        """Delete sessions that have ended, a bucket at a time; so sort the ids."""
+        return [self._purge(tag, list(ids), now) for tag, ids in groupby(over, tag_of)]
+
+    def _purge(self, tag: str, ids: Sequence[str], now: datetime) -> Call:
+        keys = [self.names.bucket(tag), *map(self.names.session, ids)]
+        return self._run(PURGE, keys, hashes.moment(now), self.index, *ids)
+
+    def _keys(self, *ids: str) -> list[str]:
+        session, bucket = self.names.session, self.names.bucket
+        return [key for id in ids for key in (session(id), bucket(tag_of(id)))]
+
+    def _run(self, script: Script, keys: Sequence[str], *words: Any) -> Call:
+        return Call(keys[0], ("EVALSHA", script.sha, len(keys), *keys, *words), script.source)
+
+
+def _after(now: datetime) -> tuple[str, str]:
+    return f"({hashes.moment(now)}", "+inf"
+
+
+def _command(name: str, key: str, *words: Any) -> Call:
+    return Call(key, (name, key, *words))

@@ -1,0 +1,188 @@
+"""The verbs for many sessions: by reference, by bucket."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import chain
+from random import randrange
+
+from ..base import Found, Storage
+from . import hashes
+from .calls import Call, Calls
+from .links import AsyncLink, Link
+from .names import TAGS, item
+from .pages import Page
+
+COUNTED = 1024  # buckets a round trip, where each answers a number
+LISTED = 256  # where each answers ids
+CLEARED = 16  # ids a bucket
+
+
+class Listing(Storage):
+    """Reads the index, which may know too much, and believes the sessions."""
+
+    expires_by_itself = True
+
+    _link: Link
+    _alink: AsyncLink
+    _calls: Calls
+
+    def find(self, name: str, value: str) -> Iterator[Found]:
+        reference, seen = item(name, value), set[str]()
+        for ids in self._scan(reference):
+            fresh = [id for id in ids if id not in seen]
+            seen.update(fresh)
+            answers = self._link.run_all([self._calls.facts(id) for id in fresh])
+            live = hashes.live(fresh, answers, self.clock())
+            found = [each for each in live if each[1].references.get(name) == value]
+            self._link.run_all(self._plan_drop(reference, fresh, found))
+            yield from found
+
+    async def afind(self, name: str, value: str) -> AsyncIterator[Found]:
+        reference, seen = item(name, value), set[str]()
+        async for ids in self._ascan(reference):
+            fresh = [id for id in ids if id not in seen]
+            seen.update(fresh)
+            answers = await self._alink.run_all([self._calls.facts(id) for id in fresh])
+            live = hashes.live(fresh, answers, self.clock())
+            found = [each for each in live if each[1].references.get(name) == value]
+            await self._alink.run_all(self._plan_drop(reference, fresh, found))
+            for each in found:
+                yield each
+
+    def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
+        """Passes over the index until one meets nothing new: a session on its way to a new id,
+        which is entered before the old one dies, may have slipped past the pass before."""
+        reference, met, news = item(name, value), {keep}, True
+        while news:
+            news = False
+            for ids in self._scan(reference):
+                fresh = sorted(id for id in ids if id not in met)
+                calls = self._calls.end(fresh, self.clock(), reference)
+                ended = hashes.ended(fresh, chain(*self._link.run_all(calls)))
+                self._link.run_all(self._calls.leave(ended))
+                self._link.run_all(self._plan_drop(reference, fresh, ended))
+                met.update(fresh)
+                news = news or bool(fresh)
+                yield from ended
+
+    async def adelete_found(
+        self, name: str, value: str, keep: str | None = None
+    ) -> AsyncIterator[Found]:
+        reference, met, news = item(name, value), {keep}, True
+        while news:
+            news = False
+            async for ids in self._ascan(reference):
+                fresh = sorted(id for id in ids if id not in met)
+                calls = self._calls.end(fresh, self.clock(), reference)
+                ended = hashes.ended(fresh, chain(*await self._alink.run_all(calls)))
+                await self._alink.run_all(self._calls.leave(ended))
+                await self._alink.run_all(self._plan_drop(reference, fresh, ended))
+                met.update(fresh)
+                news = news or bool(fresh)
+                for each in ended:
+                    yield each
+
+    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
+        page = Page(after, limit, self.clock(), self._calls)
+        while calls := page.calls():
+            page.take(self._link.run_all(calls))
+        answers = self._link.run_all([self._calls.facts(id) for id in page.ids])
+        return hashes.live(page.ids, answers, self.clock()), page.cursor
+
+    async def apage(
+        self, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Found], str | None]:
+        page = Page(after, limit, self.clock(), self._calls)
+        while calls := page.calls():
+            page.take(await self._alink.run_all(calls))
+        answers = await self._alink.run_all([self._calls.facts(id) for id in page.ids])
+        return hashes.live(page.ids, answers, self.clock()), page.cursor
+
+    def count(self) -> int:
+        now, count = self.clock(), 0
+        for tags in _pieces(COUNTED):
+            count += sum(self._link.run_all([self._calls.count(tag, now) for tag in tags]))
+        return count
+
+    async def acount(self) -> int:
+        now, count = self.clock(), 0
+        for tags in _pieces(COUNTED):
+            count += sum(await self._alink.run_all([self._calls.count(tag, now) for tag in tags]))
+        return count
+
+    def purge(self, limit: int = 1000) -> int:
+        """Begins at any bucket, so that two at once seldom meet."""
+        purged, now, quota = 0, self.clock(), max(1, limit // LISTED)
+        for tags in _pieces(LISTED, start=randrange(len(TAGS))):  # noqa: S311
+            more = True
+            while more and purged < limit:
+                looks = [self._calls.over(tag, now, quota) for tag in tags]
+                answers = self._link.run_all(looks)
+                over = _ids(answers)[: limit - purged]
+                purged += sum(self._link.run_all(self._calls.purge(over, now)))
+                more = any(len(answer) == quota for answer in answers)
+        return purged
+
+    async def apurge(self, limit: int = 1000) -> int:
+        purged, now, quota = 0, self.clock(), max(1, limit // LISTED)
+        for tags in _pieces(LISTED, start=randrange(len(TAGS))):  # noqa: S311
+            more = True
+            while more and purged < limit:
+                looks = [self._calls.over(tag, now, quota) for tag in tags]
+                answers = await self._alink.run_all(looks)
+                over = _ids(answers)[: limit - purged]
+                purged += sum(await self._alink.run_all(self._calls.purge(over, now)))
+                more = any(len(answer) == quota for answer in answers)
+        return purged
+
+    def clear(self) -> int:
+        count = 0
+        for tags in _pieces(LISTED):
+            looks = [self._calls.over(tag, None, CLEARED) for tag in tags]
+            while ids := _ids(self._link.run_all(looks)):
+                calls = self._calls.end(ids, self.clock())
+                ended = hashes.ended(ids, chain(*self._link.run_all(calls)))
+                self._link.run_all(self._calls.leave(ended))
+                count += len(ended)
+        return count
+
+    async def aclear(self) -> int:
+        count = 0
+        for tags in _pieces(LISTED):
+            looks = [self._calls.over(tag, None, CLEARED) for tag in tags]
+            while ids := _ids(await self._alink.run_all(looks)):
+                calls = self._calls.end(ids, self.clock())
+                ended = hashes.ended(ids, chain(*await self._alink.run_all(calls)))
+                await self._alink.run_all(self._calls.leave(ended))
+                count += len(ended)
+        return count
+
+    def _scan(self, reference: str) -> Iterator[list[str]]:
+        """The ids that the index has under a reference, some at a time."""
+        cursor = -1
+        while cursor:
+            answer = self._link.run(self._calls.scan(reference, max(cursor, 0)))
+            cursor, ids = hashes.scanned(answer)
+            yield ids
+
+    async def _ascan(self, reference: str) -> AsyncIterator[list[str]]:
+        cursor = -1
+        while cursor:
+            answer = await self._alink.run(self._calls.scan(reference, max(cursor, 0)))
+            cursor, ids = hashes.scanned(answer)
+            yield ids
+
+    def _plan_drop(self, reference: str, ids: list[str], found: list[Found]) -> list[Call]:
+        good = {id for id, _ in found}
+        return self._calls.drop(reference, [id for id in ids if id not in good], self.clock())
+
+
+def _pieces(size: int, start: int = 0) -> Iterator[list[str]]:
+    """All tags, so many at a time, in a circle."""
+    tags = TAGS[start:] + TAGS[:start]
+    return (tags[first : first + size] for first in range(0, len(tags), size))
+
+
+def _ids(answers: Iterable[Iterable[bytes]]) -> list[str]:
+    return [id.decode() for answer in answers for id in answer]

@@ -1,0 +1,42 @@
+-- End sessions: all of them, or only those of which something is still true.
+-- KEYS: session, bucket, session, bucket, ...
+-- ARGV: now, index, reference ('user=42') or '', nonce or '', an id for each session.
+-- For each session its facts, if it was ended; 0: there is none; 1: it is not true of it.
+local now, index, reference, nonce = tonumber(ARGV[1]), unpack(ARGV, 2, 4)
+
+local function is_meant(session, expires, references)
+  if nonce ~= '' then
+    return redis.call('HGET', session, 'nonce') == nonce
+  end
+  if reference ~= '' then
+    local all = '\0' .. (references or '') .. '\0'
+    return is_live(expires, now) and string.find(all, '\0' .. reference .. '\0', 1, true)
+  end
+  return true
+end
+
+local answers, ended, of_references = {}, {}, {}
+for number = 1, #KEYS / 2 do
+  local session, bucket, id = KEYS[2 * number - 1], KEYS[2 * number], ARGV[4 + number]
+  local facts = redis.call('HMGET', session, unpack(FACTS))
+  local expires, references = facts[EXPIRES], facts[REFERENCES]
+  if is_meant(session, expires, references) then
+    redis.call('ZREM', bucket, id)
+    ended[#ended + 1] = session
+    if index ~= '' and references then
+      of_references[references] = of_references[references] or {}
+      table.insert(of_references[references], id)
+    end
+    answers[number] = expires and facts or 0
+  else
+    answers[number] = expires and 1 or 0
+  end
+end
+-- Many at once: a call costs more than what it does.
+in_pieces(ended, 1, #ended, 'UNLINK')
+for references, ids in pairs(of_references) do
+  for _, item in ipairs(items(references)) do
+    in_pieces(ids, 1, #ids, 'ZREM', index .. item)
+  end
+end
+return answers

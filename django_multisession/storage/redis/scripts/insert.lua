@@ -1,0 +1,23 @@
+-- Store a new session.
+-- KEYS: session, bucket.
+-- ARGV: now, index, id, nonce, expires, references; names and values, these among them.
+-- 1: stored, be it by an earlier attempt of this very call. 0: the id is taken.
+local session, bucket = KEYS[1], KEYS[2]
+local now, expires = tonumber(ARGV[1]), tonumber(ARGV[5])
+local index, id, nonce, references = ARGV[2], ARGV[3], ARGV[4], ARGV[6]
+
+if redis.call('EXISTS', session) == 1 then
+  return redis.call('HGET', session, 'nonce') == nonce and 1 or 0
+end
+local bound = bound_of(expires, now)
+redis.call('HSET', session, 'bound', bound, unpack(ARGV, 7, math.min(#ARGV, PIECE)))
+in_pieces(ARGV, PIECE + 1, #ARGV, 'HSET', session)
+redis.call('ZADD', bucket, expires, id)
+outlives(bucket, bound, now)
+redis.call('PEXPIREAT', session, math.ceil(expires / 1000))
+if index ~= '' then
+  enter_all(index, references, id, expires, now)
+end
+-- Where nobody purges, a bucket does not grow for ever. The hour leaves clocks some room.
+redis.call('ZREMRANGEBYSCORE', bucket, '-inf', now - HOUR)
+return 1

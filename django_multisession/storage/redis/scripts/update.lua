@@ -1,0 +1,75 @@
+-- Apply a change to a live session, and give it a new id, if there is one.
+-- KEYS: session, bucket; for a new id, which a cluster cannot give: its session and bucket.
+-- ARGV: now, index, id, nonce, expires or '', changes of references ('user=2' sets, 'user'
+-- removes), indexed, new id or '', how many names to unset; these; then names and values to set.
+-- 1: done. 0: there is none, or it is over. On a cluster also {references, expires}: enter these
+-- into the index first, then call again with `indexed`, the same references.
+local session, bucket, new_session, new_bucket = unpack(KEYS)
+local now, index, id, nonce, expires = tonumber(ARGV[1]), unpack(ARGV, 2, 5)
+local changes, indexed, new_id = unpack(ARGV, 6, 8)
+
+local stored = redis.call('HMGET', session, 'expires', 'bound', 'references')
+if not is_live(stored[1], now) then
+  -- Unless an earlier attempt of this very call gave it the new id already.
+  return new_session and redis.call('HGET', new_session, 'nonce') == nonce and 1 or 0
+end
+if new_session and redis.call('EXISTS', new_session) == 1 then
+  return redis.error_reply('TAKEN There is a session of the new id.')
+end
+
+-- The references after the change, and those that it ends.
+local references, left, news = stored[3] or '', {}, false
+if changes ~= '' then
+  local changed, kept = {}, {}
+  for _, item in ipairs(items(changes)) do
+    changed[string.match(item, '[^=]*')] = true
+  end
+  for _, item in ipairs(items(references)) do
+    local list = changed[string.match(item, '[^=]*')] and left or kept
+    list[#list + 1] = item
+  end
+  for _, item in ipairs(items(changes)) do
+    if string.find(item, '=', 1, true) then
+      kept[#kept + 1] = item
+      news = true
+    end
+  end
+  references = table.concat(kept, '\0')
+end
+
+local ends = expires ~= '' and expires or stored[1]
+local unbound = tonumber(ends) > (tonumber(stored[2]) or 0)
+if index == '' and references ~= '' and (news or unbound) and indexed ~= references then
+  return {references, ends}
+end
+
+if new_session then
+  redis.call('RENAME', session, new_session)
+  redis.call('ZREM', bucket, id)
+  leave_all(index, stored[3], id)
+  session, bucket, id, news = new_session, new_bucket, new_id, true
+end
+local first = 10 + tonumber(ARGV[9])
+in_pieces(ARGV, 10, first - 1, 'HDEL', session)
+in_pieces(ARGV, first, #ARGV, 'HSET', session)
+if changes ~= '' then
+  redis.call('HSET', session, 'references', references)
+  if index ~= '' then
+    leave_all(index, table.concat(left, '\0'), id)
+  end
+end
+if news or unbound then
+  local bound = bound_of(tonumber(ends), now)
+  redis.call('HSET', session, 'bound', bound)
+  if index ~= '' then
+    enter_all(index, references, id, tonumber(ends), now)
+  end
+  redis.call('ZADD', bucket, ends, id)
+  outlives(bucket, bound, now)
+elseif expires ~= '' then
+  redis.call('ZADD', bucket, ends, id)
+end
+if expires ~= '' then
+  redis.call('PEXPIREAT', session, math.ceil(tonumber(ends) / 1000))
+end
+return 1

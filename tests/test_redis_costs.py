@@ -1,0 +1,170 @@
+"""Calls to the server for each operation: what the class promises, counted by the server."""
+
+from __future__ import annotations
+
+import pytest
+
+import redis_servers
+from conftest import STORAGES, Clock, make_record, store_on
+from django_multisession.record import Change
+from django_multisession.storage.redis import calls
+
+A, B, C = "A" * 43, "B" * 43, "C" * 43  # in buckets, and on a cluster on slots, of their own
+USER = {"user": "1"}
+
+
+class Counted:
+    """A storage, and the server that counts its calls."""
+
+    def __init__(self, kind, server):
+        self.clock, self.server = Clock(), server
+        self.storage = STORAGES[kind](self.clock)
+        for node in getattr(server, "nodes", [server]):
+            for script in (calls.INSERT, calls.UPDATE, calls.END, calls.ENTER, calls.DROP):
+                node.client.script_load(script.source)
+        self.insert(C)  # connects; a cluster's client asks once what commands there are
+        self.storage.delete(C)
+
+    def insert(self, id, **facts):
+        return self.storage.insert(id, make_record(self.clock, **facts))
+
+    def __call__(self, operation):
+        return dict(self.server.calls(operation))
+
+
+@pytest.fixture(params=["redis", "alias", "sentinel"])
+def alone(request):
+    """One script reaches all of it."""
+    redis_servers.SENTINEL.url, redis_servers.ALONE.url  # they start
+    sentinel = redis_servers.SENTINEL.server.primary
+    server = sentinel if request.param == "sentinel" else redis_servers.ALONE.server
+    return Counted(request.param, server)
+
+
+@pytest.fixture
+def cluster():
+    redis_servers.CLUSTER.url  # it starts
+    return Counted("cluster", redis_servers.CLUSTER.server)
+
+
+def test_one_session_is_one_call(alone):
+    storage, change = alone.storage, Change(last_seen_at=alone.clock.now)
+    assert alone(lambda: alone.insert(A, references={"user": "1", "org": "7"})) == {"EVALSHA": 1}
+    assert alone(lambda: storage.read(A)) == {"HGETALL": 1}
+    assert alone(lambda: storage.read(A, ["a"])) == {"HMGET": 1}
+    assert alone(lambda: storage.update(A, change)) == {"EVALSHA": 1}
+    assert alone(lambda: storage.update(A, Change(references={"user": "2"}))) == {"EVALSHA": 1}
+    assert alone(lambda: storage.rename(A, B, Change(references=USER))) == {"EVALSHA": 1}
+    assert alone(lambda: storage.delete(B)) == {"EVALSHA": 1}
+
+
+def test_on_a_cluster_only_references_take_more(cluster):
+    costs = [cluster(operation) for operation in cycle(cluster)]
+    assert costs == [
+        {"EVALSHA": 1},  # an anonymous session
+        {"HGETALL": 1},
+        {"EVALSHA": 1},  # a save
+        {"HGETALL": 1, "EVALSHA": 2},  # a new id: copied, and the old one ended
+        {"EVALSHA": 1},
+        {"EVALSHA": 2},  # a login: the index, and the session
+        {"EVALSHA": 1, "ZREM": 1},  # a logout
+        {"EVALSHA": 1},
+        {"EVALSHA": 3},  # a reference moves: refused, the index, and the session
+        {"EVALSHA": 1, "ZREM": 1},
+    ]
+
+
+def cycle(counted):
+    storage, now = counted.storage, counted.clock.now
+    return [
+        lambda: counted.insert(A),
+        lambda: storage.read(A),
+        lambda: storage.update(A, Change(last_seen_at=now, set={"a": b"1"})),
+        lambda: storage.rename(A, B, Change()),
+        lambda: storage.delete(B),
+        lambda: counted.insert(A, references=USER),
+        lambda: storage.delete(A),
+        lambda: counted.insert(A),
+        lambda: storage.update(A, Change(references=USER)),
+        lambda: storage.delete(A),
+    ]
+
+
+@pytest.mark.parametrize("sessions", [1, 10, 1500])
+def test_ending_the_sessions_of_a_user_is_by_batches(alone, sessions):
+    for number in range(sessions):
+        alone.insert(f"{number:043}", references=USER)
+    sent = alone(lambda: list(alone.storage.delete_found("user", "1")))
+    batches = 1 + sessions // calls.SCAN
+    assert sent.keys() == {"EVALSHA", "ZSCAN"}
+    assert sent["EVALSHA"] <= batches
+    assert sent["ZSCAN"] <= batches + 1  # the last look finds nothing new
+
+
+def test_finding_is_two_round_trips(cluster, monkeypatch):
+    for number in range(10):
+        cluster.insert(f"{number:02}" + "-" * 41, references=USER)
+    trips = round_trips(cluster.storage, monkeypatch)
+    assert len(list(cluster.storage.find("user", "1"))) == 10
+    assert trips == ["ZSCAN", "HMGET"]
+
+
+@pytest.mark.parametrize("sessions", [0, 5, 300])
+def test_a_page_is_five_round_trips_at_most(alone, monkeypatch, sessions):
+    for number in range(sessions):
+        alone.insert(f"{number * 7 % 64:02}{number:041}")
+    trips = round_trips(alone.storage, monkeypatch)
+    for limit in (1, 20, 100):
+        trips.clear()
+        alone.storage.page(None, limit)
+        assert len(trips) <= 5
+
+
+def test_counting_is_four_round_trips(alone, monkeypatch):
+    trips = round_trips(alone.storage, monkeypatch)
+    alone.storage.count()
+    assert trips == ["ZCOUNT"] * 4
+
+
+def round_trips(storage, monkeypatch):
+    """The first command of each."""
+    trips, link = [], storage._link
+    run_all, run = link.run_all, link.run
+
+    def note_all(calls):
+        if len(calls) > 1:
+            trips.append(calls[0].words[0])
+        return run_all(calls)
+
+    def note(call):
+        trips.append(call.words[0])
+        return run(call)
+
+    monkeypatch.setattr(link, "run_all", note_all)
+    monkeypatch.setattr(link, "run", note)
+    return trips
+
+
+def test_what_people_do_through_the_engine(alone):
+    store = store_on(alone.storage)
+    holder = store()
+    holder["cart"] = [1]
+    holder.save()
+
+    def save():
+        holder["n"] = 1
+        holder.save()
+
+    def log_in():
+        again = store(holder.session_key)
+        again.cycle_key()
+        again["_auth_user_id"] = "1"
+        again.save()
+        holder._session_key = again.session_key
+
+    assert alone(lambda: store(holder.session_key).load()) == {"HGETALL": 1}
+    assert alone(save) == {"EVALSHA": 1}
+    assert alone(holder.touch) == {"EVALSHA": 1}
+    assert alone(holder.cycle_key) == {"EVALSHA": 1}
+    assert sum(alone(log_in).values()) <= 3
+    assert alone(lambda: store(holder.session_key).flush()) == {"EVALSHA": 1}

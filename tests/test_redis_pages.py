@@ -1,0 +1,169 @@
+from collections import defaultdict
+from datetime import datetime, timezone
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from django_multisession.keys import handle_of
+from django_multisession.storage.redis.calls import Calls
+from django_multisession.storage.redis.names import TAGS, Names, tag_of
+from django_multisession.storage.redis.pages import Page
+
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+NAMES = Names("test")
+CALLS = Calls(NAMES, spread=False)
+LIVE = {CALLS.live(tag, NOW).words for tag in TAGS}
+URL_SAFE = "".join(sorted({tag[0] for tag in TAGS}))
+
+HASHES = st.integers(0, 200).map(lambda size: [handle_of(str(number)) for number in range(size)])
+# A few buckets, at the ends of the circle too, with many ids each: no hashes do this.
+SKEWED = st.lists(st.sampled_from(["--", "-0", "ab", "zy", "zz"]), max_size=60).map(
+    lambda tags: [tag + handle_of(str(number))[2:] for number, tag in enumerate(tags)]
+)
+ANY = st.lists(st.text(URL_SAFE, min_size=43, max_size=43), unique=True, max_size=40)
+
+
+class Server:
+    """Buckets in memory, that answers as a server does: by expiry, hence in any order."""
+
+    def __init__(self, ids):
+        self.buckets = defaultdict(list)
+        for id in ids:
+            self.buckets[NAMES.bucket(tag_of(id))].insert(0, id.encode())
+        self.asked = []  # by round: the buckets
+
+    def answer(self, calls):
+        assert {call.words for call in calls} <= LIVE
+        self.asked.append([call.key for call in calls])
+        return [self.buckets.get(call.key, []) for call in calls]
+
+    def page(self, after=None, limit=100):
+        self.asked = []
+        page = Page(after, limit, NOW, CALLS)
+        while calls := page.calls():
+            page.take(self.answer(calls))
+        return page.ids, page.cursor
+
+    def pages(self, limit):
+        ids, cursor = self.page(None, limit)
+        yield ids, self.asked
+        while cursor:
+            ids, cursor = self.page(cursor, limit)
+            yield ids, self.asked
+
+
+def some(size):
+    return [handle_of(str(number)) for number in range(size)]
+
+
+@settings(deadline=None, max_examples=30)
+@given(HASHES | SKEWED | ANY, st.integers(1, 6), st.integers(-1, 1))
+@example(some(5), 5, 0)
+@example([], 1, 0)
+def test_the_pages_give_every_id_once_and_in_order(ids, parts, further):
+    limit = max(1, len(ids) // parts + further)
+    pages = list(Server(ids).pages(limit))
+    assert [id for page, _ in pages for id in page] == sorted(ids)
+    assert all(len(page) == limit for page, _ in pages[:-1])
+    assert bool(pages[-1][0]) is bool(ids)
+    assert all(len(rounds) <= 4 for _, rounds in pages)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 100, 20_000])
+def test_a_page_of_many_takes_four_rounds_at_most(limit):
+    server = Server(some(20_000))
+    ids, cursor = server.page(None, limit)
+    assert ids == sorted(some(20_000))[:limit]
+    assert len(server.asked) <= 4
+    assert (cursor is None) is (limit == 20_000)
+
+
+def test_all_pages_of_many():
+    ids = some(20_000)
+    pages = list(Server(ids).pages(1000))
+    assert [id for page, _ in pages for id in page] == sorted(ids)
+    assert len(pages) == 20
+
+
+@pytest.mark.parametrize("size", [0, 1, 5000])
+def test_no_bucket_is_read_twice_for_a_page(size):
+    server = Server(some(size))
+    server.page(None, 6000)
+    asked = [key for round in server.asked for key in round]
+    assert asked == [NAMES.bucket(tag) for tag in TAGS]
+
+
+def test_no_more_buckets_are_read_than_are_needed():
+    server = Server([tag + handle_of(tag)[2:] for tag in TAGS] * 2)
+    server.page(None, 1)
+    assert server.asked == [[NAMES.bucket("--")]]
+    server.page(None, 10)
+    assert [len(round) for round in server.asked] == [1, 16]
+
+
+def test_a_page_begins_with_the_bucket_of_its_cursor():
+    server = Server([tag + handle_of(tag)[2:] for tag in TAGS])
+    last = "zy" + handle_of("zy")[2:]
+    assert server.page(f">{last}") == (["zz" + handle_of("zz")[2:]], None)
+    assert server.asked == [[NAMES.bucket("zy")], [NAMES.bucket("zz")]]
+
+
+def test_there_is_a_cursor_only_where_there_is_more():
+    ids = sorted(some(10))
+    server = Server(ids)
+    assert server.page(None, 9) == (ids[:9], f">{ids[8]}")
+    assert server.page(None, 10) == (ids, None)
+    assert server.page(None, 11) == (ids, None)
+    assert server.page(f">{ids[8]}", 1) == (ids[9:], None)
+    assert server.page(f">{ids[9]}", 1) == ([], None)
+
+
+def test_a_cursor_need_not_be_of_a_session_that_is_still_there():
+    ids = sorted(some(10))
+    assert Server(ids[:4] + ids[5:]).page(f">{ids[4]}", 2) == (ids[5:7], f">{ids[6]}")
+
+
+def test_what_comes_behind_the_cursor_is_met_and_what_comes_before_it_is_not():
+    first, second, third, fourth = sorted(some(4))
+    assert Server([second]).page() == ([second], None)
+    assert Server([first, second, third, fourth]).page(f">{second}") == ([third, fourth], None)
+
+
+def test_nothing_is_found_where_there_is_nothing():
+    assert Server([]).page() == ([], None)
+    assert Server([]).page(">" + "z" * 43) == ([], None)
+
+
+def test_a_page_ends_when_no_call_is_left():
+    page = Page(None, 1, NOW, CALLS)
+    rounds = 0
+    while calls := page.calls():
+        page.take([[] for _ in calls])
+        rounds += 1
+    assert (rounds, page.calls(), page.ids, page.cursor) == (4, [], [], None)
+
+
+ID = handle_of("a")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        ">",
+        ID,
+        f">{ID[:-1]}",
+        f">{ID}a",
+        f">{ID}\n",
+        f" >{ID}",
+        f">{ID[:-1]}=",
+        f">+{ID[1:]}",
+        f">\u00e9{ID[1:]}",
+        f"2026-01-01T00:00:00.000000+00:00 {ID}",
+        "0",
+    ],
+)
+def test_a_cursor_that_is_none_is_refused(cursor):
+    with pytest.raises(ValueError, match="is not a cursor"):
+        Page(cursor, 100, NOW, CALLS)
