@@ -18,6 +18,8 @@ from django_multisession.storage.memory import MemoryStorage
 from django_multisession.storage.redis.hashes import moment
 from django_multisession.storage.redis.names import item
 
+pytestmark = pytest.mark.thorough
+
 SPAN, MINUTE = 2**21, 60_000_000  # as in scripts/common.lua
 LONGEST = timedelta(days=14)
 PLACES = st.integers(0, 5)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,6 +20,8 @@ from hypothesis.stateful import (
 from conftest import Clock, empty, memory, store_on
 from django_multisession import keys
 from django_multisession.storage.base import Storage
+
+pytestmark = pytest.mark.thorough
 
 HOLDERS = st.integers(0, 3)
 NAMES = st.sampled_from(["a", "b", "cart", "_auth_user_id", 'quo"te', "$.x", "\u4e2d", ""])

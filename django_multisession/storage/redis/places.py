@@ -29,6 +29,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 _BACKOFF = FullJitterBackoff(cap=0.2, base=0.02)  # seconds
 _RETRIES = 1
+_CLUSTER_RETRIES = 3  # while slots move or a replica takes over
 _LOST = [ConnectionError, TimeoutError]
 
 CONNECTIONS = 1000  # at most; there are as many as threads or tasks are at work at once
@@ -115,13 +116,21 @@ class Cluster(Place):
     def client(self) -> Any:
         make: Any = redis.cluster.ClusterNode
         nodes = [make(*node) for node in self.nodes]
-        defaults = {"retry": Retry(_BACKOFF, _RETRIES), "max_connections": CONNECTIONS}
+        defaults = {"retry": Retry(_BACKOFF, _CLUSTER_RETRIES), "max_connections": CONNECTIONS}
         return redis.RedisCluster(startup_nodes=nodes, **{**defaults, **self.arguments})
 
     def async_client(self) -> Any:
         nodes = [redis.asyncio.cluster.ClusterNode(*node) for node in self.nodes]
-        defaults = {"retry": AsyncRetry(_BACKOFF, _RETRIES), "max_connections": CONNECTIONS}
+        defaults = {"retry": AsyncRetry(_BACKOFF, _CLUSTER_RETRIES), "max_connections": CONNECTIONS}
         return redis.asyncio.RedisCluster(startup_nodes=nodes, **{**defaults, **self.arguments})
+
+    async def close(self, client: Any) -> None:
+        """redis-py's own closing does nothing after a failed command."""
+        manager = client.nodes_manager
+        known = [*client.startup_nodes, *manager.startup_nodes.values(), *client.get_nodes()]
+        await client.aclose()
+        for node in {id(node): node for node in known}.values():
+            await node.disconnect()
 
 
 class Alias(Place):

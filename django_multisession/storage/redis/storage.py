@@ -118,7 +118,8 @@ class RedisStorage(Listing):
 
     def _move(self, old: str, new: str, change: Change) -> bool:
         """The old one is ended last, and only as it was read: what another request saved
-        meanwhile is read and moved again. Nobody knows the new key before that."""
+        meanwhile is read and moved again. Nobody knows the new key before that. If the answer to
+        that last step is lost, it has ended for all we know, and so has the new one."""
         while True:
             hash = self._link.run(self._calls.read(old))
             steps = self._plan_move(old, new, change, hash)

@@ -1,6 +1,9 @@
 -- What every script begins with, after FACTS, the names of the facts of a session. Times are
 -- microseconds since 1970. Where a script keeps the index itself, ARGV[2] is what the name of
 -- every reference set begins with; on a cluster, whose scripts reach one slot, it is ''.
+--
+-- What a script has done before an error stays done, so the session comes last. And a full server
+-- refuses only the first write of a script, so that is one that takes memory.
 
 local MINUTE = 60000000
 local HOUR = 60 * MINUTE
@@ -10,8 +13,8 @@ local GRACE = 10 -- minutes; no request waits that long between the index and th
 local PIECE = 2000 -- values a command
 
 local function is_live(expires, now)
-  expires = tonumber(expires)
-  return expires and expires > now
+  local is_number = expires and #expires < 19 and string.find(expires, '^%d+$')
+  return is_number and tonumber(expires) > now
 end
 
 -- A command with values[from..to], because unpack takes some 8000 only. It may begin with a key.
@@ -54,10 +57,10 @@ end
 local function enter(set, id, expires, now)
   local minute = math.floor(now / MINUTE)
   local bound = bound_of(expires, now)
-  redis.call('ZREMRANGEBYSCORE', set, '-inf', string.format('(%.0f', minute * SPAN))
   local before = tonumber(redis.call('ZSCORE', set, id) or 0)
   local dies = math.max(math.ceil(bound / MINUTE), math.floor(before / SPAN))
   redis.call('ZADD', set, dies * SPAN + minute % SPAN, id)
+  redis.call('ZREMRANGEBYSCORE', set, '-inf', string.format('(%.0f', minute * SPAN))
   outlives(set, bound, now)
 end
 

@@ -10,14 +10,14 @@ if redis.call('EXISTS', session) == 1 then
   return redis.call('HGET', session, 'nonce') == nonce and 1 or 0
 end
 local bound = bound_of(expires, now)
-redis.call('HSET', session, 'bound', bound, unpack(ARGV, 7, math.min(#ARGV, PIECE)))
-in_pieces(ARGV, PIECE + 1, #ARGV, 'HSET', session)
-redis.call('ZADD', bucket, expires, id)
-outlives(bucket, bound, now)
-redis.call('PEXPIREAT', session, math.ceil(expires / 1000))
 if index ~= '' then
   enter_all(index, references, id, expires, now)
 end
+redis.call('ZADD', bucket, expires, id)
+outlives(bucket, bound, now)
+redis.call('HSET', session, 'bound', bound, unpack(ARGV, 7, math.min(#ARGV, PIECE)))
+in_pieces(ARGV, PIECE + 1, #ARGV, 'HSET', session)
+redis.call('PEXPIREAT', session, math.ceil(expires / 1000))
 -- Where nobody purges, a bucket does not grow for ever. The hour leaves clocks some room.
 redis.call('ZREMRANGEBYSCORE', bucket, '-inf', now - HOUR)
 return 1

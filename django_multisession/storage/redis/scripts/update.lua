@@ -22,11 +22,15 @@ local references, left, news = stored[3] or '', {}, false
 if changes ~= '' then
   local changed, kept = {}, {}
   for _, item in ipairs(items(changes)) do
-    changed[string.match(item, '[^=]*')] = true
+    changed[string.match(item, '[^=]*')] = item
   end
   for _, item in ipairs(items(references)) do
-    local list = changed[string.match(item, '[^=]*')] and left or kept
-    list[#list + 1] = item
+    local change = changed[string.match(item, '[^=]*')]
+    if not change then
+      kept[#kept + 1] = item
+    elseif change ~= item then
+      left[#left + 1] = item
+    end
   end
   for _, item in ipairs(items(changes)) do
     if string.find(item, '=', 1, true) then
@@ -43,31 +47,33 @@ if index == '' and references ~= '' and (news or unbound) and indexed ~= referen
   return {references, ends}
 end
 
+local id_after, bucket_after = new_session and new_id or id, new_session and new_bucket or bucket
+local bound = (news or unbound or new_session) and bound_of(tonumber(ends), now)
+if bound and index ~= '' then
+  enter_all(index, references, id_after, tonumber(ends), now)
+end
+if bound or expires ~= '' then
+  redis.call('ZADD', bucket_after, ends, id_after)
+end
+if bound then
+  outlives(bucket_after, bound, now)
+end
+if index ~= '' then
+  leave_all(index, new_session and stored[3] or table.concat(left, '\0'), id)
+end
 if new_session then
-  redis.call('RENAME', session, new_session)
   redis.call('ZREM', bucket, id)
-  leave_all(index, stored[3], id)
-  session, bucket, id, news = new_session, new_bucket, new_id, true
+  redis.call('RENAME', session, new_session)
+  session = new_session
 end
 local first = 10 + tonumber(ARGV[9])
 in_pieces(ARGV, 10, first - 1, 'HDEL', session)
 in_pieces(ARGV, first, #ARGV, 'HSET', session)
 if changes ~= '' then
   redis.call('HSET', session, 'references', references)
-  if index ~= '' then
-    leave_all(index, table.concat(left, '\0'), id)
-  end
 end
-if news or unbound then
-  local bound = bound_of(tonumber(ends), now)
+if bound then
   redis.call('HSET', session, 'bound', bound)
-  if index ~= '' then
-    enter_all(index, references, id, tonumber(ends), now)
-  end
-  redis.call('ZADD', bucket, ends, id)
-  outlives(bucket, bound, now)
-elseif expires ~= '' then
-  redis.call('ZADD', bucket, ends, id)
 end
 if expires ~= '' then
   redis.call('PEXPIREAT', session, math.ceil(tonumber(ends) / 1000))
