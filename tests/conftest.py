@@ -23,6 +23,7 @@ from django_multisession.record import Record
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
 from django_multisession.storage.memory import MemoryStorage
+from loops import lasting
 
 BLOCKING_VERBS = [name for name in vars(Storage) if f"a{name}" in vars(Storage)]
 
@@ -123,7 +124,7 @@ STORAGES: dict[str, Callable[[Clock], Storage]] = {
     "cluster": redis(redis_servers.CLUSTER),
 }
 DATABASES = {"sqlite", "postgres", "prepared", "mariadb", "mysql"}
-LIKE_ANOTHER = {"memory", "alias", "sentinel"}  # once connected, the same as "redis"
+SAME = {"alias", "sentinel"}  # once connected, as "redis"
 
 
 @pytest.fixture(autouse=True)
@@ -176,12 +177,14 @@ def build(kind: str, clock: Clock, request: pytest.FixtureRequest) -> Iterator[S
         storage.clear()
 
 
-@pytest.fixture(params=STORAGES)
+@pytest.fixture(
+    params=[pytest.param(k, marks=[pytest.mark.thorough] * (k in SAME)) for k in STORAGES]
+)
 def storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     yield from build(request.param, clock, request)
 
 
-@pytest.fixture(params=[kind for kind in STORAGES if kind not in LIKE_ANOTHER])
+@pytest.fixture(params=[kind for kind in STORAGES if kind not in {"memory", *SAME}])
 def real_storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     """One that other threads reach through connections of their own."""
     yield from build(request.param, clock, request)
@@ -203,9 +206,12 @@ def dialect(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
 
 
 @pytest.fixture
-def verbs(storage: Storage, dialect: Callable[[Any], Any]) -> Any:
-    """The storage, spoken to in one of the dialects."""
-    return dialect(storage)
+def verbs(storage: Storage, dialect: Callable[[Any], Any]) -> Iterator[Any]:
+    """The storage, spoken to in one of the dialects. Where it is native, loops cost connections."""
+    if storage.expires_by_itself:
+        yield from lasting(dialect, storage)
+    else:
+        yield dialect(storage)
 
 
 def empty(storage: Storage) -> None:

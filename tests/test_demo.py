@@ -38,7 +38,8 @@ PLACES: dict[str, Callable[[], dict[str, str]]] = {
     "redis": lambda: _redis(f"{ALONE.url}/{next(NUMBERS)}"),
     "cluster": lambda: _redis(CLUSTER.url),
 }
-everywhere = pytest.mark.parametrize("site", ["db", "redis", "cluster"], indirect=True)
+CLUSTERED = pytest.param("cluster", marks=pytest.mark.thorough)
+everywhere = pytest.mark.parametrize("site", ["db", "redis", CLUSTERED], indirect=True)
 
 
 class Browser:

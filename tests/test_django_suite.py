@@ -114,7 +114,7 @@ def test_djangos_own_tests_pass(run, tmp_path, alias, use_tz):
 
 
 @pytest.mark.parametrize("use_tz", [True, False], ids=["USE_TZ", "no USE_TZ"])
-@pytest.mark.parametrize("server", ["ALONE", "CLUSTER"])
+@pytest.mark.parametrize("server", ["ALONE", pytest.param("CLUSTER", marks=pytest.mark.thorough)])
 def test_djangos_own_tests_pass_on_redis(run, server, use_tz):
     database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     run("contract_of_redis", database, use_tz, getattr(redis_servers, server).url)

@@ -185,6 +185,17 @@ class TestLoops:
         asyncio.run(run())
         assert asyncio.run(aread_often(storage, IDS[0], 1))
 
+    def test_a_task_that_is_cancelled_while_it_connects_takes_nobody_along(self, storage):
+        async def run():
+            tasks = [asyncio.create_task(aread_often(storage, id, 2)) for id in IDS[:4]]
+            await asyncio.sleep(0)
+            tasks[0].cancel()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+        first, *others = asyncio.run(run())
+        assert isinstance(first, asyncio.CancelledError)
+        assert others == [True] * 3
+
     def test_one_whose_calls_fail(self, storage, servers):
         """The connections are gone; redis-py makes new ones."""
 
