@@ -195,18 +195,11 @@ class TestCluster:
             it.read("D" * 43)
             yield it
 
-    def test_an_end_of_the_old_id_that_nobody_confirmed(self, it, clock, lose):
-        """Then the caller is told that the session has ended, and it has."""
-        it.insert(A, make_record(clock, references={"user": "1"}))
-        lose(END.sha)
-        assert it.rename(A, C, Change()) is False
-        assert it.read(A) is it.read(C) is None
-        assert it.find("user", "1") == []
-
-    def test_a_new_id(self, it, clock, lose):
+    @pytest.mark.parametrize("script", [INSERT, END], ids=["copied", "ended"])
+    def test_a_new_id(self, it, clock, lose, script):
         record = make_record(clock, fields={"a": b"1"}, references={"user": "1"})
         it.insert(A, record)
-        lose(INSERT.sha)
+        lose(script.sha)
         assert it.rename(A, C, Change(set={"b": b"2"})) is True
         assert it.read(C) == Change(set={"b": b"2"}).apply_to(record)
         assert it.read(A) is None

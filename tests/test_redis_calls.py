@@ -59,8 +59,8 @@ def every_call(subject):
         "end": [
             *subject.end([A, B, C], NOW),
             *subject.end([A], NOW, "user={42}"),
-            *subject.end([A], NOW, nonce=b"n"),
         ],
+        "end_unchanged": subject.end_unchanged(A, NOW, b"n", B),
         "enter": [
             *subject.enter(["user={42}", "org=7"], A, 7, NOW),
             *subject.enter(["user={42}"], A, b"7", NOW),

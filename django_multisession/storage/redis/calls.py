@@ -91,11 +91,14 @@ class Calls:
             *hashes.of_change(change),
         )
 
-    def end(
-        self, ids: Sequence[str], now: datetime, reference: str = "", nonce: bytes = b""
-    ) -> list[Call]:
+    def end_unchanged(self, id: str, now: datetime, nonce: bytes, new: str) -> Call:
+        """End a session that has a new id, if its last write was this one."""
+        keys = [*self._keys(id), self.names.note(id)]
+        return self._run(END, keys, hashes.moment(now), self.index, "", nonce, id, new)
+
+    def end(self, ids: Sequence[str], now: datetime, reference: str = "") -> list[Call]:
         """End sessions, a bucket at a time where buckets are spread; so sort the ids."""
-        words = (hashes.moment(now), self.index, reference, nonce)
+        words = (hashes.moment(now), self.index, reference, "")
         groups = (list(g) for _, g in groupby(ids, tag_of)) if self.spread else [ids] if ids else []
         return [self._run(END, self._keys(*group), *words, *group) for group in groups]
 

@@ -126,8 +126,8 @@ class AsyncLink:
 
     def __init__(self, place: Place, prefix: str) -> None:
         self.place, self.prefix = place, prefix
-        # Event loop -> its client, once it is there, and what closes it
-        self._clients: dict[Any, tuple[asyncio.Future[Any], AsyncGenerator[Any, None]]] = {}
+        # Event loop -> its client, and what closes it
+        self._clients: dict[Any, tuple[Any, AsyncGenerator[Any, None]]] = {}
 
     async def run(self, call: Call) -> Any:
         """See Link.run()."""
@@ -163,15 +163,16 @@ class AsyncLink:
             for closed in [each for each in list(self._clients) if each.is_closed()]:
                 self._clients.pop(closed, None)  # whoever closed it did not end it properly
             lifetime = self._lifetime(loop)
-            self._clients[loop] = asyncio.ensure_future(anext(lifetime)), lifetime
-        return await self._clients[loop][0]
+            self._clients[loop] = await anext(lifetime), lifetime  # nothing waits there
+        client, _ = self._clients[loop]
+        # A cluster's asks for its nodes once. Many first calls at once would tear it apart.
+        return await client.initialize()
 
     async def _lifetime(self, loop: Any) -> AsyncGenerator[Any, None]:
         """Suspended while the loop runs. Whoever ends a loop properly closes its asynchronous
         generators first (asyncio.run, async_to_sync), and this one closes the connections."""
         client = self.place.async_client()
         try:
-            await client.initialize()  # a cluster's, which many tasks at once would tear apart
             yield client
         finally:
             self._clients.pop(loop, None)

@@ -5,6 +5,7 @@
     prefix:{tt}:rest    hash        a session; its id is tt + rest
     prefix:{tt}         sorted set  the bucket: ids that begin with tt, by expiry
     prefix:user=42      sorted set  ids that have this reference, see scripts/common.lua
+    prefix:{tt}:rest:   text        on a cluster, for a minute: who gave this session a new id
 
 The braces put a session and its bucket into one slot of a cluster, so that one script keeps both.
 4096 buckets spread evenly: of 3 nodes the fullest has 1 % more than its share, of 30 nodes 13 %.
@@ -33,6 +34,9 @@ class Names:
 
     def session(self, id: str) -> str:
         return f"{self.root}{{{id[:2]}}}:{id[2:]}"
+
+    def note(self, id: str) -> str:
+        return f"{self.session(id)}:"
 
     def bucket(self, tag: str) -> str:
         return f"{self.root}{{{tag}}}"

@@ -122,6 +122,8 @@ class Cluster(Place):
     def async_client(self) -> Any:
         nodes = [redis.asyncio.cluster.ClusterNode(*node) for node in self.nodes]
         defaults = {"retry": AsyncRetry(_BACKOFF, _CLUSTER_RETRIES), "max_connections": CONNECTIONS}
+        # Else every fifth slot that moved closes all connections, those in use included.
+        defaults["reinitialize_steps"] = 0
         return redis.asyncio.RedisCluster(startup_nodes=nodes, **{**defaults, **self.arguments})
 
     async def close(self, client: Any) -> None:

@@ -20,15 +20,18 @@ from .names import Names, item
 from .places import Alias
 from .urls import place_of
 
+NOT_ENDED = ([0], [1])  # answers of scripts/end.lua: it is gone, or changed
+
 
 class RedisStorage(Listing):
     """Sessions in a Redis or Valkey server, or in a cluster.
 
     Cost: one round trip a verb. ``find``: two for every 1000 sessions. ``delete_found``: two, and
-    one at the end. ``page``: at most six. ``count``: four. On a cluster, where the index is kept
-    by the client, one more where references are written or removed, and ``rename`` takes three.
-    The server deletes what is over; what it leaves in buckets goes with ``purge``, or an hour
-    later with the next new session of the bucket.
+    one at the end. ``page``: at most five, and the ids of at least one bucket, a 4096th of all.
+    ``count``: four. ``purge`` and ``clear``: 16, and more by batches where there is something. On
+    a cluster, where the client keeps the index, one more where references are written or removed,
+    and ``rename`` takes three. The server deletes what is over; what it leaves in buckets goes
+    with ``purge``, or an hour later with the next new session of the bucket.
     """
 
     def __init__(
@@ -118,19 +121,18 @@ class RedisStorage(Listing):
 
     def _move(self, old: str, new: str, change: Change) -> bool:
         """The old one is ended last, and only as it was read: what another request saved
-        meanwhile is read and moved again. Nobody knows the new key before that. If the answer to
-        that last step is lost, it has ended for all we know, and so has the new one."""
+        meanwhile is read and moved again. Nobody knows the new key before that."""
         while True:
             hash = self._link.run(self._calls.read(old))
             steps = self._plan_move(old, new, change, hash)
             if steps is None:
                 return False
-            first, insert, end = steps
+            record, first, insert, end = steps
             self._link.run_all(first)
             self._settle_insert(self._link.run(insert))
-            ended = hashes.ended([old], *self._link.run_all(end))
-            if ended:
-                self._link.run_all(self._calls.leave(ended))
+            answer = self._link.run(end)
+            if answer not in NOT_ENDED:
+                self._link.run_all(self._calls.leave([(old, record)]))
                 return True
             self.delete(new)
 
@@ -141,12 +143,12 @@ class RedisStorage(Listing):
             steps = self._plan_move(old, new, change, hash)
             if steps is None:
                 return False
-            first, insert, end = steps
+            record, first, insert, end = steps
             await self._alink.run_all(first)
             self._settle_insert(await self._alink.run(insert))
-            ended = hashes.ended([old], *await self._alink.run_all(end))
-            if ended:
-                await self._alink.run_all(self._calls.leave(ended))
+            answer = await self._alink.run(end)
+            if answer not in NOT_ENDED:
+                await self._alink.run_all(self._calls.leave([(old, record)]))
                 return True
             await self.adelete(new)
 
@@ -166,12 +168,12 @@ class RedisStorage(Listing):
 
     def _plan_move(
         self, old: str, new: str, change: Change, hash: Mapping[bytes, bytes]
-    ) -> tuple[list[Call], Call, list[Call]] | None:
+    ) -> tuple[Record, list[Call], Call, Call] | None:
         record = hashes.to_record(old, hash)
         if record is None or not record.is_live(self.clock()):
             return None
-        end = self._calls.end([old], self.clock(), nonce=hash.get(b"nonce", b""))
-        return *self._plan_insert(new, change.apply_to(record)), end
+        end = self._calls.end_unchanged(old, self.clock(), hash.get(b"nonce", b""), new)
+        return record, *self._plan_insert(new, change.apply_to(record)), end
 
     def _settle_insert(self, inserted: int) -> None:
         if not inserted:

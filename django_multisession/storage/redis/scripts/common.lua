@@ -11,6 +11,7 @@ local NEVER = 253370764800000000 -- 9999-01-01
 local SPAN = 2097152 -- 2^21 minutes, 4 years
 local GRACE = 10 -- minutes; no request waits that long between the index and the session
 local PIECE = 2000 -- values a command
+local NOTED = 60000 -- milliseconds, more than any client goes on trying
 
 local function is_live(expires, now)
   local is_number = expires and #expires < 19 and string.find(expires, '^%d+$')

@@ -1,7 +1,9 @@
 -- End sessions: all of them, or only those of which something is still true.
--- KEYS: session, bucket, session, bucket, ...
--- ARGV: now, index, reference ('user=42') or '', nonce or '', an id for each session.
--- For each session its facts, if it was ended; 0: there is none; 1: it is not true of it.
+-- KEYS: session, bucket, session, bucket, ...; with a nonce one session, its bucket and a note.
+-- ARGV: now, index, reference ('user=42') or '', nonce or '', an id for each session; with a
+-- nonce also its new id.
+-- For each session its facts, if it was ended; 0: there is none; 1: it is not true of it. With a
+-- nonce also 2: it was ended by an earlier attempt to give it this new id.
 local now, index, reference, nonce = tonumber(ARGV[1]), unpack(ARGV, 2, 4)
 
 local function is_meant(session, expires, references)
@@ -15,6 +17,9 @@ local function is_meant(session, expires, references)
   return true
 end
 
+if nonce ~= '' and redis.call('GET', KEYS[3]) == ARGV[6] then
+  return {2}
+end
 local answers, ended, of_references = {}, {}, {}
 for number = 1, #KEYS / 2 do
   local session, bucket, id = KEYS[2 * number - 1], KEYS[2 * number], ARGV[4 + number]
@@ -31,6 +36,9 @@ for number = 1, #KEYS / 2 do
   else
     answers[number] = expires and 1 or 0
   end
+end
+if nonce ~= '' and #ended == 1 then
+  redis.call('SET', KEYS[3], ARGV[6], 'PX', NOTED)
 end
 -- Many at once: a call costs more than what it does.
 in_pieces(ended, 1, #ended, 'UNLINK')
