@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from redis.exceptions import (
@@ -46,9 +46,11 @@ class Link:
         """The answers of all. One round trip, to all nodes at once. Nothing is sent for none."""
         try:
             answers = self._ask(calls) if calls else []
-            for number, call in _unknown(answers, calls):
-                (answers[number],) = self._ask([call.with_source()])
-            _raise_first(answers)
+            for number in _failed(answers):
+                if isinstance(answers[number], NoScriptError):
+                    (answers[number],) = self._ask([calls[number].with_source()])
+                if isinstance(answers[number], Exception):
+                    raise answers[number]
         except ERRORS as error:
             _explain(error, self)
             raise
@@ -137,9 +139,11 @@ class AsyncLink:
         """See Link.run_all()."""
         try:
             answers = await self._ask(calls) if calls else []
-            for number, call in _unknown(answers, calls):
-                (answers[number],) = await self._ask([call.with_source()])
-            _raise_first(answers)
+            for number in _failed(answers):
+                if isinstance(answers[number], NoScriptError):
+                    (answers[number],) = await self._ask([calls[number].with_source()])
+                if isinstance(answers[number], Exception):
+                    raise answers[number]
         except ERRORS as error:
             _explain(error, self)
             raise
@@ -192,17 +196,8 @@ def _answer(connection: Any) -> Any:
         return error
 
 
-def _unknown(answers: Sequence[Any], calls: Sequence[Call]) -> Iterator[tuple[int, Call]]:
-    """Where a script was, which the server does not know."""
-    for number, answer in enumerate(answers):
-        if isinstance(answer, NoScriptError):
-            yield number, calls[number]
-
-
-def _raise_first(answers: Sequence[Any]) -> None:
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
+def _failed(answers: Sequence[Any]) -> list[int]:
+    return [number for number, answer in enumerate(answers) if isinstance(answer, Exception)]
 
 
 def _explain(error: Exception, link: Link | AsyncLink) -> None:
