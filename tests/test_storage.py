@@ -176,8 +176,8 @@ class TestUpdate:
         assert ids(verbs.find("org", "1")) == []
 
     def test_what_is_over_stays_over(self, verbs, storage, clock):
-        verbs.insert(A, make_record(clock, expires_at=clock.now + timedelta(seconds=1)))
-        clock.advance(seconds=1)
+        verbs.insert(A, make_record(clock, expires_at=clock.now + timedelta(minutes=1)))
+        clock.advance(minutes=1)
         later = clock.now + timedelta(days=1)
         assert verbs.update(A, Change(expires_at=later, references={"org": "1"})) is False
         assert ids(verbs.find("org", "1")) == []
@@ -335,11 +335,11 @@ class TestPage:
 
 class TestCountPurgeClear:
     def test_count_is_of_the_live(self, verbs, clock):
-        ends = [timedelta(0), timedelta(seconds=1), timedelta(minutes=59), timedelta(days=3)]
+        ends = [timedelta(0), timedelta(minutes=1), timedelta(minutes=59), timedelta(days=3)]
         for number, end in enumerate(ends):
             verbs.insert(f"{number:043}", make_record(clock, expires_at=clock.now + end))
         assert verbs.count() == 3
-        clock.advance(seconds=1)
+        clock.advance(minutes=1)
         assert verbs.count() == 2
 
     def test_purge_takes_the_expired_and_no_more_than_the_limit(self, verbs, clock):
@@ -354,7 +354,7 @@ class TestCountPurgeClear:
         assert verbs.read(A) is not None
 
     def test_purge_leaves_the_live(self, verbs, clock):
-        verbs.insert(A, make_record(clock, expires_at=clock.now + timedelta(seconds=1)))
+        verbs.insert(A, make_record(clock, expires_at=clock.now + timedelta(minutes=1)))
         assert verbs.purge() == 0
         assert verbs.read(A) is not None
 
