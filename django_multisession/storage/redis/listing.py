@@ -51,35 +51,38 @@ class Listing(Storage):
                 yield each
 
     def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
-        """Passes over the index until one meets nothing new: a session on its way to a new id,
-        which is entered before the old one dies, may have slipped past the pass before."""
-        reference, met, news = item(name, value), {keep}, True
+        """Passes over the index until one ends nothing and meets nothing new. A session on its way
+        to a new id, which is entered before there is a session of it and before the old one dies,
+        may have slipped past a pass; then that pass has met an id that it did not find."""
+        reference, left, news = item(name, value), set[str](), True
         while news:
             news = False
             for ids in self._scan(reference):
-                fresh = sorted(id for id in ids if id not in met)
-                calls = self._calls.end(fresh, self.clock(), reference)
-                ended = hashes.ended(fresh, chain(*self._link.run_all(calls)))
+                meant = sorted({*ids} - {keep})
+                calls = self._calls.end(meant, self.clock(), reference)
+                ended = hashes.ended(meant, chain(*self._link.run_all(calls)))
                 self._link.run_all(self._calls.leave(ended))
-                self._link.run_all(self._plan_drop(reference, fresh, ended))
-                met.update(fresh)
-                news = news or bool(fresh)
+                self._link.run_all(self._plan_drop(reference, meant, ended))
+                rest = {*meant}.difference(id for id, _ in ended)
+                news = news or bool(ended) or not rest <= left
+                left |= rest
                 yield from ended
 
     async def adelete_found(
         self, name: str, value: str, keep: str | None = None
     ) -> AsyncIterator[Found]:
-        reference, met, news = item(name, value), {keep}, True
+        reference, left, news = item(name, value), set[str](), True
         while news:
             news = False
             async for ids in self._ascan(reference):
-                fresh = sorted(id for id in ids if id not in met)
-                calls = self._calls.end(fresh, self.clock(), reference)
-                ended = hashes.ended(fresh, chain(*await self._alink.run_all(calls)))
+                meant = sorted({*ids} - {keep})
+                calls = self._calls.end(meant, self.clock(), reference)
+                ended = hashes.ended(meant, chain(*await self._alink.run_all(calls)))
                 await self._alink.run_all(self._calls.leave(ended))
-                await self._alink.run_all(self._plan_drop(reference, fresh, ended))
-                met.update(fresh)
-                news = news or bool(fresh)
+                await self._alink.run_all(self._plan_drop(reference, meant, ended))
+                rest = {*meant}.difference(id for id, _ in ended)
+                news = news or bool(ended) or not rest <= left
+                left |= rest
                 for each in ended:
                     yield each
 
