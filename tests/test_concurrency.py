@@ -31,6 +31,18 @@ def threads():
     at_once([connections.close_all] * THREADS)
 
 
+@pytest.fixture(autouse=True)
+def few_connections():
+    """PostgreSQL takes 100, of all environments of tox that run side by side."""
+    yield
+    at_once([close_postgres] * THREADS)
+
+
+def close_postgres() -> None:
+    for alias in {"postgres", "prepared"} & set(connections):
+        connections[alias].close()
+
+
 POOL = ThreadPoolExecutor(THREADS)
 
 

@@ -120,6 +120,7 @@ class TestForks:
         """Nor does a child end its parent's connections."""
         with ThreadPoolExecutor(THREADS) as pool:  # more connections than one
             assert all(pool.map(partial(read_often, storage, times=20), IDS[:THREADS]))
+        gc.collect()  # what other tests left
         before = servers.connections()
         children = [fork(partial(read_often, storage, id)) for id in IDS[:CHILDREN]]
         assert read_often(storage, IDS[CHILDREN])
