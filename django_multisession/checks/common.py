@@ -60,6 +60,12 @@ def session_store() -> type[SessionStore] | None:
     return store if issubclass(store, SessionStore) else None
 
 
+def alias_is_used() -> bool:
+    """Does the Redis engine connect through a cache?"""
+    is_redis = conf.djangos("SESSION_ENGINE") == f"{ENGINES}redis"
+    return is_redis and conf.get("MULTISESSION_REDIS_URL") is None
+
+
 def session_middleware() -> list[type]:
     """For each session middleware in MIDDLEWARE whose it is, subclasses of a project's included."""
     kinds: list[type] = []

@@ -6,7 +6,7 @@ from django.apps import apps
 
 from .. import conf
 from ..middleware import SessionMiddleware
-from .common import ENGINES, Messages, session_middleware, warning
+from .common import ENGINES, Messages, alias_is_used, session_middleware, warning
 
 
 def _secure_cookie() -> Messages:
@@ -35,9 +35,7 @@ def _memory() -> Messages:
 
 
 def _shared_cache() -> Messages:
-    shared = conf.get("MULTISESSION_REDIS_ALIAS")
-    in_use = conf.djangos("SESSION_ENGINE") == f"{ENGINES}redis"
-    if in_use and shared == "default" and conf.get("MULTISESSION_REDIS_URL") is None:
+    if alias_is_used() and conf.get("MULTISESSION_REDIS_ALIAS") == "default":
         text = "Sessions share a database with the default cache: cache.clear() ends them all."
         hint = "Name a cache of another database number in MULTISESSION_REDIS_ALIAS, or set "
         yield warning(14, text, hint + "MULTISESSION_REDIS_URL.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import conf
 from ..expiry import LONG
-from .common import ENGINES, Messages, error, importable, warning
+from .common import Messages, alias_is_used, error, importable, warning
 
 
 def _references() -> Messages:
@@ -79,7 +79,7 @@ def _redis_alias() -> Messages:
     elif alias not in known:
         hint = f"Use one of {', '.join(map(repr, known))}, or set MULTISESSION_REDIS_URL."
         yield error(16, f"MULTISESSION_REDIS_ALIAS {alias!r} is not in CACHES.", hint)
-    elif _alias_is_used() and not hasattr(_cache_class(known[alias]), "client"):
+    elif alias_is_used() and not hasattr(_cache_class(known[alias]), "client"):
         hint = "Use one whose BACKEND is django_redis.cache.RedisCache, or set "
         text = f"MULTISESSION_REDIS_ALIAS {alias!r} is no cache of django-redis."
         yield error(16, text, hint + "MULTISESSION_REDIS_URL.")
@@ -113,11 +113,6 @@ def _names() -> Messages:
         if name not in conf.DEFAULTS:
             likely = get_close_matches(name, conf.DEFAULTS, 1) or ["the README for their names"]
             yield warning(2, f"There is no setting {name}.", f"See {likely[0]}.")
-
-
-def _alias_is_used() -> bool:
-    is_redis = conf.djangos("SESSION_ENGINE") == f"{ENGINES}redis"
-    return is_redis and conf.get("MULTISESSION_REDIS_URL") is None
 
 
 def _cache_class(entry: dict[str, Any]) -> object:

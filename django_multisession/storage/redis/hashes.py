@@ -16,7 +16,7 @@ from ...codec import logger
 from ...expiry import UTC
 from ...record import NOTHING, Change, Record
 from ..base import Found
-from . import names
+from .names import items, pairs
 
 # What a listing reads. Besides, every hash has "nonce", which names its last write, and "bound",
 # until when the index vouches for it.
@@ -36,7 +36,7 @@ def of_record(record: Record) -> list[Any]:
         "created": moment(record.created_at),
         "seen": moment(record.last_seen_at),
         "expires": moment(record.expires_at),
-        "references": names.items(record.references),
+        "references": items(record.references),
         "ip": record.ip,
         "agent": record.user_agent,
         "label": record.label,
@@ -65,11 +65,11 @@ def to_record(id: str, answer: Any) -> Record | None:
     if not answer:
         return None
     if isinstance(answer, dict):
-        names_, values = list(answer), list(answer.values())
+        names, values = list(answer), list(answer.values())
     else:
-        names_, values = answer[::2], answer[1::2]
+        names, values = answer[::2], answer[1::2]
     # All names at once: decoding one by one takes as long as the rest.
-    hash = dict(zip(b"\0".join(names_).decode(errors="replace").split("\0"), values, strict=False))
+    hash = dict(zip(b"\0".join(names).decode(errors="replace").split("\0"), values, strict=False))
     fields = {name[1:]: value for name, value in hash.items() if name[:1] == "."}
     return _record(id, [hash.get(name) for name in FACTS], fields)
 
@@ -129,7 +129,7 @@ def _time(digits: bytes) -> datetime:
 
 @lru_cache(maxsize=1024)
 def _references(text: bytes) -> Mapping[str, str]:
-    return MappingProxyType(names.pairs(text.decode()))
+    return MappingProxyType(pairs(text.decode()))
 
 
 def _words(facts: Mapping[str, Any], fields: Mapping[str, bytes]) -> list[Any]:

@@ -65,14 +65,16 @@ local function enter(set, id, expires, now)
   outlives(set, bound, now)
 end
 
+-- Nothing, on a cluster.
 local function enter_all(index, references, id, expires, now)
-  for _, item in ipairs(items(references)) do
+  for _, item in ipairs(index ~= '' and items(references) or {}) do
     enter(index .. item, id, expires, now)
   end
 end
 
+-- Nothing, on a cluster.
 local function leave_all(index, references, id)
-  for _, item in ipairs(items(references)) do
+  for _, item in ipairs(index ~= '' and items(references) or {}) do
     redis.call('ZREM', index .. item, id)
   end
 end

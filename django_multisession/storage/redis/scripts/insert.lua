@@ -10,9 +10,7 @@ if redis.call('EXISTS', session) == 1 then
   return redis.call('HGET', session, 'nonce') == nonce and 1 or 0
 end
 local bound = bound_of(expires, now)
-if index ~= '' then
-  enter_all(index, references, id, expires, now)
-end
+enter_all(index, references, id, expires, now)
 redis.call('ZADD', bucket, expires, id)
 outlives(bucket, bound, now)
 redis.call('HSET', session, 'bound', bound, unpack(ARGV, 7, math.min(#ARGV, PIECE)))

@@ -9,9 +9,7 @@ for number = 2, #KEYS do
   if is_live(expires, now) then -- touched since the caller looked
     redis.call('ZADD', bucket, expires, id)
   else
-    if index ~= '' then
-      leave_all(index, references, id)
-    end
+    leave_all(index, references, id)
     redis.call('UNLINK', session)
     purged = purged + redis.call('ZREM', bucket, id)
   end

@@ -49,7 +49,7 @@ end
 
 local id_after, bucket_after = new_session and new_id or id, new_session and new_bucket or bucket
 local bound = (news or unbound or new_session) and bound_of(tonumber(ends), now)
-if bound and index ~= '' then
+if bound then
   enter_all(index, references, id_after, tonumber(ends), now)
 end
 if bound or expires ~= '' then
@@ -58,9 +58,7 @@ end
 if bound then
   outlives(bucket_after, bound, now)
 end
-if index ~= '' then
-  leave_all(index, new_session and stored[3] or table.concat(left, '\0'), id)
-end
+leave_all(index, new_session and stored[3] or table.concat(left, '\0'), id)
 if new_session then
   redis.call('ZREM', bucket, id)
   redis.call('RENAME', session, new_session)
