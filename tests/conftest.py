@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 from django.utils.asyncio import async_unsafe
 
@@ -19,6 +20,7 @@ import redis_servers
 import servers
 from dialects import DIALECTS
 from django_multisession import keys
+from django_multisession.backends import memory as memory_backend
 from django_multisession.record import Record
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
@@ -226,6 +228,16 @@ def empty(storage: Storage) -> None:
 
 def store_on(storage: Storage) -> type[SessionStore]:
     return type("SessionStore", (SessionStore,), {"storage": storage})
+
+
+@pytest.fixture
+def site(storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A browser of the pages of test_middleware, whose sessions are kept in the storage."""
+    settings.ROOT_URLCONF = "test_middleware"
+    settings.SESSION_ENGINE = memory_backend.__name__
+    settings.MIDDLEWARE = ["django_multisession.middleware.SessionMiddleware"]
+    monkeypatch.setattr(memory_backend.SessionStore, "storage", storage)
+    return Client(raise_request_exception=False)
 
 
 @pytest.fixture

@@ -10,19 +10,18 @@ import atexit
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 
-from servers import HOST, free_port, missing
+from servers import HOST, Process, free_port, missing
 
+Server = TypeVar("Server", "Node", "Sentinel", "Cluster")
 DEADLINE = 30  # seconds for a server to come up, or a group to find each other
 BINARY = os.environ.get("MULTISESSION_REDIS_SERVER", "redis-server")
 
@@ -35,14 +34,13 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.02)
 
 
-class Node:
+class Node(Process):
     """One process, which can be killed and started again with what it kept."""
 
     def __init__(self, *options: object) -> None:
+        super().__init__("redis")
         self.options = list(map(str, options))
-        self.port = free_port()
-        self.folder = Path(tempfile.mkdtemp(prefix="multisession-redis-"))
-        self.process: subprocess.Popen[bytes] | None = None
+        self.nodes: list[Node] = [self]
         atexit.register(self.remove)
 
     @property
@@ -61,15 +59,6 @@ class Node:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_until(self._answers, f"{BINARY} on port {self.port}")
-
-    def kill(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-
-    def remove(self) -> None:
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def calls(self, operation: Callable[[], object]) -> Counter[str]:
         """The commands that clients sent meanwhile; what scripts call is not counted."""
@@ -116,6 +105,7 @@ class Sentinel(Node):
         super().__init__()
         at_once = ("--repl-diskless-sync-delay", 0)
         self.primary, self.replica = Node(*at_once), Node(*at_once)
+        self.nodes += [self.primary, self.replica]
 
     @property
     def url(self) -> str:
@@ -173,6 +163,17 @@ class Cluster:
     def calls(self, operation: Callable[[], object]) -> Counter[str]:
         """See Node.calls()."""
         return _calls(self.nodes, operation)
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """For a fixture: all its nodes, from here to there."""
+    server.start()
+    try:
+        yield server
+    finally:
+        for node in server.nodes:
+            node.remove()
 
 
 class Lazily:

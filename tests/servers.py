@@ -98,15 +98,31 @@ class Server(ABC):
         """The command that serves it."""
 
 
-class Instance:
-    """A server of our own, in a temporary folder, which can be stopped and started again."""
+class Process:
+    """A server of our own, in a temporary folder, which can be killed."""
+
+    def __init__(self, kind: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"multisession-{kind}-"))
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def remove(self) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Instance(Process):
+    """A database server, which can be started again."""
 
     def __init__(self, server: Server) -> None:
+        super().__init__(server.alias)
         self.server = server
-        self.folder = Path(tempfile.mkdtemp(prefix=f"multisession-{server.alias}-"))
-        self.port = free_port()
         self.entry = server._entry(HOST, self.port, server.user, "")
-        self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Raises FileNotFoundError where the server is not installed."""
@@ -118,15 +134,6 @@ class Instance:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.server.alias}: {(self.folder / 'log').read_text()}")
             time.sleep(0.05)
-
-    def kill(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-
-    def remove(self) -> None:
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Postgres(Server):

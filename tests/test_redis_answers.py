@@ -13,7 +13,7 @@ from django_multisession.storage.redis import RedisStorage
 from django_multisession.storage.redis.calls import END, INSERT, UPDATE
 from loops import lasting
 from proxies import Fate, Proxy
-from redis_servers import HOST, Cluster, Node, wait_until
+from redis_servers import HOST, Cluster, Node, running, wait_until
 
 pytestmark = pytest.mark.thorough
 
@@ -23,19 +23,14 @@ TIMEOUT = 0.2  # seconds
 
 @pytest.fixture(scope="module")
 def server():
-    node = Node()
-    node.start()
-    yield node
-    node.remove()
+    with running(Node()) as node:
+        yield node
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    cluster = Cluster()
-    cluster.start()
-    yield cluster
-    for node in cluster.nodes:
-        node.remove()
+    with running(Cluster()) as cluster:
+        yield cluster
 
 
 @pytest.fixture

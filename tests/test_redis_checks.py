@@ -26,10 +26,9 @@ FINE = {
 
 @pytest.fixture(scope="module")
 def server():
-    node = redis_servers.Node("--appendonly", "yes", "--hash-max-listpack-value", "256")
-    node.start()
-    yield node
-    node.remove()
+    fine = ("--appendonly", "yes", "--hash-max-listpack-value", "256")
+    with redis_servers.running(redis_servers.Node(*fine)) as node:
+        yield node
 
 
 @pytest.fixture

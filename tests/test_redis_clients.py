@@ -35,10 +35,7 @@ class Servers:
         self.server.start()
         if kind == "sentinel":  # must not take a busy machine for a dead one
             self.server.client.sentinel_set("sessions", "down-after-milliseconds", 30_000)
-        self.nodes = [
-            *getattr(self.server, "nodes", [self.server]),
-            *(getattr(self.server, name) for name in ("primary", "replica") if kind == "sentinel"),
-        ]
+        self.nodes = self.server.nodes
 
     def storage(self, settings, clock):
         options = {"client_name": NAME}

@@ -15,7 +15,7 @@ from django_multisession import keys
 from django_multisession.record import Change
 from django_multisession.storage.redis import RedisStorage
 from loops import lasting
-from redis_servers import Cluster
+from redis_servers import Cluster, running
 from slots import half_moved, move
 from visitors import LOST, Load
 
@@ -27,11 +27,8 @@ SESSION, REFERENCE = "ours:{AA}:" + A[2:], "ours:user=1"
 
 @pytest.fixture(scope="module")
 def cluster():
-    cluster = Cluster()
-    cluster.start()
-    yield cluster
-    for node in cluster.nodes:
-        node.remove()
+    with running(Cluster()) as cluster:
+        yield cluster
 
 
 @pytest.fixture

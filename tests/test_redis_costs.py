@@ -19,7 +19,7 @@ class Counted:
     def __init__(self, kind, server):
         self.clock, self.server = Clock(), server
         self.storage = STORAGES[kind](self.clock)
-        for node in getattr(server, "nodes", [server]):
+        for node in server.nodes:
             for script in (calls.INSERT, calls.UPDATE, calls.END, calls.ENTER, calls.DROP):
                 node.client.script_load(script.source)
         self.insert(C)  # connects; a cluster's client asks once what commands there are

@@ -6,14 +6,13 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.test import Client
 from redis.exceptions import OutOfMemoryError
 
 from conftest import make_record, store_on
-from django_multisession.backends.memory import SessionStore
 from django_multisession.record import Change
 from django_multisession.storage.redis import RedisStorage
-from redis_servers import Node
+from outages import is_raised_by_every_method, logs_nobody_out
+from redis_servers import Node, running
 from visitors import LOST, Load
 
 pytestmark = pytest.mark.thorough
@@ -25,10 +24,8 @@ MANY = [f"{number:02}{'x' * 41}" for number in range(30)]  # in as many buckets
 @pytest.fixture(scope="module")
 def server():
     """A Redis of our own that writes every change to its disk before it answers."""
-    node = Node("--appendonly", "yes", "--appendfsync", "always")
-    node.start()
-    yield node
-    node.remove()
+    with running(Node("--appendonly", "yes", "--appendfsync", "always")) as node:
+        yield node
 
 
 @pytest.fixture
@@ -42,15 +39,6 @@ def storage(server, clock):
 @pytest.fixture
 def it(storage, dialect):
     return dialect(storage)
-
-
-@pytest.fixture
-def client(storage, settings, monkeypatch):
-    settings.ROOT_URLCONF = "test_middleware"
-    settings.SESSION_ENGINE = "django_multisession.backends.memory"
-    settings.MIDDLEWARE = ["django_multisession.middleware.SessionMiddleware"]
-    monkeypatch.setattr(SessionStore, "storage", storage)
-    return Client(raise_request_exception=False)
 
 
 def every_call(it, clock):
@@ -102,34 +90,10 @@ class TestKilled:
             assert call() == answer
 
     def test_every_method_of_a_session_raises_and_then_goes_on(self, server, storage):
-        store = store_on(storage)
-        holder = store()
-        holder["a"] = 1
-        holder.save()
-        key = holder.session_key
-        holder["a"] = 2
-        server.kill()
-        calls = [store(key).load, holder.save, holder.touch, holder.cycle_key, holder.flush]
-        calls += [store().create, lambda: store().exists(key), store.clear_expired]
-        for call in calls:
-            with pytest.raises(LOST):
-                call()
-        server.start()
-        assert holder.session_key == key
-        assert store(key)["a"] == 1
-        holder.save()
-        assert store(key)["a"] == 2
+        is_raised_by_every_method(store_on(storage), server, server.start, LOST)
 
-    def test_browsers_keep_their_cookies(self, server, client):
-        assert client.get("/sync_count").content == b"1"
-        key = client.cookies["sessionid"].value
-        server.kill()
-        for _ in range(2):
-            response = client.get("/sync_count")
-            assert (response.status_code, dict(response.cookies)) == (500, {})
-        assert client.cookies["sessionid"].value == key
-        server.start()
-        assert client.get("/sync_count").content == b"2"
+    def test_browsers_keep_their_cookies(self, server, site):
+        logs_nobody_out(site, server, server.start)
 
 
 class TestForgottenScripts:
@@ -215,11 +179,11 @@ class TestFull:
         except OutOfMemoryError:
             return False
 
-    def test_browsers_see_an_error_and_keep_their_cookies(self, client, full):
-        assert client.get("/sync_count").content == b"1"
-        key = client.cookies["sessionid"].value
+    def test_browsers_see_an_error_and_keep_their_cookies(self, site, full):
+        assert site.get("/sync_count").content == b"1"
+        key = site.cookies["sessionid"].value
         full()
-        response = client.get("/sync_count")
+        response = site.get("/sync_count")
         assert (response.status_code, dict(response.cookies)) == (500, {})
-        assert client.cookies["sessionid"].value == key
-        assert client.get("/look").content == b"1"
+        assert site.cookies["sessionid"].value == key
+        assert site.get("/look").content == b"1"

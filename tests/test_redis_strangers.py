@@ -13,7 +13,7 @@ from conftest import make_record, store_on
 from django_multisession.record import Change
 from django_multisession.storage.redis import RedisStorage
 from loops import lasting
-from redis_servers import Cluster, Node
+from redis_servers import Cluster, Node, running
 
 pytestmark = pytest.mark.thorough
 
@@ -24,15 +24,8 @@ HIDDEN = "a-secret-value"
 
 @pytest.fixture(scope="module", params=[Node, Cluster])
 def server(request):
-    server = request.param()
-    server.start()
-    yield server
-    for node in nodes_of(server):
-        node.remove()
-
-
-def nodes_of(server):
-    return getattr(server, "nodes", [server])
+    with running(request.param()) as server:
+        yield server
 
 
 def name_of(id):
@@ -42,7 +35,7 @@ def name_of(id):
 
 @pytest.fixture
 def storage(server, clock):
-    for node in nodes_of(server):
+    for node in server.nodes:
         node.client.flushall()
     return RedisStorage(url=server.url, prefix="ours", clock=clock)
 
@@ -59,7 +52,7 @@ def it(storage, dialect):
 
 
 def keys_of(server):
-    return {key for node in nodes_of(server) for key in node.client.scan_iter()}
+    return {key for node in server.nodes for key in node.client.scan_iter()}
 
 
 class TestAnotherType:
