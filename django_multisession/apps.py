@@ -8,3 +8,5 @@ class MultisessionConfig(AppConfig):
 
     def ready(self) -> None:
         from . import auth, checks  # noqa: F401 - importing them registers what they hold
+
+        auth.connect()

@@ -33,6 +33,15 @@ DEFAULTS: dict[str, Any] = {
     "MULTISESSION_ABSOLUTE_AGE": None,
     # Seconds (or a timedelta) between two writes of "last seen". None: never.
     "MULTISESSION_TOUCH_INTERVAL": 60,
+    # May a session that is over stay until it is purged? Else a request that meets it deletes it.
+    "MULTISESSION_KEEP_EXPIRED": False,
+    # How many sessions a user may have: a number, or dotted path of a callable(user) -> number or
+    # None. None: as many as they like.
+    "MULTISESSION_SESSIONS_PER_USER": None,
+    # What happens beyond: "end" the least recently active ones, or "refuse" the login.
+    "MULTISESSION_BEYOND_LIMIT": "end",
+    # Does a new password end the user's other sessions at once?
+    "MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE": True,
     # Database alias of the database engine. None asks the routers.
     "MULTISESSION_DATABASE": None,
     # What the names of all keys in Redis begin with.
@@ -43,12 +52,19 @@ DEFAULTS: dict[str, Any] = {
     "MULTISESSION_REDIS_URL": None,
     # Further arguments of the client that connects to the URL.
     "MULTISESSION_REDIS_OPTIONS": {},
+    # The table of the DynamoDB engine; manage.py createsessiontable makes it.
+    "MULTISESSION_DYNAMODB_TABLE": "sessions",
+    # Arguments of boto3's client: region_name, endpoint_url, config, ...
+    "MULTISESSION_DYNAMODB_OPTIONS": {},
+    # Do sessions read what was written a moment ago? Else reading costs half.
+    "MULTISESSION_DYNAMODB_CONSISTENT": True,
     # Dotted path of a callable(request) -> text or None.
     "MULTISESSION_CLIENT_IP": "django_multisession.client.remote_addr",
 }
 
 
 _REDIS = ("alias", "url", "options")
+_DYNAMODB = ("table", "options", "consistent")
 _kept: list[Any] = []
 
 
@@ -95,6 +111,29 @@ def touch_interval() -> timedelta | None:
     return _duration(get("MULTISESSION_TOUCH_INTERVAL"))
 
 
+@kept
+def keeps_expired() -> bool:
+    return bool(get("MULTISESSION_KEEP_EXPIRED"))
+
+
+def sessions_per_user(user: Any) -> int | None:
+    """How many sessions this user may have; None: as many as they like."""
+    limit = get("MULTISESSION_SESSIONS_PER_USER")
+    return imported(limit)(user) if isinstance(limit, str) else limit  # type: ignore[no-any-return]
+
+
+@kept
+def beyond_limit() -> str | None:
+    """ "end", "refuse", or None where nobody has a limit."""
+    is_limited = get("MULTISESSION_SESSIONS_PER_USER") is not None
+    return get("MULTISESSION_BEYOND_LIMIT") if is_limited else None
+
+
+@kept
+def logs_out_on_password_change() -> bool:
+    return bool(get("MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE"))
+
+
 def database() -> str | None:
     return get("MULTISESSION_DATABASE")  # type: ignore[no-any-return]
 
@@ -103,6 +142,11 @@ def redis() -> dict[str, Any]:
     """The arguments of `RedisStorage`."""
     connection = {name: get(f"MULTISESSION_REDIS_{name.upper()}") for name in _REDIS}
     return {**connection, "prefix": get("MULTISESSION_KEY_PREFIX")}
+
+
+def dynamodb() -> dict[str, Any]:
+    """The arguments of `DynamoDBStorage`."""
+    return {name: get(f"MULTISESSION_DYNAMODB_{name.upper()}") for name in _DYNAMODB}
 
 
 @kept

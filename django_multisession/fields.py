@@ -88,6 +88,10 @@ class Fields(MutableMapping[str, Any]):
         """Take ``stored`` as what the storage holds now, and keep the values as they are."""
         self._stored = stored
 
+    def is_corrupt(self, name: str) -> bool:
+        """Is there something stored that cannot be decoded?"""
+        return name in self._values and name not in self
+
     def encoded(self) -> dict[str, bytes]:
         """All fields as a storage keeps them. One that was never touched costs nothing.
 

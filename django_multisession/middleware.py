@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from . import conf
+from . import conf, current
 from .client import Client, clean_ip, clean_user_agent
 from .session import SessionStore
 
@@ -39,15 +39,22 @@ class SessionMiddleware(middleware.SessionMiddleware):
                 "SESSION_ENGINE to 'django_multisession.backends.db', for example."
             )
 
+    def __call__(self, request: HttpRequest) -> Any:
+        if self.async_mode:
+            return self.__acall__(request)
+        with current.during(request):
+            return super().__call__(request)
+
     async def __acall__(self, request: HttpRequest) -> HttpResponse:
-        self.process_request(request)
-        response = await self.get_response(request)  # type: ignore[misc]
-        return await self.aprocess_response(request, response)
+        with current.during(request):
+            self.process_request(request)
+            response = await self.get_response(request)  # type: ignore[misc]
+            return await self.aprocess_response(request, response)
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
         session: Any = request.session
-        session.describe_client = partial(_client_of, request)
+        session.describe_client = partial(client_of, request)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response = super().process_response(request, response)
@@ -78,7 +85,8 @@ class SessionMiddleware(middleware.SessionMiddleware):
         return response
 
 
-def _client_of(request: HttpRequest) -> Client:
+def client_of(request: HttpRequest) -> Client:
+    """Who sent it, as MULTISESSION_CLIENT_IP has it."""
     user_agent = request.META.get("HTTP_USER_AGENT", "")
     return Client(clean_ip(conf.client_ip()(request)), clean_user_agent(user_agent))
 

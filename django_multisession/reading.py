@@ -22,17 +22,17 @@ class SessionReader(SessionState):
 
     def load(self) -> Fields:  # type: ignore[override]
         """The stored fields. An unknown or expired key is dropped, and nothing is created."""
-        stored = self.storage.read(self._id) if self.session_key else None
+        stored = self.storage.read(self._id) if self._may_be_stored else None
         record = self._live(stored)
-        if stored and not record and (over := self.storage.delete(self._id)):
+        if self._is_to_go(stored) and (over := self.storage.delete(self._id, True)):
             self._announce([signals.ended(self._id, over, "expired")])
         return self._settle_load(record)
 
     async def aload(self) -> Fields:  # type: ignore[override]
         """See load()."""
-        stored = await self.storage.aread(self._id) if self.session_key else None
+        stored = await self.storage.aread(self._id) if self._may_be_stored else None
         record = self._live(stored)
-        if stored and not record and (over := await self.storage.adelete(self._id)):
+        if self._is_to_go(stored) and (over := await self.storage.adelete(self._id, True)):
             await self._aannounce([signals.ended(self._id, over, "expired")])
         return self._settle_load(record)
 
@@ -143,12 +143,10 @@ class SessionReader(SessionState):
         return self._record
 
     def _announce(self, events: Iterable[Event]) -> None:
-        for signal, facts in events:
-            signal.send_robust(sender=type(self), **facts)
+        signals.send(type(self), events)
 
     async def _aannounce(self, events: Iterable[Event]) -> None:
-        for signal, facts in events:
-            await signal.asend_robust(sender=type(self), **facts)
+        await signals.asend(type(self), events)
 
     def _picked(self, record: Record | None, names: Iterable[str]) -> dict[str, Any]:
         self.accessed = True

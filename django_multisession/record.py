@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -31,9 +31,15 @@ class Record:
     ip: str | None = None
     user_agent: str = ""
     label: str = ""
+    # Names the last write, where a storage has use for that; no fact of the session.
+    version: str = field(default="", compare=False, repr=False)
 
     def is_live(self, now: datetime) -> bool:
         return self.expires_at > now
+
+    def without_fields(self) -> Record:
+        """As listings show it."""
+        return replace(self, fields=NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

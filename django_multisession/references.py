@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .codec import is_storable
+from .fields import Fields
 
 Source = str | Callable[[Mapping[str, Any]], object]
 
@@ -30,6 +31,17 @@ def changes(stored: Mapping[str, str], current: Mapping[str, str]) -> dict[str, 
     """The names whose value is another now than stored; None for those that are gone."""
     names = stored.keys() | current.keys()
     return {name: current.get(name) for name in names if stored.get(name) != current.get(name)}
+
+
+def moved(
+    stored: Mapping[str, str], fields: Fields, sources: Mapping[str, Source]
+) -> dict[str, str | None]:
+    """What to change for the stored references to be what the fields say now. Of a field that
+    cannot be read nobody knows; it is left as it is, and so is the reference."""
+    known = {n: s for n, s in sources.items() if callable(s) or not fields.is_corrupt(s)}
+    unknown = sources.keys() - known.keys()
+    kept = {name: value for name, value in stored.items() if name not in unknown}
+    return changes(kept, resolve(fields, known))
 
 
 def as_text(name: str, value: object) -> str | None:

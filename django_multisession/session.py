@@ -7,8 +7,9 @@ from django.contrib.sessions.backends.base import CreateError
 from . import keys, signals
 from .reading import SessionReader
 from .state import SessionGone
+from .storage.base import SessionTooLarge
 
-__all__ = ["SessionGone", "SessionStore"]
+__all__ = ["SessionGone", "SessionStore", "SessionTooLarge"]
 
 ATTEMPTS = 3  # to create a session; two random keys of 165 bits are never the same
 PURGE_BATCH = 1000
@@ -106,7 +107,7 @@ class SessionStore(SessionReader):
             self._plan_key()
             return
         key, change = keys.new_key(), self._plan_rotation()
-        if self.storage.rename(self._id, keys.handle_of(key), change):
+        if self.storage.rename(self._id, keys.handle_of(key), change, self._record):
             self._announce(self._settle_rotation(key, change))
         else:
             self._settle_lost_rotation()
@@ -117,7 +118,7 @@ class SessionStore(SessionReader):
             self._plan_key()
             return
         key, change = keys.new_key(), self._plan_rotation()
-        if await self.storage.arename(self._id, keys.handle_of(key), change):
+        if await self.storage.arename(self._id, keys.handle_of(key), change, self._record):
             await self._aannounce(self._settle_rotation(key, change))
         else:
             self._settle_lost_rotation()

@@ -7,6 +7,8 @@ The sender is the ``SessionStore`` class. Every signal carries ``handle`` (text)
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from typing import Any
 
 from django.dispatch import Signal
@@ -14,18 +16,24 @@ from django.dispatch import Signal
 from .client import NOBODY, Client
 from .record import NOTHING, Change, Record
 
+logger = logging.getLogger("django.dispatch")
+
 # A session was stored for the first time.
 session_created = Signal()
 
-# Fields of a session were stored. ``changed``: their names. A touch is not announced.
+# Fields of a session were stored. ``changed``: their names. ``moved``: the references that changed,
+# name to new value, or to None. A touch is not announced.
 session_saved = Signal()
 
 # A handle is dead. ``reason``: "logged_out" (flush, hence Django's logout), "rotated" (the session
 # lives on under another key; ``successor`` is its handle), "expired" (it was over when next asked
-# for; told once) or "ended" (deleted by code).
+# for; told once), "ended" (deleted by code), "logged_out_everywhere", "password_changed",
+# "deactivated" or "deleted" (the user was), "too_many" (beyond MULTISESSION_SESSIONS_PER_USER), or
+# whatever code that ended it gave for a reason.
 session_ended = Signal()
 
-# A session was used from another address or user agent. ``before``, ``after``: client.Client.
+# A session was used from another network, or another device, than before. Not of every new
+# address: telephones change theirs by the minute. ``before``, ``after``: client.Client.
 client_changed = Signal()
 
 Event = tuple[Signal, dict[str, Any]]
@@ -45,13 +53,31 @@ def changed(handle: str, before: Record, change: Change, after: Record) -> list[
     events: list[Event] = []
     if not change.touches_only:
         names = {*change.set, *change.unset}
-        events.append((session_saved, {**_facts(handle, after), "changed": names}))
+        news = {"changed": names, "moved": dict(change.references)}
+        events.append((session_saved, {**_facts(handle, after), **news}))
     if change.ip or change.user_agent:
         old, new = (Client(record.ip, record.user_agent) for record in (before, after))
-        if old != NOBODY:
+        if old != NOBODY and not old.resembles(new):
             known = {"before": old, "after": new}
             events.append((client_changed, {**_facts(handle, after), **known}))
     return events
+
+
+def send(sender: type, events: Iterable[Event]) -> None:
+    for signal, facts in events:
+        try:
+            signal.send_robust(sender=sender, **facts)
+        except Exception:  # Django cannot log a failure of a receiver without a name
+            logger.exception("A receiver failed")
+
+
+async def asend(sender: type, events: Iterable[Event]) -> None:
+    """See send()."""
+    for signal, facts in events:
+        try:
+            await signal.asend_robust(sender=sender, **facts)
+        except Exception:
+            logger.exception("A receiver failed")
 
 
 def _facts(handle: str, record: Record | None) -> dict[str, Any]:

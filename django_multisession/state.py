@@ -45,6 +45,8 @@ class SessionState(SessionBase):
     # Tells the client's address and user agent. The middleware sets it; nothing requires it.
     describe_client: Callable[[], Client] | None = None
 
+    label = ""  # what to call it in lists, from its first save on
+
     if TYPE_CHECKING:  # Django's, which its stubs leave out
         _session_cache: Any
         _session: Any
@@ -120,6 +122,10 @@ class SessionState(SessionBase):
     def _live(self, record: Record | None) -> Record | None:
         return record if record is not None and record.is_live(self.storage.clock()) else None
 
+    def _is_to_go(self, record: Record | None) -> bool:
+        """Is it over, and not to be kept until a purge?"""
+        return record is not None and self._live(record) is None and not conf.keeps_expired()
+
     def _fields(self) -> Fields:
         """The session's dict. Django's own code puts a plain one where it starts from nothing."""
         cache = self._session_cache
@@ -170,13 +176,15 @@ class SessionState(SessionBase):
             references=references.resolve(fields, conf.references()),
             ip=client.ip,
             user_agent=client.user_agent,
+            label=self.label,
         )
 
     def _plan_save(self) -> Change | None:
         """What a save has to send: what changed, or a touch where one is due, or nothing."""
         set_, unset = self._fields().delta()
         if set_ or unset:
-            return self._plan_touch(set=set_, unset=unset, references=self._moved_references())
+            references = self._moved_references()
+            return self._plan_touch(set=set_, unset=unset, references=references)
         return self._plan_touch() if self.is_touch_due else None
 
     def _plan_touch(self, **fields: Any) -> Change:
@@ -187,24 +195,33 @@ class SessionState(SessionBase):
             expires_at=self._expires_at(now, stored.created_at),
             ip=_news(client.ip, stored.ip),
             user_agent=_news(client.user_agent, stored.user_agent),
-            **fields,
+            **{"references": self._healed_references(), **fields},
         )
 
     def _plan_rotation(self) -> Change:
         """What goes along with a new key: nothing, where the session was never read."""
-        return Change() if self._record is None else self._plan_save() or Change()
+        if self._record is None:
+            return Change()
+        return self._plan_save() or Change(references=self._healed_references())
 
     def _moved_references(self) -> Mapping[str, str | None]:
         assert self._record is not None
-        current = references.resolve(self._fields(), conf.references())
-        return references.changes(self._record.references, current)
+        return references.moved(self._record.references, self._fields(), conf.references())
+
+    def _healed_references(self) -> Mapping[str, str | None]:
+        """The same where nothing is saved: what was stored under other settings is put right, as
+        far as it can be."""
+        try:
+            return self._moved_references()
+        except ValueError:  # of a value that became a reference later; who saves it is told
+            return NOTHING
 
     # Settle: take note of a storage's answer. Returns what there is to announce.
 
     def _settle_load(self, record: Record | None) -> Fields:
-        if record is None:  # the offered key is not adopted: that would be session fixation
-            self._session_key = None
-        self._record, self._unborn = record, False
+        if record is None and self._may_be_stored:
+            self._session_key = None  # it is not adopted: that would be session fixation
+        self._record = record
         return Fields(self.serializer, record.fields if record else NOTHING, self.handle)
 
     def _settle_known(self, record: Record | None) -> None:

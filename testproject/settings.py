@@ -1,9 +1,12 @@
 """One settings module for people and for tests.
 
-Environment variables: SESSION_BACKEND chooses the engine, db (default), redis or memory.
+Environment variables: SESSION_BACKEND chooses the engine, db (default), redis, dynamodb or memory.
 MULTISESSION_REDIS_URL says where Redis is, by default redis://127.0.0.1:6379/0; on a cluster only
-this one differs: redis+cluster://host:port,host:port. SQLITE is the path of the database, by
-default db.sqlite3 next to this file; DEBUG=0 and USE_TZ=0 turn these off.
+this one differs: redis+cluster://host:port,host:port. DYNAMODB_URL says where a server is that
+speaks like DynamoDB, by default http://127.0.0.1:5000, moto's port; where it is empty, boto3 finds
+AWS as it always does; MULTISESSION_DYNAMODB_TABLE names the table, by default sessions. SQLITE is
+the path of the database, by default db.sqlite3 next to this file; DEBUG=0 and USE_TZ=0 turn these
+off.
 """
 
 import os
@@ -26,6 +29,15 @@ backend = os.environ.get("SESSION_BACKEND", "db")
 SESSION_ENGINE = f"django_multisession.backends.{backend}"
 if backend == "redis":
     MULTISESSION_REDIS_URL = os.environ.get("MULTISESSION_REDIS_URL", "redis://127.0.0.1:6379/0")
+if backend == "dynamodb":
+    MULTISESSION_DYNAMODB_TABLE = os.environ.get("MULTISESSION_DYNAMODB_TABLE", "sessions")
+if backend == "dynamodb" and (url := os.environ.get("DYNAMODB_URL", "http://127.0.0.1:5000")):
+    MULTISESSION_DYNAMODB_OPTIONS = {
+        "endpoint_url": url,
+        "region_name": "eu-central-1",
+        "aws_access_key_id": "anybody",
+        "aws_secret_access_key": "anything",
+    }
 SESSION_COOKIE_AGE = 14 * 24 * 60 * 60
 
 INSTALLED_APPS = [

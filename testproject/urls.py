@@ -13,8 +13,12 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("remember/", views.remember, name="remember"),
     path("forget/", views.forget, name="forget"),
+    path("sessions/<handle>/end/", views.end_session, name="end_session"),
+    path("sessions/end-others/", views.end_others, name="end_others"),
+    path("password/", views.PasswordView.as_view(), name="password"),
     path("login/", login, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("api/session/", views.api_session, name="api_session"),
+    path("api/sessions/", views.api_sessions, name="api_sessions"),
     path("api/visits/", views.api_visits, name="api_visits"),
 ]

@@ -1,22 +1,32 @@
-"""Pages that show the session they are asked with. Its handle they show, its key never."""
+"""Pages that show the session they are asked with, and the user's other ones. Handles they show,
+keys never."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import PasswordChangeView
+from django.contrib.messages.views import SuccessMessageMixin
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
+from django.urls import reverse_lazy
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from demo.people import MARK, NAMES, PASSWORD
 from demo.times import ago, ahead
+from django_multisession import sessions
+from django_multisession.sessions import SessionInfo
 
 CREDENTIALS = {"names": NAMES, "password": PASSWORD}
 TAKEN = {"visits", MARK}
@@ -64,6 +74,35 @@ def forget(request: HttpRequest) -> HttpResponse:
     return redirect("home")
 
 
+# Whoever was logged out meanwhile is asked to log in, and not sent back here with a GET.
+@login_required(redirect_field_name=None)
+@require_POST
+def end_session(request: HttpRequest, handle: str) -> HttpResponse:
+    """One of the user's own: that there are others' nobody is told."""
+    info = sessions.get(handle)
+    if info is None or info.user_id != str(request.user.pk):
+        raise Http404
+    info.end()
+    messages.success(request, f"Session ended: {_device(info)}.")
+    return redirect("home")
+
+
+@login_required(redirect_field_name=None)
+@require_POST
+def end_others(request: HttpRequest) -> HttpResponse:
+    number = sessions.log_out_everywhere(request.user, keep=request.session)
+    messages.success(request, f"{number} other session{pluralize(number)} ended.")
+    return redirect("home")
+
+
+class PasswordView(SuccessMessageMixin, PasswordChangeView):
+    """Django's own. That the other sessions end needs nothing here."""
+
+    template_name = "password.html"
+    success_url = reverse_lazy("home")
+    success_message = "Password changed. Your other sessions are ended."
+
+
 @never_cache
 @require_safe
 def api_session(request: HttpRequest) -> JsonResponse:
@@ -85,6 +124,17 @@ async def api_visits(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"visits": visits, "user": user.get_username() or None})
 
 
+@never_cache
+@require_safe
+async def api_sessions(request: HttpRequest) -> JsonResponse:
+    """All sessions of the user, the most recently active first."""
+    user = await request.auser()
+    if not user.is_authenticated:
+        return JsonResponse({"error": "Log in first."}, status=HTTPStatus.FORBIDDEN)
+    found = await sessions.afor_user(user)
+    return JsonResponse({"sessions": [_described(info, request) for info in found]})
+
+
 def _page(request: HttpRequest, form: FieldForm) -> HttpResponse:
     # Facts and fields are handed over one by one: to a template, `session.handle` would be
     # the field of that name, if somebody made the session remember one.
@@ -93,6 +143,7 @@ def _page(request: HttpRequest, form: FieldForm) -> HttpResponse:
         "visits": request.session.get("visits", 0),
         "fields": sorted(_fields(request.session), key=lambda field: field["is_djangos"]),
         "form": form,
+        "sessions": sorted(_sessions(request), key=lambda row: not row["is_current"]),
         **_facts(request.session),
         **CREDENTIALS,
     }
@@ -108,6 +159,32 @@ def _facts(session: Any) -> dict[str, Any]:
         "last_seen": _moment(session.last_seen_at, ago),
         "expires": _moment(session.expires_at, ahead),
     }
+
+
+def _sessions(request: HttpRequest) -> Iterator[dict[str, Any]]:
+    """Rows of a table, the most recently active first."""
+    for info in sessions.for_user(request.user) if request.user.is_authenticated else []:
+        times = {
+            "created": _moment(info.created_at, ago),
+            "last_seen": _moment(info.last_seen_at, ago),
+        }
+        yield {**_described(info, request), "user_agent": info.user_agent, **times}
+
+
+def _described(info: SessionInfo, request: HttpRequest) -> dict[str, Any]:
+    return {
+        "handle": info.handle,
+        "device": _device(info),
+        "ip": info.ip,
+        "created": info.created_at,
+        "last_seen": info.last_seen_at,
+        "expires": info.expires_at,
+        "is_current": info.is_current(request),
+    }
+
+
+def _device(info: SessionInfo) -> str:
+    return info.label or info.device or "Unknown device"
 
 
 def _fields(session: Any) -> Iterator[dict[str, Any]]:

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
-from functools import cache
+from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.db import connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
-from django.utils.asyncio import async_unsafe
 
 import redis_servers
 import servers
 from dialects import DIALECTS
-from django_multisession import keys
-from django_multisession.backends import memory as memory_backend
+from django_multisession import keys, sessions
 from django_multisession.record import Record
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
-from django_multisession.storage.memory import MemoryStorage
 from loops import lasting
-
-BLOCKING_VERBS = [name for name in vars(Storage) if f"a{name}" in vars(Storage)]
+from projects import install, spoken
+from subjects import DATABASES, SAME, STORAGES, THOROUGH, Clock, is_native, memory
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,80 +49,6 @@ def pytest_report_header() -> str:
     missing = {"postgres", "mariadb"} - settings.DATABASES.keys()
     without = f"; WITHOUT {', '.join(sorted(missing))}" if missing else ""
     return f"databases: {', '.join(settings.DATABASES)}{without}"
-
-
-class Clock:
-    """Stands still until told otherwise; the storage and the policy both ask it."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(timezone.utc)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **duration: float) -> None:
-        self.now += timedelta(**duration)
-
-
-@cache
-def guarded(storage: type[Storage]) -> type[Storage]:
-    """Refuses what the database refuses: a blocking verb inside a running event loop."""
-    verbs = {name: async_unsafe(getattr(storage, name)) for name in BLOCKING_VERBS}
-    return type(storage.__name__, (storage,), verbs)
-
-
-def memory(clock: Clock) -> Storage:
-    return guarded(MemoryStorage)(clock=clock)
-
-
-def database(alias: str) -> Callable[[Clock], Storage]:
-    def make(clock: Clock) -> Storage:
-        from django_multisession.storage.db import DatabaseStorage
-
-        if alias not in settings.DATABASES:
-            servers.missing(f"server for {alias}")
-        return DatabaseStorage(database=alias, clock=clock)
-
-    return make
-
-
-def mysql(clock: Clock) -> Storage:
-    """The SQL for MySQL, which cannot return what it deletes, on MariaDB, which understands it."""
-    from django_multisession.storage.db.dialects import MySQL
-
-    storage = database("mariadb")(clock)
-    storage._link().statements.dialect = MySQL()
-    return storage
-
-
-def redis(server: redis_servers.Lazily, *, by_alias: bool = False) -> Callable[[Clock], Storage]:
-    """A prefix of its own for each storage, so nothing has to be cleared."""
-
-    def make(clock: Clock) -> Storage:
-        from django_multisession.storage.redis import RedisStorage
-
-        url = server.url
-        place = {"alias": "sessions"} if by_alias else {"url": url}
-        return guarded(RedisStorage)(**place, prefix=f"test-{uuid4()}", clock=clock)
-
-    return make
-
-
-# Every storage there is; `test_storage` asserts that none is forgotten.
-STORAGES: dict[str, Callable[[Clock], Storage]] = {
-    "memory": memory,
-    "sqlite": database("default"),
-    "postgres": database("postgres"),
-    "prepared": database("prepared"),
-    "mariadb": database("mariadb"),
-    "mysql": mysql,
-    "redis": redis(redis_servers.ALONE),
-    "alias": redis(redis_servers.ALONE, by_alias=True),
-    "sentinel": redis(redis_servers.SENTINEL),
-    "cluster": redis(redis_servers.CLUSTER),
-}
-DATABASES = {"sqlite", "postgres", "prepared", "mariadb", "mysql"}
-SAME = {"alias", "sentinel"}  # once connected, as "redis"
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +92,9 @@ def databases(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         yield
 
 
+EVERY = [pytest.param(k, marks=[pytest.mark.thorough] * (k in THOROUGH)) for k in STORAGES]
+
+
 def build(kind: str, clock: Clock, request: pytest.FixtureRequest) -> Iterator[Storage]:
     if kind in DATABASES:
         request.getfixturevalue("databases")
@@ -179,14 +104,12 @@ def build(kind: str, clock: Clock, request: pytest.FixtureRequest) -> Iterator[S
         storage.clear()
 
 
-@pytest.fixture(
-    params=[pytest.param(k, marks=[pytest.mark.thorough] * (k in SAME)) for k in STORAGES]
-)
+@pytest.fixture(params=EVERY)
 def storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     yield from build(request.param, clock, request)
 
 
-@pytest.fixture(params=[kind for kind in STORAGES if kind not in {"memory", *SAME}])
+@pytest.fixture(params=[each for each in EVERY if each.values[0] not in {"memory", *SAME}])
 def real_storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     """One that other threads reach through connections of their own."""
     yield from build(request.param, clock, request)
@@ -210,20 +133,10 @@ def dialect(request: pytest.FixtureRequest) -> Callable[[Any], Any]:
 @pytest.fixture
 def verbs(storage: Storage, dialect: Callable[[Any], Any]) -> Iterator[Any]:
     """The storage, spoken to in one of the dialects. Where it is native, loops cost connections."""
-    if storage.expires_by_itself:
+    if is_native(storage):
         yield from lasting(dialect, storage)
     else:
         yield dialect(storage)
-
-
-def empty(storage: Storage) -> None:
-    """Redis just gets another prefix: to clear it is to look into 4096 buckets."""
-    if storage.expires_by_itself:
-        from django_multisession.storage.redis.calls import Calls, Names
-
-        storage._calls = Calls(Names(f"test-{uuid4()}"), spread=storage._calls.spread)
-    else:
-        storage.clear()
 
 
 def store_on(storage: Storage) -> type[SessionStore]:
@@ -234,9 +147,8 @@ def store_on(storage: Storage) -> type[SessionStore]:
 def site(storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
     """A browser of the pages of test_middleware, whose sessions are kept in the storage."""
     settings.ROOT_URLCONF = "test_middleware"
-    settings.SESSION_ENGINE = memory_backend.__name__
     settings.MIDDLEWARE = ["django_multisession.middleware.SessionMiddleware"]
-    monkeypatch.setattr(memory_backend.SessionStore, "storage", storage)
+    install(storage, settings, monkeypatch)
     return Client(raise_request_exception=False)
 
 
@@ -244,6 +156,35 @@ def site(storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Cl
 def store(memory_storage: Storage) -> type[SessionStore]:
     """The policy, on the specification."""
     return store_on(memory_storage)
+
+
+@pytest.fixture
+def relations() -> Iterator[None]:
+    """For a test that installs an app, before it asks for settings: models remember who refers to
+    them, and Django leaves them in that belief when apps come and go."""
+    yield
+    apps.clear_cache()
+
+
+@pytest.fixture
+def api(
+    storage: Storage, dialect: Callable[[Any], Any], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """``sessions``, on every storage, in the dialect."""
+    install(storage, settings, monkeypatch)
+    yield from spoken(sessions, storage, dialect)
+
+
+@pytest.fixture
+def quick(
+    memory_storage: Storage,
+    dialect: Callable[[Any], Any],
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    """The same, on the specification only."""
+    install(memory_storage, settings, monkeypatch)
+    return dialect(sessions)
 
 
 def make_record(clock: Clock, **facts: Any) -> Record:

@@ -10,28 +10,17 @@ import atexit
 import os
 import shutil
 import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import redis
 
-from servers import HOST, Process, free_port, missing
+from servers import HOST, Lazily, Process, free_port, missing, wait_until
 
-Server = TypeVar("Server", "Node", "Sentinel", "Cluster")
-DEADLINE = 30  # seconds for a server to come up, or a group to find each other
 BINARY = os.environ.get("MULTISESSION_REDIS_SERVER", "redis-server")
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"{what}: not within {DEADLINE} seconds")
-        time.sleep(0.02)
 
 
 class Node(Process):
@@ -40,7 +29,6 @@ class Node(Process):
     def __init__(self, *options: object) -> None:
         super().__init__("redis")
         self.options = list(map(str, options))
-        self.nodes: list[Node] = [self]
         atexit.register(self.remove)
 
     @property
@@ -163,29 +151,6 @@ class Cluster:
     def calls(self, operation: Callable[[], object]) -> Counter[str]:
         """See Node.calls()."""
         return _calls(self.nodes, operation)
-
-
-@contextmanager
-def running(server: Server) -> Iterator[Server]:
-    """For a fixture: all its nodes, from here to there."""
-    server.start()
-    try:
-        yield server
-    finally:
-        for node in server.nodes:
-            node.remove()
-
-
-class Lazily:
-    """A server that starts when its URL is first asked for."""
-
-    def __init__(self, server: Node | Cluster) -> None:
-        self.server = server
-
-    @cached_property
-    def url(self) -> str:
-        self.server.start()
-        return self.server.url
 
 
 ALONE, SENTINEL, CLUSTER = Lazily(Node()), Lazily(Sentinel()), Lazily(Cluster())

@@ -12,13 +12,18 @@ import atexit
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from glob import glob
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -39,6 +44,7 @@ class Server(ABC):
     user: str  # the administrator of a server that runs on this machine or is started here
     port: int  # where it usually listens
     binaries: str  # where Debian keeps what is not on the PATH
+    death = signal.SIGKILL
 
     def find(self) -> dict[str, object] | None:
         """Its entry of DATABASES, or None."""
@@ -105,6 +111,7 @@ class Process:
         self.folder = Path(tempfile.mkdtemp(prefix=f"multisession-{kind}-"))
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self.nodes = [self]  # some are several processes
 
     def kill(self) -> None:
         if self.process:
@@ -124,6 +131,11 @@ class Instance(Process):
         self.server = server
         self.entry = server._entry(HOST, self.port, server.user, "")
 
+    def kill(self) -> None:
+        if self.process:
+            self.process.send_signal(self.server.death)
+            self.process.wait()
+
     def start(self) -> None:
         """Raises FileNotFoundError where the server is not installed."""
         if not (self.folder / "data").exists():
@@ -139,6 +151,7 @@ class Instance(Process):
 class Postgres(Server):
     alias, engine, user, port = "postgres", "postgresql", "postgres", 5432
     binaries = "/usr/lib/postgresql/*/bin"
+    death = signal.SIGQUIT  # at once, with its children: a killed one's may answer once more
 
     def _connect(self, port: int) -> object:
         return psycopg.connect(host=HOST, port=port, user=self.user, connect_timeout=3).close()
@@ -184,6 +197,37 @@ def databases() -> dict[str, dict[str, object]]:
 def missing(what: str) -> None:
     """Skip the test; or fail it, where every server is required."""
     (pytest.fail if REQUIRED else pytest.skip)(f"no {what}")
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{what}: not within {DEADLINE} seconds")
+        time.sleep(0.02)
+
+
+@contextmanager
+def running(server: Any) -> Iterator[Any]:
+    """For a fixture: all its nodes, from here to there."""
+    server.start()
+    try:
+        yield server
+    finally:
+        for node in server.nodes:
+            node.remove()
+
+
+class Lazily:
+    """A server that starts when its URL is first asked for."""
+
+    def __init__(self, server: Any) -> None:
+        self.server = server
+
+    @cached_property
+    def url(self) -> str:
+        self.server.start()
+        return str(self.server.url)
 
 
 def free_port() -> int:

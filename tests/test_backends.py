@@ -16,7 +16,7 @@ from django.test import AsyncClient, Client
 from django.urls import path
 
 from conftest import store_on
-from django_multisession import signals
+from django_multisession import current, signals
 from django_multisession.backends import db, memory
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -158,7 +158,8 @@ def test_logging_out_ends_it_and_says_so(storage, logged_in, request_with, users
 def test_a_password_change_gives_this_session_a_new_key(logged_in, store, users, django_auth):
     old = logged_in.session.session_key
     users[0].set_password("other")
-    users[0].save()
+    with current.during(logged_in):
+        users[0].save()
     logged_in.user = users[0]
     logged_in.auser = partial(_itself, users[0])
     django_auth.update_session_auth_hash(logged_in, users[0])

@@ -34,6 +34,7 @@ LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 DJANGO_REDIS = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1"}
 REDIS = {"SESSION_ENGINE": f"{ENGINES}redis"}
 BY_ALIAS = REDIS | {"MULTISESSION_REDIS_ALIAS": "other"}
+DYNAMODB = {"SESSION_ENGINE": f"{ENGINES}dynamodb"}
 BY_URL = REDIS | {"MULTISESSION_REDIS_URL": "redis://127.0.0.1"}
 
 LEVELS = {"E": django_checks.ERROR, "W": django_checks.WARNING}
@@ -110,6 +111,21 @@ WRONG = [
     ("E016", BY_ALIAS | {"CACHES": {"other": {"BACKEND": "no.where"}}}, "django-redis"),
     ("E017", {"MULTISESSION_REDIS_URL": 6379}, "MULTISESSION_REDIS_URL"),
     ("E018", {"MULTISESSION_REDIS_OPTIONS": None}, "MULTISESSION_REDIS_OPTIONS"),
+    ("E014", DYNAMODB | {"MULTISESSION_DYNAMODB_OPTIONS": {"tineout": 1}}, "'tineout'"),
+    ("E014", DYNAMODB | {"MULTISESSION_DYNAMODB_OPTIONS": {"config": {"tineout": 1}}}, "'tineout'"),
+    ("E021", {"MULTISESSION_DYNAMODB_TABLE": "my sessions"}, "'my sessions'"),
+    ("E021", {"MULTISESSION_DYNAMODB_TABLE": "s2"}, "'s2'"),
+    ("E021", {"MULTISESSION_DYNAMODB_TABLE": "sessions\n"}, "MULTISESSION_DYNAMODB_TABLE"),
+    ("E021", {"MULTISESSION_DYNAMODB_TABLE": None}, "MULTISESSION_DYNAMODB_TABLE"),
+    ("E022", {"MULTISESSION_DYNAMODB_OPTIONS": "eu-central-1"}, "MULTISESSION_DYNAMODB_OPTIONS"),
+    ("E023", {"MULTISESSION_KEEP_EXPIRED": "no"}, "MULTISESSION_KEEP_EXPIRED"),
+    ("E023", {"MULTISESSION_DYNAMODB_CONSISTENT": None}, "MULTISESSION_DYNAMODB_CONSISTENT"),
+    ("E023", {"MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE": 1}, "PASSWORD_CHANGE"),
+    ("E024", {"MULTISESSION_SESSIONS_PER_USER": "no.where"}, "MULTISESSION_SESSIONS_PER_USER"),
+    ("E025", {"MULTISESSION_SESSIONS_PER_USER": 0}, "MULTISESSION_SESSIONS_PER_USER 0"),
+    ("E025", {"MULTISESSION_SESSIONS_PER_USER": True}, "MULTISESSION_SESSIONS_PER_USER True"),
+    ("E025", {"MULTISESSION_SESSIONS_PER_USER": 1.5}, "MULTISESSION_SESSIONS_PER_USER 1.5"),
+    ("E026", {"MULTISESSION_BEYOND_LIMIT": "evict"}, "MULTISESSION_BEYOND_LIMIT 'evict'"),
     ("W001", {"MIDDLEWARE": [DJANGOS]}, DJANGOS),
     ("W002", {"MULTISESSION_TLL": 5}, "MULTISESSION_TLL"),
     ("W002", {"MULTISESSION_": 5}, "MULTISESSION_"),
@@ -148,6 +164,13 @@ RIGHT = [
     ("E016", BY_URL | {"CACHES": {"default": LOCMEM}}),
     ("E017", {"MULTISESSION_REDIS_URL": None}),
     ("E018", {"MULTISESSION_REDIS_OPTIONS": {}}),
+    ("E014", DYNAMODB | {"MULTISESSION_DYNAMODB_OPTIONS": {"config": {"read_timeout": 1}}}),
+    ("E021", {"MULTISESSION_DYNAMODB_TABLE": "My.shop-sessions_2"}),
+    ("E022", {"MULTISESSION_DYNAMODB_OPTIONS": {}}),
+    ("E023", {"MULTISESSION_KEEP_EXPIRED": True, "MULTISESSION_DYNAMODB_CONSISTENT": False}),
+    ("E024", {"MULTISESSION_SESSIONS_PER_USER": A_FUNCTION}),
+    ("E025", {"MULTISESSION_SESSIONS_PER_USER": 1}),
+    ("E026", {"MULTISESSION_BEYOND_LIMIT": "refuse"}),
     ("W014", BY_ALIAS | {"CACHES": {"default": DJANGO_REDIS, "other": DJANGO_REDIS}}),
     ("W014", BY_URL | {"CACHES": {"default": DJANGO_REDIS}}),
     ("E010", {"MULTISESSION_DATABASE": None}),
@@ -172,9 +195,8 @@ def messages(settings, monkeypatch):
     """What the checks say of a project that is fine but for some settings."""
 
     def run(wrong):
-        monkeypatch.delitem(
-            sys.modules, f"{ENGINES}redis", raising=False
-        )  # reads its settings once
+        for name in ("redis", "dynamodb"):  # they read their settings once
+            monkeypatch.delitem(sys.modules, f"{ENGINES}{name}", raising=False)
         for name, value in (FINE | wrong).items():
             setattr(settings, name, value)
         return check_settings() + check_deployment()
@@ -229,7 +251,7 @@ def test_where_django_checks_the_cookie_we_are_silent(messages, monkeypatch):
 
 PARTS = [getattr(checks, name) for name in ("settings", "engine", "deployment", "server")]
 KINDS = {"error": "E", "importable": "E", "warning": "W"}
-OF_SERVERS = {"E019"}  # see test_redis_checks
+OF_SERVERS = {"E019"}  # see test_redis_checks, test_dynamodb_checks
 
 
 def ids_in_the_source():

@@ -1,11 +1,28 @@
+from ipaddress import ip_address
+
 import pytest
 from django.test import RequestFactory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_multisession.client import NOBODY, Client, clean_ip, clean_user_agent, remote_addr
+from django_multisession.client import (
+    NOBODY,
+    Client,
+    clean_ip,
+    clean_user_agent,
+    device_of,
+    network_of,
+    remote_addr,
+)
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+NEWER = BROWSER.replace("140", "141")
+WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+CHROME = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Chrome/138.0.0.0 Safari/537.36"
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+)
 
 
 @pytest.mark.parametrize(
@@ -120,3 +137,100 @@ def test_a_connection_may_have_no_address():
 def test_nobody_is_a_client_of_whom_nothing_is_known():
     assert Client(None, "") == NOBODY
     assert Client("::1", "") != NOBODY
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "device"),
+    [
+        ("", ""),
+        (BROWSER, "Firefox on Linux"),
+        (NEWER, "Firefox on Linux"),
+        (CHROME, "Chrome on Windows"),
+        (f"{CHROME} Edg/138.0.0.0", "Edge on Windows"),
+        (IPHONE, "Mobile Safari on iOS"),
+        (f"Mozilla/5.0 (Linux; Android 10; K) {WEBKIT} Chrome/138.0.0.0", "Chrome on Android"),
+        ("Mozilla/5.0 (X11; Linux)", "Linux"),
+        ("curl/8.5.0", "curl"),
+        ("python-requests/2.32", "Python Requests"),
+        ("MyApp/1.0", ""),
+        ("x" * 512, ""),
+    ],
+)
+def test_a_device_in_words(user_agent, device):
+    assert device_of(user_agent) == device
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(st.characters()))
+def test_no_user_agent_is_too_strange_for_words(text):
+    assert isinstance(device_of(clean_user_agent(text)), str)
+
+
+@pytest.mark.parametrize(
+    ("ip", "network"),
+    [
+        ("192.0.2.1", "192.0.2.0/24"),
+        ("192.0.2.255", "192.0.2.0/24"),
+        ("0.0.0.0", "0.0.0.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("::1", "::/48"),
+        ("fe80::1", "fe80::/48"),
+    ],
+)
+def test_the_network_of_an_address(ip, network):
+    assert str(network_of(ip)) == network
+
+
+@settings(deadline=None)
+@given(st.ip_addresses())
+def test_an_address_is_in_its_network(address):
+    ip = clean_ip(str(address))
+    assert ip_address(ip) in network_of(ip)
+
+
+HOME = Client("192.0.2.1", BROWSER)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        HOME,
+        Client("192.0.2.254", BROWSER),
+        Client("192.0.2.1", NEWER),
+        Client("192.0.2.254", NEWER),
+        Client(None, BROWSER),
+    ],
+)
+def test_clients_that_resemble_each_other(other):
+    assert HOME.resembles(other)
+    assert other.resembles(HOME)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Client("192.0.3.1", BROWSER),
+        Client("2001:db8::1", BROWSER),
+        Client("192.0.2.1", CHROME),
+        Client("192.0.2.1", ""),
+        Client("192.0.2.1", BROWSER.replace("X11; Linux", "Windows NT 10.0;")),
+        Client(None, IPHONE),
+        NOBODY,
+    ],
+)
+def test_clients_that_do_not(other):
+    assert not HOME.resembles(other)
+    assert not other.resembles(HOME)
+
+
+def test_within_a_prefix_of_48_bits_or_not():
+    first = Client("2001:db8:1:1::1", BROWSER)
+    assert first.resembles(Client("2001:db8:1:ffff::2", BROWSER))
+    assert not first.resembles(Client("2001:db8:2:1::1", BROWSER))
+
+
+@settings(deadline=None, max_examples=50)
+@given(*[st.builds(Client, st.none() | st.ip_addresses().map(str).map(clean_ip), st.text())] * 2)
+def test_to_resemble_is_mutual(one, other):
+    assert one.resembles(one)
+    assert one.resembles(other) == other.resembles(one)

@@ -3,87 +3,41 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import cache
-from http.cookiejar import CookieJar
-from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
-from urllib.parse import urlencode
-from urllib.request import HTTPCookieProcessor, ProxyHandler, Request, build_opener
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
-from redis_servers import ALONE, CLUSTER
+from demo_sites import (
+    DEADLINE,
+    EVERYWHERE,
+    PLACES,
+    Browser,
+    assert_no_key_is_shown,
+    dynamodb,
+    output,
+    redis,
+    running,
+)
 from servers import HOST, free_port
 
-DEADLINE = 20  # seconds for the demo to come up, or to end
-MANAGE = Path(__file__).resolve().parent.parent / "testproject" / "manage.py"
 SIMULATED = ["ada", "ada", "grace", "grace", "linus", "linus"]
 ROW = re.compile(r"^(ada|grace|linus) .* (just now|ago) +in \d+ (?:h|days) +[\w-]{8}$", re.M)
 
-NUMBERS = count(1)  # of databases of the Redis that other tests use, too
-
-# Name -> the environment of a demo whose sessions are kept there.
-PLACES: dict[str, Callable[[], dict[str, str]]] = {
-    "db": lambda: {"SESSION_BACKEND": "db"},
-    "memory": lambda: {"SESSION_BACKEND": "memory"},
-    "redis": lambda: _redis(f"{ALONE.url}/{next(NUMBERS)}"),
-    "cluster": lambda: _redis(CLUSTER.url),
-}
-CLUSTERED = pytest.param("cluster", marks=pytest.mark.thorough)
-everywhere = pytest.mark.parametrize("site", ["db", "redis", CLUSTERED], indirect=True)
-
-
-class Browser:
-    """Keeps cookies, and every text and every session key it was ever sent."""
-
-    def __init__(self, site: str) -> None:
-        self.site = site
-        self.texts: list[str] = []
-        self.keys: set[str] = set()
-        self._cookies = CookieJar()
-        self._opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(self._cookies))
-
-    @property
-    def key(self) -> str | None:
-        return next((c.value for c in self._cookies if c.name == "sessionid"), None)
-
-    def open(self, path: str, data: dict[str, str] | None = None) -> str:
-        """GET, or POST where there is data; redirects are followed."""
-        body = urlencode(data).encode() if data is not None else None
-        with self._opener.open(self.site + path, body, timeout=DEADLINE) as response:
-            text: str = response.read().decode()
-        self.texts.append(text)
-        self.keys |= {self.key} if self.key else set()
-        return text
-
-    def submit(self, page: str, path: str, **data: str) -> str:
-        """Open the page, and send a form of it to the path."""
-        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.open(page))
-        assert token
-        return self.open(path, {"csrfmiddlewaretoken": token[1], **data})
-
-    def log_in(self, name: str) -> str:
-        return self.submit("/login/", "/login/", username=name, password="demo")
-
-    def session(self) -> Any:
-        return json.loads(self.open("/api/session/"))
+everywhere = pytest.mark.parametrize("site", EVERYWHERE, indirect=True)
 
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
     """The address of a demo in a place, which runs from when it is first asked for."""
-    with ExitStack() as running:
+    with ExitStack() as demos:
         yield cache(
-            lambda place: running.enter_context(_running(tmp_path_factory.mktemp("demo"), place))
+            lambda place: demos.enter_context(running(tmp_path_factory.mktemp("demo"), place))
         )
 
 
@@ -165,82 +119,57 @@ def test_keys_and_password_hashes_are_never_shown(browser: Browser) -> None:
     browser.open("/api/visits/")
     browser.session()
     assert len(browser.keys) == 2  # the login brought another
-    assert not [key for key in browser.keys for text in browser.texts if key in text]
+    assert_no_key_is_shown(browser)
     assert not re.search(r"\b[0-9a-f]{64}\b", "".join(browser.texts))  # Django's session hash
 
 
 def test_a_second_demo_takes_the_place_of_the_first(tmp_path: Path) -> None:
-    first, second = (_output(tmp_path, PLACES["db"](), "--no-serve") for _ in range(2))
+    first, second = (output(tmp_path, PLACES["db"](), "--no-serve") for _ in range(2))
     assert _users_in(first) == _users_in(second) == SIMULATED
     assert "6 sessions in django_multisession.backends.db" in second
+    assert "Chrome Mobile on Android" in second
 
 
-@pytest.mark.parametrize("place", ["memory", "redis"])
+def test_the_next_demo_brings_the_password_back(tmp_path: Path) -> None:
+    with running(tmp_path, "db") as site:
+        browser = Browser(site)
+        browser.log_in("ada")
+        new = {"old_password": "demo", "new_password1": "new", "new_password2": "new"}
+        assert "Password changed." in browser.submit("/password/", "/password/", **new)
+        assert _users_in(output(tmp_path, PLACES["db"](), "--no-serve")) == SIMULATED
+        assert browser.session()["user"] is None
+        assert "Hello, ada." in browser.log_in("ada")
+
+
+@pytest.mark.parametrize("place", ["memory", "redis", "dynamodb"])
 def test_the_sessions_are_shown_and_a_busy_port_is_named(
     tmp_path: Path, site: str, place: str
 ) -> None:
-    output = _output(tmp_path, PLACES[place](), site.removeprefix("http://"))
-    assert _users_in(output) == SIMULATED
-    assert output.endswith("Error: That port is already in use.\n")
+    lines = output(tmp_path, PLACES[place](), site.removeprefix("http://"))
+    assert _users_in(lines) == SIMULATED
+    assert lines.endswith("Error: That port is already in use.\n")
 
 
 @pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
 def test_a_redis_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path, scheme: str) -> None:
     address = f"{HOST}:{free_port()}"
-    (line,) = _output(tmp_path, _redis(f"{scheme}://{address}")).splitlines()
+    (line,) = output(tmp_path, redis(f"{scheme}://{address}")).splitlines()
     assert line.startswith("CommandError: Sessions cannot be kept in ")
-    assert "Start Redis, or say in MULTISESSION_REDIS_URL where it is" in line
+    assert "Start its server, or say in MULTISESSION_REDIS_URL where it is" in line
     assert address in line
 
 
-def _redis(url: str) -> dict[str, str]:
-    return {"SESSION_BACKEND": "redis", "MULTISESSION_REDIS_URL": url}
+def test_a_dynamodb_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path) -> None:
+    url = f"http://{HOST}:{free_port()}"
+    (line,) = output(tmp_path, dynamodb(url, "demo")).splitlines()
+    assert line.startswith("CommandError: Sessions cannot be kept in ")
+    assert "Start its server, or say in DYNAMODB_URL where it is" in line
+    assert url in line
 
 
-@contextmanager
-def _running(folder: Path, place: str) -> Iterator[str]:
-    address = f"{HOST}:{free_port()}"
-    with (folder / "log").open("wb") as log:
-        process = _start(folder, PLACES[place](), address, stdout=log, stderr=log)
-    try:
-        _wait_for(process, f"http://{address}", folder / "log")
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait(DEADLINE)
-
-
-def _start(
-    folder: Path, place: dict[str, str], *arguments: str, **options: Any
-) -> subprocess.Popen[bytes]:
-    """The demo on a database of its own, in which a warning is an error."""
-    environment = {**os.environ, **place, "SQLITE": str(folder / "demo.sqlite3")}
-    command = [sys.executable, "-W", "error", str(MANAGE), "demo", *arguments]
-    return subprocess.Popen(command, env=environment, **options)
-
-
-def _output(folder: Path, place: dict[str, str], *arguments: str) -> str:
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with _start(folder, place, *arguments, **pipes) as process:
-        return process.communicate(timeout=DEADLINE)[0].decode()
-
-
-def _users_in(output: str) -> list[str]:
+def _users_in(lines: str) -> list[str]:
     """The first column of the table, a user for each session."""
-    return [row[1] for row in ROW.finditer(output)]
-
-
-def _wait_for(process: subprocess.Popen[bytes], site: str, log: Path) -> None:
-    end = time.monotonic() + DEADLINE
-    while True:
-        try:
-            Browser(site).session()
-        except URLError:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.1)
-        else:
-            return
+    return [row[1] for row in ROW.finditer(lines)]
 
 
 def _session_of(site: str, key: str | None) -> Any:

@@ -13,15 +13,16 @@ import django
 import pytest
 from django.conf import settings
 
+import dynamodb_servers
 import redis_servers
 import servers
+from subjects import Clock, dynamodb
 
 SETTINGS = """
 import pymysql; pymysql.install_as_MySQLdb()
 SECRET_KEY = "contract"
 DATABASES = {{"default": {database!r}}}
 USE_TZ = {use_tz!r}
-MULTISESSION_REDIS_URL = {redis!r}
 MULTISESSION_KEY_PREFIX = "contract"
 INSTALLED_APPS = [
     "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
@@ -39,15 +40,18 @@ class DatabaseContract(SessionTestsMixin, TestCase):
 class MemoryContract(SessionTestsMixin, SimpleTestCase):
     backend = memory.SessionStore
 """
-CONTRACT_OF_REDIS = """
+CONTRACT_OF_SERVER = """
 from django.test import SimpleTestCase
-from django_multisession.backends import redis
+from django_multisession.backends import {engine}
 from sessions_tests.tests import SessionTestsMixin
 
-class RedisContract(SessionTestsMixin, SimpleTestCase):
-    backend = redis.SessionStore
+class Contract(SessionTestsMixin, SimpleTestCase):
+    backend = {engine}.SessionStore
 """
-TESTS = {"contract": 2 * 65, "contract_of_redis": 65}
+TESTS = {"contract": 2 * 65, "contract_of_redis": 65, "contract_of_dynamodb": 65}
+IN_MEMORY = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+
+each_use_tz = pytest.mark.parametrize("use_tz", [True, False], ids=["USE_TZ", "no USE_TZ"])
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +62,9 @@ def suite(pytestconfig) -> Path:
     if not (folder / "sessions_tests").exists():
         _unpack(_download(folder), folder)
     (folder / "contract.py").write_text(CONTRACT)
-    (folder / "contract_of_redis.py").write_text(CONTRACT_OF_REDIS)
+    for engine in ("redis", "dynamodb"):
+        text = CONTRACT_OF_SERVER.format(engine=engine)
+        (folder / f"contract_of_{engine}.py").write_text(text)
     return folder
 
 
@@ -84,8 +90,9 @@ def _unpack(archive: Path, folder: Path) -> None:
 def run(suite, tmp_path):
     """Run Django's tests in a process of their own, with these settings."""
 
-    def run(contract: str, database: dict[str, Any], use_tz: bool, redis: str = "") -> None:
-        settings = SETTINGS.format(database=database, use_tz=use_tz, redis=redis or None)
+    def run(contract: str, database: dict[str, Any], use_tz: bool, **further: Any) -> None:
+        settings = SETTINGS.format(database=database, use_tz=use_tz)
+        settings += "".join(f"MULTISESSION_{name} = {further[name]!r}\n" for name in further)
         (tmp_path / "contract_settings.py").write_text(settings)
         path = os.pathsep.join([str(tmp_path), str(suite)])
         ran = subprocess.run(
@@ -101,7 +108,7 @@ def run(suite, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("use_tz", [True, False], ids=["USE_TZ", "no USE_TZ"])
+@each_use_tz
 @pytest.mark.parametrize("alias", ["default", "postgres", "mariadb"])
 def test_djangos_own_tests_pass(run, tmp_path, alias, use_tz):
     if alias not in settings.DATABASES:
@@ -113,8 +120,16 @@ def test_djangos_own_tests_pass(run, tmp_path, alias, use_tz):
     run("contract", entry, use_tz)
 
 
-@pytest.mark.parametrize("use_tz", [True, False], ids=["USE_TZ", "no USE_TZ"])
+@each_use_tz
 @pytest.mark.parametrize("server", ["ALONE", pytest.param("CLUSTER", marks=pytest.mark.thorough)])
 def test_djangos_own_tests_pass_on_redis(run, server, use_tz):
-    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
-    run("contract_of_redis", database, use_tz, getattr(redis_servers, server).url)
+    run("contract_of_redis", IN_MEMORY, use_tz, REDIS_URL=getattr(redis_servers, server).url)
+
+
+@each_use_tz
+@pytest.mark.parametrize("server", ["MOTO", pytest.param("DYNALITE", marks=pytest.mark.thorough)])
+def test_djangos_own_tests_pass_on_dynamodb(run, server, use_tz):
+    storage = dynamodb(getattr(dynamodb_servers, server))(Clock())
+    place = {"DYNAMODB_TABLE": storage.table.name, "DYNAMODB_OPTIONS": dict(storage._link.options)}
+    del place["DYNAMODB_OPTIONS"]["config"]
+    run("contract_of_dynamodb", IN_MEMORY, use_tz, **place)

@@ -109,8 +109,20 @@ def test_nothing_changes_the_time_of_creation():
 
 
 def test_a_change_has_an_attribute_for_everything_else_of_a_record():
-    changeable = {field.name for field in fields(Record)} - {"created_at", "fields"}
+    not_changed = {"created_at", "fields", "version"}
+    changeable = {field.name for field in fields(Record)} - not_changed
     assert {field.name for field in fields(Change)} == changeable | {"set", "unset"}
+
+
+def test_a_version_is_no_fact_and_does_not_outlive_a_change():
+    stored = replace(RECORD, version="a1")
+    assert stored == RECORD
+    assert "a1" not in repr(stored)
+    assert Change(label="Phone").apply_to(stored).version == ""
+
+
+def test_a_listing_shows_no_fields():
+    assert RECORD.without_fields() == replace(RECORD, fields={})
 
 
 def test_two_changes_of_different_fields_both_win():

@@ -13,7 +13,8 @@ from django_multisession.storage.redis import RedisStorage
 from django_multisession.storage.redis.calls import END, INSERT, UPDATE
 from loops import lasting
 from proxies import Fate, Proxy
-from redis_servers import HOST, Cluster, Node, running, wait_until
+from redis_servers import HOST, Cluster, Node, wait_until
+from servers import running
 
 pytestmark = pytest.mark.thorough
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
+from django_multisession.expiry import to_microseconds
 from django_multisession.record import Change, Record
 from django_multisession.storage.redis import calls
 from django_multisession.storage.redis.calls import Call, Calls
-from django_multisession.storage.redis.hashes import moment
 from django_multisession.storage.redis.names import Names, tag_of
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -178,7 +178,7 @@ def test_nothing_is_sent_for_nobody(subject):
 
 
 def test_what_has_ended_and_what_is_live_have_nothing_in_common():
-    key, now = NAMES.bucket("ab"), moment(NOW)
+    key, now = NAMES.bucket("ab"), to_microseconds(NOW)
     assert ALONE.live("ab", NOW).words == ("ZRANGEBYSCORE", key, f"({now}", "+inf")
     assert ALONE.count("ab", NOW).words == ("ZCOUNT", key, f"({now}", "+inf")
     ended, all = ALONE.over("ab", NOW, 7).words, ALONE.over("ab", None, 7).words

@@ -15,7 +15,8 @@ from django_multisession import keys
 from django_multisession.record import Change
 from django_multisession.storage.redis import RedisStorage
 from loops import lasting
-from redis_servers import Cluster, running
+from redis_servers import Cluster
+from servers import running
 from slots import half_moved, move
 from visitors import LOST, Load
 

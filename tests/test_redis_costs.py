@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 import redis_servers
-from conftest import STORAGES, Clock, make_record, store_on
+from conftest import make_record, store_on
 from django_multisession.record import Change
 from django_multisession.storage.redis import calls
+from subjects import STORAGES, Clock
 
 A, B, C = "A" * 43, "B" * 43, "C" * 43  # in buckets, and on a cluster on slots, of their own
 USER = {"user": "1"}

@@ -12,7 +12,8 @@ from conftest import make_record, store_on
 from django_multisession.record import Change
 from django_multisession.storage.redis import RedisStorage
 from outages import is_raised_by_every_method, logs_nobody_out
-from redis_servers import Node, running
+from redis_servers import Node
+from servers import running
 from visitors import LOST, Load
 
 pytestmark = pytest.mark.thorough

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from conftest import STORAGES, Clock, empty, make_record
+from conftest import make_record
+from django_multisession.expiry import to_microseconds
 from django_multisession.record import Change
 from django_multisession.storage.memory import MemoryStorage
-from django_multisession.storage.redis.hashes import moment
 from django_multisession.storage.redis.names import item
+from subjects import STORAGES, Clock, empty
 
 pytestmark = pytest.mark.thorough
 
@@ -105,14 +106,14 @@ class Sessions(RuleBasedStateMachine):
     def the_index_holds_every_live_session(self):
         for id, record in self.spec._live():
             bucket = self.client.zscore(self.names.bucket(id[:2]), id)
-            assert bucket == moment(record.expires_at)
+            assert bucket == to_microseconds(record.expires_at)
             for reference in record.references.items():
                 score = self.client.zscore(self.names.reference(item(*reference)), id)
-                assert score // SPAN * MINUTE >= moment(record.expires_at)
+                assert score // SPAN * MINUTE >= to_microseconds(record.expires_at)
 
     @invariant()
     def what_else_it_holds_dies_by_itself(self):
-        latest = moment(self.clock.now + 2 * LONGEST) / MINUTE + 1
+        latest = to_microseconds(self.clock.now + 2 * LONGEST) / MINUTE + 1
         for key in self.client.scan_iter(f"{self.names.root}*"):
             assert self.client.pttl(key) > 0
             if b"=" in key:

@@ -13,7 +13,8 @@ from conftest import make_record, store_on
 from django_multisession.record import Change
 from django_multisession.storage.redis import RedisStorage
 from loops import lasting
-from redis_servers import Cluster, Node, running
+from redis_servers import Cluster, Node
+from servers import running
 
 pytestmark = pytest.mark.thorough
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -108,6 +109,16 @@ class TestLoad:
         assert holder.subject.session_key is None
         assert calls == ["read"]
         assert store.storage.count() == 0
+
+    def test_a_key_that_was_just_chosen_is_kept_and_not_asked_for(self, session, calls):
+        holder = session()
+        holder.cycle_key()
+        key = holder.subject.session_key
+        holder.update({"a": 1})
+        assert calls == []
+        holder.save()
+        assert holder.subject.session_key == key
+        assert calls == ["insert"]
 
     def test_an_offered_key_is_never_adopted(self, session):
         holder = session("a" * 32)
@@ -470,6 +481,38 @@ class TestExpiry:
         assert holder.get_expire_at_browser_close() is True
         assert holder.expires_at() == clock.now + timedelta(days=14)
 
+    def test_what_is_over_goes_when_a_request_meets_it(self, session, saved, store, clock):
+        _, key = saved(a=1)
+        clock.advance(days=15)
+        assert session(key).load() == {}
+        assert store.storage._records == {}
+
+    def test_or_it_is_kept_until_it_is_purged(self, session, saved, store, clock, settings):
+        settings.MULTISESSION_KEEP_EXPIRED = True
+        _, key = saved(a=1)
+        clock.advance(days=15)
+        assert session(key).load() == {}
+        assert list(store.storage._records) == [keys.handle_of(key)]
+        session().clear_expired()
+        assert store.storage._records == {}
+
+    def test_what_another_request_renewed_meanwhile_stays(
+        self, session, saved, store, clock, monkeypatch
+    ):
+        """Their clocks differ, or it was on its way when this one was asked for."""
+        _, key = saved(a=1)
+        later = clock.now + timedelta(days=30)
+        clock.advance(days=15)
+        delete, id = store.storage.delete, keys.handle_of(key)
+
+        def renewed_first(*args):
+            store.storage._records[id] = replace(store.storage._records[id], expires_at=later)
+            return delete(*args)
+
+        monkeypatch.setattr(store.storage, "delete", renewed_first)
+        assert session(key).load() == {}
+        assert dict(session(key).items()) == {"a": 1}
+
     def test_clear_expired(self, session, saved, store, clock):
         saved(a=1)
         clock.advance(days=14, hours=1)
@@ -600,7 +643,15 @@ class TestSignals:
                 "session_ended",
                 {"handle": handles[0], **user, "reason": "rotated", "successor": handles[1]},
             ),
-            ("session_saved", {"handle": handles[1], **user, "changed": {"_auth_user_id"}}),
+            (
+                "session_saved",
+                {
+                    "handle": handles[1],
+                    **user,
+                    "changed": {"_auth_user_id"},
+                    "moved": {"user": "42"},
+                },
+            ),
             ("client_changed", {"handle": handles[1], **user, "before": IPHONE, "after": LINUX}),
             (
                 "session_ended",

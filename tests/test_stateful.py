@@ -17,9 +17,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from conftest import Clock, empty, memory, store_on
+from conftest import store_on
 from django_multisession import keys
 from django_multisession.storage.base import Storage
+from subjects import Clock, empty, memory
 
 pytestmark = pytest.mark.thorough
 

@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 import django_multisession.storage
-from conftest import STORAGES, make_record
+from conftest import make_record
 from django_multisession.expiry import NEVER
 from django_multisession.record import Change
 from django_multisession.storage.db.dialects import Dialect
+from subjects import STORAGES
 
 A, B, C = "A" * 43, "a" * 43, "_-" * 21 + "c"  # ids: case counts
 
@@ -40,10 +41,11 @@ def ids(found):
 
 def test_every_storage_is_a_subject():
     modules = {module.name for module in pkgutil.iter_modules(django_multisession.storage.__path__)}
-    assert modules - {"base"} == {"memory", "db", "redis"}
+    assert modules - {"base"} == {"memory", "db", "redis", "dynamodb"}
     dialects = {cls.__name__.lower() for cls in leaves(Dialect)}
     assert dialects == {"postgresql", "sqlite", "mysql"}
     subjects = {"memory", "sqlite", "postgres", "mariadb", "mysql", "redis", "sentinel", "cluster"}
+    subjects |= {"dynamodb", "dynalite"}
     assert subjects < STORAGES.keys()
 
 
@@ -195,6 +197,19 @@ class TestRename:
         assert ids(verbs.find("user", "1")) == []
         assert ids(verbs.find("user", "2")) == ids(verbs.find("org", "7")) == [B]
 
+    def test_what_the_caller_knows_may_be_old(self, verbs, clock):
+        verbs.insert(A, make_record(clock, fields={"a": b"1"}, references={"user": "1"}))
+        known = verbs.read(A)
+        verbs.update(A, Change(set={"b": b"2"}, references={"org": "7"}))
+        record = verbs.read(A)
+        assert verbs.rename(A, B, Change(set={"c": b"3"}), known) is True
+        assert verbs.read(B) == Change(set={"c": b"3"}).apply_to(record)
+        assert ids(verbs.find("org", "7")) == [B]
+        assert verbs.rename(A, C, Change(), known) is False
+        verbs.delete(B)
+        assert verbs.rename(B, C, Change(), record) is False
+        assert verbs.read(C) is None
+
     def test_the_old_id_is_dead(self, verbs, clock):
         verbs.insert(A, make_record(clock))
         verbs.rename(A, B, Change())
@@ -225,6 +240,18 @@ class TestDelete:
         assert verbs.delete(A) == replace(record, fields={})
         assert verbs.delete(A) is None
         assert verbs.read(A) is None
+
+    @pytest.mark.parametrize("minutes", [-1, 0, 1])
+    def test_only_what_is_over(self, verbs, storage, clock, minutes):
+        end = clock.now + timedelta(minutes=minutes)
+        verbs.insert(A, make_record(clock, expires_at=end, label="x"))
+        ended = verbs.delete(A, True)
+        if minutes > 0:
+            assert ended is None
+            assert verbs.read(A).label == "x"
+        else:
+            assert (ended is not None) == storage.shows_expired
+            assert verbs.read(A) is None
 
     def test_the_index_follows_the_stored_references(self, verbs, clock):
         verbs.insert(A, make_record(clock, references={"user": "1", "org": "7"}))

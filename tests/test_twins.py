@@ -1,18 +1,15 @@
 """Whatever is written twice, blocking and async, is the same."""
 
 import ast
-import importlib
 import inspect
-import pkgutil
-import re
 from textwrap import dedent
 
 import pytest
 from django.contrib.sessions.backends.base import SessionBase
 
-from django_multisession import storage
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
+from twins import NAMES, STORAGES, VERBS, code, functions, is_async, pairs, parameters, twin_of
 
 # Public and blocking by form only: no I/O, so nothing to await.
 NO_IO = {
@@ -32,52 +29,6 @@ ONE_HALF = {
 OPERATORS = {"aset": "__setitem__"}
 
 OURS = [cls for cls in SessionStore.__mro__ if cls.__module__.startswith("django_multisession")]
-VERBS = sorted(name for name in vars(Storage) if f"a{name}" in vars(Storage))
-
-
-def storages(cls=Storage):
-    """The base, and what every module of storage/ derives from it."""
-    if cls.__module__.startswith(storage.__name__):
-        yield cls
-    for derived in cls.__subclasses__():
-        yield from storages(derived)
-
-
-for module in pkgutil.walk_packages(storage.__path__, f"{storage.__name__}."):
-    importlib.import_module(module.name)
-STORAGES = list(storages())
-
-
-def twin_of(name):
-    """load -> aload, _load -> _aload"""
-    return re.sub(r"^(_*)", r"\1a", name)
-
-
-def is_async(function):
-    return inspect.iscoroutinefunction(inspect.unwrap(function))
-
-
-def functions(cls):
-    """Name -> function, of everything a class has but operators. A property is its getter."""
-    found = {}
-    for name in dir(cls):
-        attribute = inspect.getattr_static(cls, name)
-        function = getattr(attribute, "fget", None) or getattr(attribute, "__func__", attribute)
-        if inspect.isfunction(function) and not name.startswith("__"):
-            found[name] = function
-    return found
-
-
-def pairs(cls):
-    """Name -> name of its twin."""
-    here = functions(cls)
-    candidates = {name: twin_of(name) for name in here if not is_async(here[name])}
-    return {name: twin for name, twin in candidates.items() if twin in here}
-
-
-def parameters(function):
-    signature = inspect.signature(function).parameters.values()
-    return [(parameter.name, parameter.kind, parameter.default) for parameter in signature]
 
 
 STORE = functions(SessionStore)
@@ -153,26 +104,11 @@ def test_an_allowed_half_is_still_needed(name):
 
 # The same code: the twin awaits it
 
-NAMES = {twin: name for cls in (SessionStore, *STORAGES) for name, twin in pairs(cls).items()}
-NAMES |= {f"a{verb}": verb for verb in VERBS} | {"asend_robust": "send_robust", "_alink": "_link"}
-
-
 WRITTEN_TWICE = {
     name: twin
     for name, twin in PAIRS.items()
     if any(name in vars(cls) and twin in vars(cls) for cls in OURS)
 }
-
-
-def code(function):
-    """The statements of a function as they would be in the blocking half."""
-    source = re.sub(r"\b(async|await) ", "", dedent(inspect.getsource(function)))
-    source = re.sub(r"\w+", lambda word: NAMES.get(word[0], word[0]), source)
-    source = source.replace("._get_session()", "._session")
-    source = re.sub(r"for each in (\w+):\s+yield each", r"yield from \1", source)
-    (definition,) = ast.parse(source).body
-    docstring = ast.get_docstring(definition) is not None
-    return "\n".join(map(ast.unparse, definition.body[docstring:]))
 
 
 @pytest.mark.parametrize(("name", "twin"), WRITTEN_TWICE.items())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from .common import Messages, error, session_store, warning
 
-# What a storage finds -> the number of its message.
-NUMBERS = {"eviction": 20, "persistence": 21, "memory": 22, "unknown": 23}
+# What a storage finds -> the number of its message: of a warning, or of an error, where sessions
+# cannot be kept as it is.
+NUMBERS = {"eviction": 20, "persistence": 21, "memory": 22, "unknown": 23, "ttl": 24}
+FATAL = {"missing": 20, "keys": 20, "status": 20}
 
 
 def _server() -> Messages:
@@ -17,7 +19,10 @@ def _server() -> Messages:
         yield error(19, f"The server that keeps the sessions fails: {reason}", hint)
         return
     for finding in findings:
-        yield warning(NUMBERS[finding.name], finding.problem, finding.remedy)
+        if number := FATAL.get(finding.name):
+            yield error(number, finding.problem, finding.remedy)
+        else:
+            yield warning(NUMBERS[finding.name], finding.problem, finding.remedy)
 
 
 CHECKS = (_server,)

@@ -12,6 +12,12 @@ from .. import conf
 from ..expiry import LONG
 from .common import Messages, alias_is_used, error, importable, warning
 
+FLAGS = (
+    "MULTISESSION_DYNAMODB_CONSISTENT",
+    "MULTISESSION_KEEP_EXPIRED",
+    "MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE",
+)
+
 
 def _references() -> Messages:
     sources = conf.get("MULTISESSION_REFERENCES")
@@ -99,6 +105,42 @@ def _redis_options() -> Messages:
         yield error(18, "MULTISESSION_REDIS_OPTIONS must be a dict.", hint)
 
 
+def _dynamodb_table() -> Messages:
+    name = conf.get("MULTISESSION_DYNAMODB_TABLE")
+    if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9._-]{3,255}", name)):
+        hint = "Use letters, digits and . _ -, 3 to 255, as DynamoDB wants it."
+        yield error(21, f"MULTISESSION_DYNAMODB_TABLE {name!r} is no name for a table.", hint)
+
+
+def _dynamodb_options() -> Messages:
+    """Which arguments there are the engine says: see E014."""
+    if not isinstance(conf.get("MULTISESSION_DYNAMODB_OPTIONS"), dict):
+        hint = 'Arguments of boto3.client, for example {"region_name": "eu-central-1"}.'
+        yield error(22, "MULTISESSION_DYNAMODB_OPTIONS must be a dict.", hint)
+
+
+def _flags() -> Messages:
+    for name in FLAGS:
+        if not isinstance(value := conf.get(name), bool):
+            yield error(23, f"{name} {value!r} says neither yes nor no.", "Set True or False.")
+
+
+def _sessions_per_user() -> Messages:
+    limit = conf.get("MULTISESSION_SESSIONS_PER_USER")
+    if isinstance(limit, str):
+        yield from importable(24, "MULTISESSION_SESSIONS_PER_USER", limit)
+    elif limit is not None and not (type(limit) is int and limit > 0):
+        hint = "Set a number, the dotted path of a callable(user), or None for no limit."
+        yield error(25, f"MULTISESSION_SESSIONS_PER_USER {limit!r} is no number of sessions.", hint)
+
+
+def _beyond_limit() -> Messages:
+    action = conf.get("MULTISESSION_BEYOND_LIMIT")
+    if action not in ("end", "refuse"):
+        hint = 'Set "end" (the least recently active sessions end) or "refuse" (the login fails).'
+        yield error(26, f"MULTISESSION_BEYOND_LIMIT {action!r} is neither of the two.", hint)
+
+
 def _client_ip() -> Messages:
     path = conf.get("MULTISESSION_CLIENT_IP")
     if isinstance(path, str) and "." in path:
@@ -130,4 +172,6 @@ def _is_duration(value: object) -> bool:
 CHECKS = (
     *(_references, _ttl, _absolute_age, _touch_interval, _database, _client_ip, _names),
     *(_key_prefix, _redis_alias, _redis_url, _redis_options),
+    *(_dynamodb_table, _dynamodb_options, _flags),
+    *(_sessions_per_user, _beyond_limit),
 )

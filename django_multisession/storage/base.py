@@ -8,7 +8,7 @@ because an outage must never look like "no such session": that would log people 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -24,12 +24,30 @@ Found = tuple[str, Record]  # an id and its record, without fields
 class Finding(NamedTuple):
     """Something in the server's configuration that endangers sessions, or wastes memory."""
 
-    name: str  # "eviction", "persistence", "memory", or "unknown": the server does not tell
+    name: str  # of the kind: "eviction", "ttl", ..., or "unknown": the server does not tell
     problem: str
     remedy: str
 
 
+class SessionTooLarge(ValueError):
+    """The server cannot keep a session of this size. Nothing was sent; what it keeps is unchanged.
+
+    ``sizes``: field -> bytes of its encoded value.
+    """
+
+    def __init__(self, size: int, limit: int, sizes: Mapping[str, int]) -> None:
+        self.size, self.limit, self.sizes = size, limit, sizes
+        largest = sorted(sizes, key=sizes.__getitem__, reverse=True)[:LARGEST]
+        named = ", ".join(f"{name!r} ({sizes[name]:,} bytes)" for name in largest)
+        super().__init__(
+            f"The session would take {size:,} bytes, and the server keeps {limit:,} at most. Its "
+            f"largest fields: {named or 'none'}. Keep large data elsewhere, and its key here."
+        )
+
+
 T = TypeVar("T")
+
+LARGEST = 3  # fields an error names
 
 ASYNC_BATCH = 100  # sessions an async iterator fetches at a time
 
@@ -73,17 +91,19 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def rename(self, old: str, new: str, change: Change) -> bool:
+    def rename(self, old: str, new: str, change: Change, known: Record | None = None) -> bool:
         """Move the live record to a fresh id and apply the change; the old id is dead at once.
 
         False: there is none. The index follows. A taken ``new`` is an error of the server's.
+        ``known``, the record as the caller has read it, spares a client that must copy it a read.
         """
 
     @abstractmethod
-    def delete(self, id: str) -> Record | None:
+    def delete(self, id: str, over: bool = False) -> Record | None:
         """End one: the record as it was stored, without fields. None: it was gone already.
 
-        Of several callers only one is given the record. The index follows.
+        With ``over``: only if its end has come; another request may have moved it meanwhile. Of
+        several callers only one is given the record. The index follows.
         """
 
     @abstractmethod
@@ -123,7 +143,7 @@ class Storage(ABC):
         """Delete every record of this storage, and nothing else of the server's."""
 
     def diagnose(self) -> list[Finding]:
-        """What is wrong with the server's configuration. One round trip, or none."""
+        """What is wrong with the server's configuration. No more than a few round trips."""
         return []
 
     async def aread(self, id: str, names: Collection[str] | None = None) -> Record | None:
@@ -135,11 +155,13 @@ class Storage(ABC):
     async def aupdate(self, id: str, change: Change) -> bool:
         return await self._offload(self.update, id, change)
 
-    async def arename(self, old: str, new: str, change: Change) -> bool:
-        return await self._offload(self.rename, old, new, change)
+    async def arename(
+        self, old: str, new: str, change: Change, known: Record | None = None
+    ) -> bool:
+        return await self._offload(self.rename, old, new, change, known)
 
-    async def adelete(self, id: str) -> Record | None:
-        return await self._offload(self.delete, id)
+    async def adelete(self, id: str, over: bool = False) -> Record | None:
+        return await self._offload(self.delete, id, over)
 
     def afind(self, name: str, value: str) -> AsyncIterator[Found]:
         return self._offload_each(self.find, name, value)

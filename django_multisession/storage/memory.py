@@ -8,7 +8,7 @@ from datetime import datetime
 from threading import RLock
 
 from ..expiry import utcnow
-from ..record import NOTHING, Change, Record
+from ..record import Change, Record
 from .base import Found, Storage
 
 
@@ -40,7 +40,7 @@ class MemoryStorage(Storage):
             self._records[id] = change.apply_to(self._records[id])
             return True
 
-    def rename(self, old: str, new: str, change: Change) -> bool:
+    def rename(self, old: str, new: str, change: Change, known: Record | None = None) -> bool:
         with self._lock:
             if not self._is_live(old):
                 return False
@@ -49,14 +49,17 @@ class MemoryStorage(Storage):
             self._records[new] = change.apply_to(self._records.pop(old))
             return True
 
-    def delete(self, id: str) -> Record | None:
-        record = self._records.pop(id, None)
-        return record and _without_fields(record)
+    def delete(self, id: str, over: bool = False) -> Record | None:
+        with self._lock:
+            if over and self._is_live(id):
+                return None
+            record = self._records.pop(id, None)
+            return record and record.without_fields()
 
     def find(self, name: str, value: str) -> Iterator[Found]:
         for id, record in self._live():
             if record.references.get(name) == value:
-                yield id, _without_fields(record)
+                yield id, record.without_fields()
 
     def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
         with self._lock:
@@ -72,7 +75,7 @@ class MemoryStorage(Storage):
             raise ValueError("Not a cursor of this storage.")
         rows = sorted(((position(*item), item) for item in self._live()), reverse=True)
         rows = [row for row in rows if after is None or row[0] < after]
-        found = [(id, _without_fields(record)) for _, (id, record) in rows[:limit]]
+        found = [(id, record.without_fields()) for _, (id, record) in rows[:limit]]
         return found, rows[limit - 1][0] if len(rows) > limit else None
 
     def count(self) -> int:
@@ -97,7 +100,3 @@ class MemoryStorage(Storage):
         now = self.clock()
         with self._lock:
             return [item for item in self._records.items() if item[1].is_live(now)]
-
-
-def _without_fields(record: Record) -> Record:
-    return replace(record, fields=NOTHING)

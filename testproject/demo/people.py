@@ -7,16 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
-from importlib import import_module
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth import get_user_model, login
+from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
-from django_multisession.client import Client
-from django_multisession.session import SessionStore
+from django_multisession import sessions
+from django_multisession.engine import store
 
 NAMES = ["ada", "grace", "linus"]
 PASSWORD = "demo"
@@ -77,17 +75,13 @@ DEVICES = [
 ]
 
 
-def engine() -> type[SessionStore]:
-    """The `SessionStore` of SESSION_ENGINE."""
-    return import_module(settings.SESSION_ENGINE).SessionStore  # type: ignore[no-any-return]
-
-
 def ensure_user(name: str) -> Any:
     """The user of this name, who can log in with `PASSWORD`."""
     user, is_new = get_user_model().objects.get_or_create(username=name)
-    if is_new or not user.check_password(PASSWORD):  # a new hash ends the sessions there are
+    if is_new or not user.check_password(PASSWORD):  # somebody tried the page that changes it
         user.password = _hashed_password()
         user.save()
+        sessions.log_out_everywhere(user)  # a hash that is set tells nobody of a new password
     return user
 
 
@@ -99,27 +93,22 @@ def _hashed_password() -> str:
 
 def end_simulated_sessions(user: Any) -> None:
     """Only those of an earlier demo: whoever logged in with a browser stays logged in."""
-    storage = engine().storage
-    for id, _ in list(storage.find("user", str(user.pk))):
-        record = storage.read(id, [MARK])
-        if record and MARK in record.fields:
-            storage.delete(id)
+    for info in sessions.for_user(user):
+        if MARK in info.data():
+            info.end()
 
 
 def simulate(user: Any, device: Device) -> None:
-    """Log in as this device would have done, by Django's own login."""
-    session = engine()()
-    session.describe_client = lambda: Client(device.ip, device.user_agent)
+    """Leave a session such as this device would have got by logging in."""
     request = HttpRequest()
-    request.session = session
-    with _clock_put_back(session.storage, device.idle):
-        login(request, user)
-        session.update({MARK: True, **device.fields})
-        session.save()
+    request.META = {"REMOTE_ADDR": device.ip, "HTTP_USER_AGENT": device.user_agent}
+    with _clock_put_back(device.idle):
+        sessions.create(user, data={MARK: True, **device.fields}, request=request)
 
 
 @contextmanager
-def _clock_put_back(storage: Any, span: timedelta) -> Iterator[None]:
+def _clock_put_back(span: timedelta) -> Iterator[None]:
+    storage = store().storage
     clock = storage.clock
     storage.clock = lambda: clock() - span
     try:

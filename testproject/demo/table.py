@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from demo.times import ago, ahead
-from django_multisession.record import Record
+from django_multisession.sessions import SessionInfo
 
 TITLES = ["USER", "DEVICE", "ADDRESS", "LAST SEEN", "EXPIRES", "HANDLE"]
 
 
-def row(user: str, handle: str, record: Record) -> list[str]:
-    device, ip = _device(record.user_agent), record.ip or ""
-    return [user, device, ip, ago(record.last_seen_at), ahead(record.expires_at), handle[:8]]
+def row(user: str, info: SessionInfo) -> list[str]:
+    times = [ago(info.last_seen_at), ahead(info.expires_at)]
+    return [user, info.device, info.ip or "", *times, info.handle[:8]]
 
 
 def aligned(rows: Iterable[list[str]]) -> Iterator[str]:
@@ -22,9 +22,3 @@ def aligned(rows: Iterable[list[str]]) -> Iterator[str]:
     for line in cells:
         padded = (text.ljust(width) for text, width in zip(line, widths, strict=True))
         yield "  ".join(padded).rstrip()
-
-
-def _device(user_agent: str) -> str:
-    """The beginning of the user agent, without what all browsers begin with."""
-    text = user_agent.removeprefix("Mozilla/5.0 ")
-    return text if len(text) <= 32 else f"{text[:29]}..."

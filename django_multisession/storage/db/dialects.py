@@ -26,9 +26,9 @@ class Dialect(ABC):
     # The same, for rows that somebody else may just as well delete.
     lock_free: ClassVar[str] = " FOR UPDATE"
 
-    # Numbers of the errors for a taken key, and for a deadlock that the server broke.
+    # Numbers of the errors for a taken key, and for deadlocks that the server broke.
     taken: ClassVar[int | None] = None
-    deadlock: ClassVar[int | None] = None
+    deadlocks: ClassVar[tuple[int, ...]] = ()
 
     @abstractmethod
     def merge(self, column: str) -> str:
@@ -86,7 +86,7 @@ class MariaDB(Dialect):
     taken = 1062
     # InnoDB locks a row by the index that led to it, so a bulk deletion and a save can meet
     # crosswise. It undoes one of them and expects it to be repeated.
-    deadlock = 1213
+    deadlocks = (1213, 1467)  # of rows, and over the next number of a table
 
     def merge(self, column: str) -> str:
         return f"JSON_MERGE_PATCH({column}, %s)"

@@ -80,7 +80,7 @@ class Link:
             try:
                 return write()
             except OperationalError as error:
-                is_deadlock = error.args[0] == self.statements.dialect.deadlock
+                is_deadlock = error.args[0] in self.statements.dialect.deadlocks
                 if not is_deadlock or self.connection.in_atomic_block:
                     raise
         return write()

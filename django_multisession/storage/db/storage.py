@@ -66,11 +66,16 @@ class DatabaseStorage(Storage):
     def update(self, id: str, change: Change) -> bool:
         return self._update(id, id, change)
 
-    def rename(self, old: str, new: str, change: Change) -> bool:
+    def rename(self, old: str, new: str, change: Change, known: Record | None = None) -> bool:
         return self._update(old, new, change)
 
-    def delete(self, id: str) -> Record | None:
-        return self._link().delete(id)
+    def delete(self, id: str, over: bool = False) -> Record | None:
+        link = self._link()
+        if not over:
+            return link.delete(id)
+        where = "handle = %s AND expires_at <= %s"
+        deleted = link.delete_some(where, [id, link.moment(self.clock()), 1])
+        return link.record(deleted[0]) if deleted else None
 
     def find(self, name: str, value: str) -> Iterator[Found]:
         link = self._link(router.db_for_read)

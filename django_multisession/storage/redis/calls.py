@@ -11,6 +11,7 @@ from itertools import groupby
 from secrets import token_hex
 from typing import Any, NamedTuple
 
+from ...expiry import to_microseconds
 from ...record import Change, Record
 from ..base import Found
 from . import hashes
@@ -69,8 +70,8 @@ class Calls:
         return self._run(
             INSERT,
             self._keys(id),
-            *(hashes.moment(now), self.index, id, nonce),
-            *(hashes.moment(record.expires_at), items(record.references)),
+            *(to_microseconds(now), self.index, id, nonce),
+            *(to_microseconds(record.expires_at), items(record.references)),
             *("nonce", nonce, *hashes.of_record(record)),
         )
 
@@ -79,12 +80,12 @@ class Calls:
     ) -> Call:
         # On a cluster a move is a copy, which must notice what is written meanwhile.
         nonce = token_hex(8) if new or self.spread else ""
-        expires = "" if change.expires_at is None else hashes.moment(change.expires_at)
+        expires = "" if change.expires_at is None else to_microseconds(change.expires_at)
         unset = [hashes.field(name) for name in change.unset]
         return self._run(
             UPDATE,
             self._keys(id, new) if new else self._keys(id),
-            *(hashes.moment(now), self.index, id, nonce),
+            *(to_microseconds(now), self.index, id, nonce),
             *(expires, items(change.references), indexed, new),
             *(len(unset), *unset),
             *(("nonce", nonce) if nonce else ()),
@@ -94,11 +95,13 @@ class Calls:
     def end_unchanged(self, id: str, now: datetime, nonce: bytes, new: str) -> Call:
         """End a session that has a new id, if its last write was this one."""
         keys = [*self._keys(id), self.names.note(id)]
-        return self._run(END, keys, hashes.moment(now), self.index, "", nonce, id, new)
+        return self._run(END, keys, to_microseconds(now), self.index, "", "", nonce, id, new)
 
-    def end(self, ids: Sequence[str], now: datetime, reference: str = "") -> list[Call]:
+    def end(
+        self, ids: Sequence[str], now: datetime, reference: str = "", over: bool = False
+    ) -> list[Call]:
         """End sessions, a bucket at a time where buckets are spread; so sort the ids."""
-        words = (hashes.moment(now), self.index, reference, "")
+        words = (to_microseconds(now), self.index, reference, "1" if over else "", "")
         groups = (list(g) for _, g in groupby(ids, tag_of)) if self.spread else [ids] if ids else []
         return [self._run(END, self._keys(*group), *words, *group) for group in groups]
 
@@ -106,7 +109,7 @@ class Calls:
         self, references: Iterable[str], id: str, expires: int | bytes, now: datetime
     ) -> list[Call]:
         """Into the index, before the session is written. Scripts that can do it themselves."""
-        words = (hashes.moment(now), self.index, id, expires)
+        words = (to_microseconds(now), self.index, id, expires)
         sets = map(self.names.reference, references if self.spread else ())
         return [self._run(ENTER, [key], *words) for key in sets]
 
@@ -120,7 +123,7 @@ class Calls:
 
     def drop(self, reference: str, ids: Sequence[str], now: datetime) -> list[Call]:
         """Out of the index, what is not of this reference, and was not entered just now."""
-        key, words = self.names.reference(reference), (hashes.moment(now), self.index, *ids)
+        key, words = self.names.reference(reference), (to_microseconds(now), self.index, *ids)
         return [self._run(DROP, [key], *words)] if ids else []
 
     def scan(self, reference: str, cursor: int) -> Call:
@@ -136,7 +139,7 @@ class Calls:
 
     def over(self, tag: str, now: datetime | None, limit: int) -> Call:
         """The ids of a bucket that have ended; for None, all."""
-        until = "+inf" if now is None else hashes.moment(now)
+        until = "+inf" if now is None else to_microseconds(now)
         words = ("-inf", until, "LIMIT", 0, limit)
         return _command("ZRANGEBYSCORE", self.names.bucket(tag), *words)
 
@@ -146,7 +149,7 @@ class Calls:
 
     def _purge(self, tag: str, ids: Sequence[str], now: datetime) -> Call:
         keys = [self.names.bucket(tag), *map(self.names.session, ids)]
-        return self._run(PURGE, keys, hashes.moment(now), self.index, *ids)
+        return self._run(PURGE, keys, to_microseconds(now), self.index, *ids)
 
     def _keys(self, *ids: str) -> list[str]:
         session, bucket = self.names.session, self.names.bucket
@@ -157,7 +160,7 @@ class Calls:
 
 
 def _after(now: datetime) -> tuple[str, str]:
-    return f"({hashes.moment(now)}", "+inf"
+    return f"({to_microseconds(now)}", "+inf"
 
 
 def _command(name: str, key: str, *words: Any) -> Call:

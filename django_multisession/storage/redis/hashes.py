@@ -7,13 +7,13 @@ are microseconds since 1970, in digits.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from ...codec import logger
-from ...expiry import UTC
+from ...expiry import from_microseconds, to_microseconds
 from ...record import NOTHING, Change, Record
 from ..base import Found
 from .names import items, pairs
@@ -22,20 +22,13 @@ from .names import items, pairs
 # until when the index vouches for it.
 FACTS = ("created", "seen", "expires", "references", "ip", "agent", "label")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-def moment(time: datetime) -> int:
-    return (time - _EPOCH) // _MICROSECOND
-
 
 def of_record(record: Record) -> list[Any]:
     """Names and values by turns. What is empty is left out."""
     facts = {
-        "created": moment(record.created_at),
-        "seen": moment(record.last_seen_at),
-        "expires": moment(record.expires_at),
+        "created": to_microseconds(record.created_at),
+        "seen": to_microseconds(record.last_seen_at),
+        "expires": to_microseconds(record.expires_at),
         "references": items(record.references),
         "ip": record.ip,
         "agent": record.user_agent,
@@ -47,8 +40,8 @@ def of_record(record: Record) -> list[Any]:
 def of_change(change: Change) -> list[Any]:
     """The same of what a change sets; but references, which the script merges."""
     facts = {
-        "seen": change.last_seen_at and moment(change.last_seen_at),
-        "expires": change.expires_at and moment(change.expires_at),
+        "seen": change.last_seen_at and to_microseconds(change.last_seen_at),
+        "expires": change.expires_at and to_microseconds(change.expires_at),
         "ip": change.ip,
         "agent": change.user_agent,
         "label": change.label,
@@ -109,9 +102,9 @@ def _record(id: str, facts: Sequence[Any], fields: Mapping[str, bytes] = NOTHING
     try:
         return Record(
             fields=fields,
-            created_at=_time(created),
-            last_seen_at=_time(seen),
-            expires_at=_time(expires),
+            created_at=from_microseconds(created),
+            last_seen_at=from_microseconds(seen),
+            expires_at=from_microseconds(expires),
             references=_references(references) if references else NOTHING,
             ip=ip.decode() if ip is not None else None,
             user_agent=agent.decode() if agent else "",
@@ -120,11 +113,6 @@ def _record(id: str, facts: Sequence[Any], fields: Mapping[str, bytes] = NOTHING
     except (TypeError, ValueError, OverflowError):
         logger.warning("The record of session %s is corrupt", id)
         return None
-
-
-@lru_cache(maxsize=4096)  # who is here asks again and again: a tenth of the time
-def _time(digits: bytes) -> datetime:
-    return _EPOCH + timedelta(microseconds=int(digits))
 
 
 @lru_cache(maxsize=1024)

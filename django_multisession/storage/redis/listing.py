@@ -15,6 +15,7 @@ from .pages import Page
 
 COUNTED = 1024  # buckets a round trip, where each answers a number
 LISTED = 256  # where each answers ids
+PASSES = 10  # over an index whose sessions are ended, at most
 CLEARED = 16  # ids a bucket
 
 
@@ -53,9 +54,10 @@ class Listing(Storage):
     def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
         """Passes over the index until one ends nothing and meets nothing new. A session on its way
         to a new id, which is entered before there is a session of it and before the old one dies,
-        may have slipped past a pass; then that pass has met an id that it did not find."""
-        reference, left, news = item(name, value), set[str](), True
-        while news:
+        may have slipped past a pass; then that pass has met an id that it did not find. Who logs
+        in again and again does not keep it going for ever."""
+        reference, left = item(name, value), set[str]()
+        for _ in range(PASSES):
             news = False
             for ids in self._scan(reference):
                 meant = sorted({*ids} - {keep})
@@ -67,12 +69,14 @@ class Listing(Storage):
                 news = news or bool(ended) or not rest <= left
                 left |= rest
                 yield from ended
+            if not news:
+                break
 
     async def adelete_found(
         self, name: str, value: str, keep: str | None = None
     ) -> AsyncIterator[Found]:
-        reference, left, news = item(name, value), set[str](), True
-        while news:
+        reference, left = item(name, value), set[str]()
+        for _ in range(PASSES):
             news = False
             async for ids in self._ascan(reference):
                 meant = sorted({*ids} - {keep})
@@ -85,6 +89,8 @@ class Listing(Storage):
                 left |= rest
                 for each in ended:
                     yield each
+            if not news:
+                break
 
     def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
         page = Page(after, limit, self.clock(), self._calls)

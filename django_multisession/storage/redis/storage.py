@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from ...expiry import utcnow
+from ...expiry import to_microseconds, utcnow
 from ...record import NOTHING, Change, Record
 from ..base import Finding
 from . import hashes
@@ -91,24 +91,26 @@ class RedisStorage(Listing):
             answer = await self._alink.run(call)
         return bool(answer)
 
-    def rename(self, old: str, new: str, change: Change) -> bool:
+    def rename(self, old: str, new: str, change: Change, known: Record | None = None) -> bool:
         if self._calls.spread:
             return self._move(old, new, change)
         return bool(self._link.run(self._calls.update(old, change, self.clock(), new=new)))
 
-    async def arename(self, old: str, new: str, change: Change) -> bool:
+    async def arename(
+        self, old: str, new: str, change: Change, known: Record | None = None
+    ) -> bool:
         if self._calls.spread:
             return await self._amove(old, new, change)
         return bool(await self._alink.run(self._calls.update(old, change, self.clock(), new=new)))
 
-    def delete(self, id: str) -> Record | None:
-        answers = self._link.run_all(self._calls.end([id], self.clock()))
+    def delete(self, id: str, over: bool = False) -> Record | None:
+        answers = self._link.run_all(self._calls.end([id], self.clock(), over=over))
         ended = hashes.ended([id], *answers)
         self._link.run_all(self._calls.leave(ended))
         return ended[0][1] if ended else None
 
-    async def adelete(self, id: str) -> Record | None:
-        answers = await self._alink.run_all(self._calls.end([id], self.clock()))
+    async def adelete(self, id: str, over: bool = False) -> Record | None:
+        answers = await self._alink.run_all(self._calls.end([id], self.clock(), over=over))
         ended = hashes.ended([id], *answers)
         await self._alink.run_all(self._calls.leave(ended))
         return ended[0][1] if ended else None
@@ -154,7 +156,7 @@ class RedisStorage(Listing):
 
     def _plan_insert(self, id: str, record: Record) -> tuple[list[Call], Call]:
         """What to enter into the index first, and then the session."""
-        now, expires = self.clock(), hashes.moment(record.expires_at)
+        now, expires = self.clock(), to_microseconds(record.expires_at)
         references = [item(*each) for each in record.references.items()]
         first = self._calls.enter(references, id, expires, now)
         return first, self._calls.insert(id, record, now)

@@ -9,12 +9,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo import people, table
+from django_multisession import sessions
 
 HOST, PORT = "127.0.0.1", "8000"
 UNREACHABLE = (
-    "Sessions cannot be kept in {engine}. Start Redis, or say in MULTISESSION_REDIS_URL "
-    "where it is; SESSION_BACKEND=db needs none. ({reason})"
+    "Sessions cannot be kept in {engine}. Start its server, or say in {variable} where it is; "
+    "SESSION_BACKEND=db needs none. ({reason})"
 )
+DYNAMODB = "django_multisession.backends.dynamodb"
 
 
 class Command(BaseCommand):
@@ -37,11 +39,15 @@ class Command(BaseCommand):
 
     def _reach_server(self) -> None:
         """Ask every server that keeps sessions: one that is down is no bug to trace back."""
+        engine = settings.SESSION_ENGINE
         try:
-            people.engine().storage.count()
+            if engine == DYNAMODB:
+                call_command("createsessiontable", stdout=self.stdout)
+            sessions.count()
         except Exception as error:  # of whatever client library
             reason = " ".join(str(error).split())
-            text = UNREACHABLE.format(engine=settings.SESSION_ENGINE, reason=reason)
+            variable = "DYNAMODB_URL" if engine == DYNAMODB else "MULTISESSION_REDIS_URL"
+            text = UNREACHABLE.format(engine=engine, variable=variable, reason=reason)
             raise CommandError(text) from error
 
     def _simulate(self, users: list[Any]) -> None:
@@ -52,11 +58,10 @@ class Command(BaseCommand):
             people.simulate(by_name[device.owner], device)
 
     def _show(self, users: list[Any]) -> None:
-        storage = people.engine().storage
         rows = [
-            table.row(user.get_username(), handle, record)
+            table.row(user.get_username(), info)
             for user in users
-            for handle, record in _latest_first(storage.find("user", str(user.pk)))
+            for info in sessions.for_user(user)
         ]
         title = self.style.MIGRATE_HEADING(f"{len(rows)} sessions in {settings.SESSION_ENGINE}")
         self.stdout.write("\n".join(["", title, "", *table.aligned(rows), "", ""]))
@@ -68,7 +73,3 @@ class Command(BaseCommand):
         self.stdout.write(f"The password is {people.PASSWORD}.\n")
         self.stdout.flush()  # a busy port ends the process without any goodbye
         call_command("runserver", where, use_reloader=False)
-
-
-def _latest_first(found: Any) -> list[Any]:
-    return sorted(found, key=lambda item: item[1].last_seen_at, reverse=True)

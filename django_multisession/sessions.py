@@ -1,0 +1,220 @@
+"""Whose sessions there are, and ending them: on every engine, blocking and awaited.
+
+Users are given as objects or as primary keys; nobody (anonymous, not saved) is a ValueError, and
+never everybody. What it costs are the storage's verbs; no fields travel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any
+
+from . import keys, signals, whose
+from .creation import acreate, create
+from .engine import store
+from .info import SessionInfo
+from .record import Record
+from .session import SessionStore
+from .storage.base import Found
+from .upkeep import aprune, prune
+
+__all__ = [
+    "SessionInfo",
+    "aall",
+    "aclear",
+    "acount",
+    "acreate",
+    "aend",
+    "aend_found",
+    "afind",
+    "afor_user",
+    "aget",
+    "all",
+    "alog_out_everywhere",
+    "apage",
+    "aprune",
+    "clear",
+    "count",
+    "create",
+    "end",
+    "end_found",
+    "find",
+    "for_user",
+    "get",
+    "log_out_everywhere",
+    "page",
+    "prune",
+]
+
+Keep = SessionStore | str | None  # a session that stays, by itself or by its handle
+
+
+# Looking
+
+
+def for_user(user: Any) -> list[SessionInfo]:
+    """The user's sessions, the most recently active first."""
+    return _latest_first(find("user", whose.key_of(user)))
+
+
+async def afor_user(user: Any) -> list[SessionInfo]:
+    """See for_user()."""
+    return _latest_first([info async for info in afind("user", whose.key_of(user))])
+
+
+def find(name: str, value: Any) -> Iterator[SessionInfo]:
+    """The sessions that have a reference, in no order: ``find("org", 7)``."""
+    found = store().storage.find(*whose.reference(name, value))
+    return map(_info, found)
+
+
+def afind(name: str, value: Any) -> AsyncIterator[SessionInfo]:
+    """See find()."""
+    found = store().storage.afind(*whose.reference(name, value))
+    return (_info(each) async for each in found)
+
+
+def get(handle: str) -> SessionInfo | None:
+    """The live session of this handle. What is no handle reaches no server."""
+    if not keys.is_handle(handle):
+        return None
+    return _live(handle, store().storage.read(handle, ()))
+
+
+async def aget(handle: str) -> SessionInfo | None:
+    """See get()."""
+    if not keys.is_handle(handle):
+        return None
+    return _live(handle, await store().storage.aread(handle, ()))
+
+
+def page(after: str | None = None, limit: int = 100) -> tuple[list[SessionInfo], str | None]:
+    """Some of all sessions, and where the next page begins, or None. Raises ValueError for a
+    cursor that is none, or a limit below 1."""
+    _check_limit(limit)
+    found, cursor = store().storage.page(after, limit)
+    return [*map(_info, found)], cursor
+
+
+async def apage(after: str | None = None, limit: int = 100) -> tuple[list[SessionInfo], str | None]:
+    """See page()."""
+    _check_limit(limit)
+    found, cursor = await store().storage.apage(after, limit)
+    return [*map(_info, found)], cursor
+
+
+def all() -> Iterator[SessionInfo]:
+    """Every session, page by page. One that is used meanwhile may be missed."""
+    infos, cursor = page()
+    yield from infos
+    while cursor is not None:
+        infos, cursor = page(cursor)
+        yield from infos
+
+
+async def aall() -> AsyncIterator[SessionInfo]:
+    """See all()."""
+    infos, cursor = await apage()
+    for each in infos:
+        yield each
+    while cursor is not None:
+        infos, cursor = await apage(cursor)
+        for each in infos:
+            yield each
+
+
+def count() -> int:
+    """Live sessions."""
+    return store().storage.count()
+
+
+async def acount() -> int:
+    """See count()."""
+    return await store().storage.acount()
+
+
+# Ending
+
+
+def end(handle: str, *, reason: str = "ended") -> bool:
+    """End one session. False: there is none of this handle. ``reason`` is told by the signal."""
+    if not keys.is_handle(handle):
+        return False
+    ended = store().storage.delete(handle)
+    if ended:
+        signals.send(store(), [signals.ended(handle, ended, reason)])
+    return ended is not None
+
+
+async def aend(handle: str, *, reason: str = "ended") -> bool:
+    """See end()."""
+    if not keys.is_handle(handle):
+        return False
+    ended = await store().storage.adelete(handle)
+    if ended:
+        await signals.asend(store(), [signals.ended(handle, ended, reason)])
+    return ended is not None
+
+
+def log_out_everywhere(
+    user: Any, *, keep: Keep = None, reason: str = "logged_out_everywhere"
+) -> int:
+    """End the sessions of a user, except one that is kept; how many there were.
+
+    Whatever is under way at that moment: a request of an ended session fails to save, and none
+    that was there when this was called is missed.
+    """
+    return end_found("user", whose.key_of(user), keep=keep, reason=reason)
+
+
+async def alog_out_everywhere(
+    user: Any, *, keep: Keep = None, reason: str = "logged_out_everywhere"
+) -> int:
+    """See log_out_everywhere()."""
+    return await aend_found("user", whose.key_of(user), keep=keep, reason=reason)
+
+
+def end_found(name: str, value: Any, *, keep: Keep = None, reason: str = "ended") -> int:
+    """End the sessions that `find` would give, except one that is kept; how many there were."""
+    reference, kept, number = whose.reference(name, value), whose.handle_of(keep), 0
+    for handle, record in store().storage.delete_found(*reference, kept):
+        signals.send(store(), [signals.ended(handle, record, reason)])
+        number += 1
+    return number
+
+
+async def aend_found(name: str, value: Any, *, keep: Keep = None, reason: str = "ended") -> int:
+    """See end_found()."""
+    reference, kept, number = whose.reference(name, value), whose.handle_of(keep), 0
+    async for handle, record in store().storage.adelete_found(*reference, kept):
+        await signals.asend(store(), [signals.ended(handle, record, reason)])
+        number += 1
+    return number
+
+
+def clear() -> int:
+    """End all sessions there are, of everybody; how many there were. No signal tells of it."""
+    return store().storage.clear()
+
+
+async def aclear() -> int:
+    """See clear()."""
+    return await store().storage.aclear()
+
+
+def _check_limit(limit: int) -> None:
+    if limit < 1:
+        raise ValueError(f"A page has a limit of 1 session or more, not {limit}.")
+
+
+def _info(found: Found) -> SessionInfo:
+    return SessionInfo.of(store(), *found)
+
+
+def _live(handle: str, record: Record | None) -> SessionInfo | None:
+    is_live = record is not None and record.is_live(store().storage.clock())
+    return _info((handle, record)) if record and is_live else None
+
+
+def _latest_first(infos: Iterable[SessionInfo]) -> list[SessionInfo]:
+    return sorted(infos, key=lambda info: (info.last_seen_at, info.handle), reverse=True)

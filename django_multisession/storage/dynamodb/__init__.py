@@ -1,0 +1,5 @@
+"""Sessions in Amazon DynamoDB."""
+
+from .storage import DynamoDBStorage
+
+__all__ = ["DynamoDBStorage"]

@@ -1,0 +1,110 @@
+"""The pages of a site where people log in, and where a test may do anything in a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import auth
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import (
+    LoginView,
+    LogoutView,
+    PasswordChangeView,
+    PasswordResetConfirmView,
+)
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.decorators import sync_only_middleware
+
+from django_multisession.auth import TooManySessions, check_limit
+from django_multisession.middleware import SessionMiddleware
+
+MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+script: Callable[[Any], Any] | None = None  # what the next request does; see World.Browser.run
+
+
+def run(request: HttpRequest) -> HttpResponse:
+    answer = script(request)
+    return HttpResponse("" if answer is None else str(answer))
+
+
+async def arun(request: HttpRequest) -> HttpResponse:
+    answer = await script(request)
+    return HttpResponse("" if answer is None else str(answer))
+
+
+def who(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.user.get_username())
+
+
+class PoliteForm(AuthenticationForm):
+    """Says what a bare 403 would say."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        try:
+            check_limit(user)
+        except TooManySessions as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class PoliteLoginView(LoginView):
+    authentication_form = PoliteForm
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return HttpResponse(" ".join(form.non_field_errors()))
+
+
+class Reset(PasswordResetConfirmView):
+    success_url = "/who/"
+
+
+urlpatterns = [
+    path("run/", run),
+    path("arun/", arun),
+    path("who/", who),
+    path("login/", LoginView.as_view(success_url="/who/"), name="login"),
+    path("politely/", PoliteLoginView.as_view()),
+    path("logout/", LogoutView.as_view(next_page="/who/")),
+    path("password/", PasswordChangeView.as_view(success_url="/who/")),
+    path("reset/<uidb64>/<token>/", Reset.as_view()),
+    path("reset-and-login/<uidb64>/<token>/", Reset.as_view(post_reset_login=True)),
+]
+
+
+# What settings name
+
+
+@sync_only_middleware
+def blocking(get_response: Any) -> Any:
+    return lambda request: get_response(request)
+
+
+class OurMiddleware(SessionMiddleware):
+    """Of a project that adds something to it."""
+
+
+def limit_of(user: Any) -> int | None:
+    """Two for the staff, one for grace, as many as they like for others."""
+    return 2 if user.is_staff else 1 if user.get_username() == "grace" else None
+
+
+# Changing passwords in code, in both dialects
+
+
+def change(request: HttpRequest, user: Any = None) -> None:
+    """As a view should."""
+    user = user or request.user
+    user.set_password("new")
+    user.save()
+    auth.update_session_auth_hash(request, user)
+
+
+async def achange(request: HttpRequest, user: Any = None) -> None:
+    request.user = await request.auser()  # Django 5.2 would block, looking for it
+    user = user or request.user
+    user.set_password("new")
+    await user.asave()
+    await auth.aupdate_session_auth_hash(request, user)

@@ -1,0 +1,89 @@
+"""What `manage.py check --database default` tells of the table, asked for real."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from django_multisession.backends import memory
+from django_multisession.checks import check_server
+from django_multisession.checks.server import FATAL, NUMBERS
+from django_multisession.storage.base import Finding
+from django_multisession.storage.dynamodb import DynamoDBStorage
+from django_multisession.storage.dynamodb.plan import Plan, request
+from dynamodb_proxy import Proxy
+from dynamodb_servers import MOTO
+
+TABLE = f"checked-{uuid4()}"
+
+
+@pytest.fixture(scope="module")
+def proxy():
+    with Proxy(MOTO) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def table(proxy, settings, monkeypatch):
+    """Of the engine in use; not there yet."""
+    settings.SESSION_ENGINE = memory.__name__
+    storage = DynamoDBStorage(table=TABLE, options=proxy.options)
+    monkeypatch.setattr(memory.SessionStore, "storage", storage)
+    yield storage.table
+    proxy.clear()
+    storage._link.call("delete_table", {"TableName": TABLE})
+    storage._link.process.client.close()
+
+
+def found():
+    return [(message.id[-4:], message.msg, message.hint) for message in check_server(["default"])]
+
+
+def test_from_no_table_to_one_that_is_right(table):
+    ((id, problem, remedy),) = found()
+    assert (id, TABLE in problem) == ("E020", True)
+    assert "manage.py createsessiontable" in remedy
+    table.create(Plan(), print)
+    assert found() == []
+
+
+def test_without_ttl_what_is_over_stays(table):
+    table._call("create_table", **request(TABLE, Plan()))
+    ((id, problem, remedy),) = found()
+    assert (id, "TTL" in problem) == ("W024", True)
+    assert "aws dynamodb update-time-to-live" in remedy
+
+
+def test_other_keys_are_an_error(table):
+    schema = [{"AttributeName": "id", "KeyType": "HASH"}]
+    types = [{"AttributeName": "id", "AttributeType": "S"}]
+    wrong = {"KeySchema": schema, "AttributeDefinitions": types}
+    table._call("create_table", **{**request(TABLE, Plan()), **wrong})
+    assert [id for id, *_ in found()] == ["E020", "W024"]
+
+
+def test_who_may_not_look_is_told_how_to(table, proxy):
+    table.create(Plan(), print)
+    proxy.refuse("AccessDeniedException", "DescribeTable")
+    ((id, _, remedy),) = found()
+    assert id == "W023"
+    assert "createsessiontable --check" in remedy
+
+
+def test_another_error_is_none_of_the_table(table, proxy):
+    table.create(Plan(), print)
+    proxy.refuse("ExpiredTokenException", "DescribeTable")
+    ((id, problem, _),) = found()
+    assert (id, "have expired" in problem) == ("E019", True)
+
+
+def test_every_finding_of_a_table_that_is_not_planned_has_a_number(table, monkeypatch):
+    """Of the wishes of createsessiontable the check knows nothing."""
+    for name in ("missing", "keys", "status", "ttl", "unknown"):
+        finding = Finding(name, "What is wrong.", "What to do.")
+        monkeypatch.setattr(table, "differences", lambda plan, finding=finding: [finding])
+        ((id, *texts),) = found()
+        assert int(id[1:]) == {**NUMBERS, **FATAL}[name]
+        assert texts == [finding.problem, finding.remedy]
+    table.create(Plan(), print)

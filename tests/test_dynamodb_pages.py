@@ -1,0 +1,158 @@
+"""Pages and counts of a table that is full of other things, too: sessions that are over, and
+entries of the index."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from django_multisession.storage.dynamodb import items, listing
+from dynamodb_observed import SERVERS, observe
+
+pytestmark = pytest.mark.thorough
+
+USER = {"user": "1", "org": "7"}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request):
+    yield from observe(request.param)
+
+
+@pytest.fixture
+def observed(server):
+    """On an empty table. All that the test has it send is checked."""
+    server.empty()
+    yield server
+    server.check()
+
+
+@pytest.fixture
+def full(observed):
+    """50 that are live, with entries, among 40 that are over, some of which left entries behind."""
+    ended = observed.clock.now - timedelta(seconds=1)
+    observed.fill(20, "over-", expires_at=ended)
+    observed.fill(20, "user-", expires_at=ended, references=USER)
+    return observed.fill(50, references=USER, fields={"a": b"1" * 1000})
+
+
+@pytest.fixture
+def few_looks(monkeypatch):
+    """A page looks at 2 items for 1 session and then at 4, and at 11 for 10 and then at 22."""
+    monkeypatch.setattr(listing, "LOOKS", 2)
+    monkeypatch.setattr(listing, "LOOKED_AT", 1)
+
+
+def pages(observed, limit):
+    """Each, with the requests it took."""
+    after, found = None, []
+    while True:
+        requests = observed.proxy.calls(
+            lambda after=after: found.append(page(observed, after, limit))
+        )
+        after = found[-1][1]
+        yield [id for id, _ in found[-1][0]], requests
+        if after is None:
+            return
+
+
+def page(observed, after, limit):
+    return observed.storage.page(after, limit)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 49, 50, 51, 100])
+def test_the_pages_give_every_live_session_once(observed, full, limit):
+    found = [ids for ids, _ in pages(observed, limit)]
+    assert sorted(id for ids in found for id in ids) == full
+    assert all(len(ids) == limit for ids in found[:-1])
+
+
+def test_a_page_is_without_fields(observed, full):
+    records = [record for _, record in observed.storage.page(None, 100)[0]]
+    assert records == [observed.record(references=USER)] * 50
+
+
+@pytest.mark.parametrize("limit", [1, 10])
+def test_a_page_takes_no_more_looks_than_are_allowed_and_is_short_then(
+    observed, full, few_looks, limit
+):
+    every = [*pages(observed, limit)]
+    assert sorted(id for ids, _ in every for id in ids) == full
+    assert all(0 < requests["Scan"] == requests.total() <= 2 for _, requests in every)
+    assert any(len(ids) < limit for ids, _ in every[:-1])
+
+
+def test_a_page_of_nothing_but_what_is_over_goes_on(observed, few_looks):
+    observed.fill(60, expires_at=observed.clock.now)
+    every = [*pages(observed, 1)]
+    assert [ids for ids, _ in every] == [[]] * len(every)
+    assert len(every) >= 60 // (2 + 4)
+
+
+def test_usually_a_page_is_one_request(observed):
+    observed.fill(30, references={"user": "1"})
+    assert [requests for _, requests in pages(observed, 30)] == [{"Scan": 1}]
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_what_ends_between_two_pages_is_in_nobodys_way(observed, full, limit):
+    """Not even the session at which the next page begins."""
+    ids, after = observed.storage.page(None, limit)
+    seen = [id for id, _ in ids]
+    last = seen[-1]
+    observed.storage.delete(last)
+    while after is not None:
+        found, after = observed.storage.page(after, limit)
+        seen += [id for id, _ in found]
+        for id, _ in found[-1:]:
+            observed.storage.delete(id)
+    assert sorted(seen) == full
+
+
+def test_what_is_live_all_the_time_is_met_whatever_comes_and_goes(observed, full):
+    seen, after, number = [], None, 0
+    while number == 0 or after is not None:
+        found, after = observed.storage.page(after, 5)
+        seen += [id for id, _ in found]
+        observed.fill(2, f"new-{number}-")
+        observed.storage.purge(5)
+        number += 1
+    assert set(full) <= set(seen)
+    assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize("kind", ["session", "entry"])
+def test_a_cursor_may_be_of_what_is_no_session(observed, full, kind):
+    """A short page ends wherever it stopped looking."""
+    key = {
+        "session": items.session_key("user-" + "0" * 38),
+        "entry": items.entry_key("user", "1 2 = 3", full[0]),
+    }[kind]
+    assert listing._position(listing._cursor(key)) == key
+    observed.storage.page(listing._cursor(key), 1)
+
+
+@pytest.mark.parametrize("cursor", ["", " ", "s", "s x#1", "s  s#1", "s#1 s", "1 2 s#3", "\0 \0"])
+def test_what_is_no_cursor_is_refused_before_it_is_sent(observed, cursor):
+    def refused():
+        with pytest.raises(ValueError, match="is not a cursor"):
+            observed.storage.page(cursor)
+
+    assert observed(refused) == {}
+
+
+def test_only_the_live_are_counted(observed, full):
+    assert observed.storage.count() == 50
+    observed.clock.advance(days=15)
+    assert observed.storage.count() == 0
+
+
+def test_more_than_an_answer_holds(observed):
+    """Of DynamoDB, 1 MB: it says where to go on, in each segment of the table for itself."""
+    large = {"fields": {"a": b"x" * 50_000}, "references": {"user": "1"}}
+    ids = observed.fill(60, "large-", **large)
+    assert sorted(id for found, _ in pages(observed, 25) for id in found) == ids
+    assert observed.storage.count() == 60
+    assert observed.proxy.calls(observed.storage.clear)["Scan"] > 0
+    assert observed.storage.count() == 0

@@ -1,0 +1,120 @@
+"""`client_changed`: for another network or another device, and for nothing less."""
+
+from __future__ import annotations
+
+import pytest
+
+from django_multisession import signals
+from django_multisession.client import NOBODY, Client
+from projects import failing, hearing
+from test_client import BROWSER, CHROME, NEWER
+
+HOME = Client("192.0.2.1", BROWSER)
+
+
+@pytest.fixture
+def used(store, dialect, clock):
+    """``used(before, after)``: a session begins as one client, and is touched, later, as another.
+    What is told."""
+
+    def use(before, after, *, saves=False):
+        holder = store()
+        holder.describe_client = lambda: before
+        holder["_auth_user_id"] = "1"
+        holder.save()
+        again = store(holder.session_key)
+        again.describe_client = lambda: after
+        clock.advance(minutes=5)
+        with hearing(signals.client_changed) as told:
+            spoken = dialect(again)
+            if saves:
+                spoken.update({"note": 1})
+            spoken.save()
+        return told
+
+    return use
+
+
+OTHERS = {
+    "network": Client("198.51.100.1", BROWSER),
+    "device": Client("192.0.2.1", CHROME),
+    "both": Client("198.51.100.1", CHROME),
+    "from IPv4 to IPv6": Client("2001:db8::1", BROWSER),
+    "next network": Client("192.0.3.1", BROWSER),
+}
+SAME = {
+    "itself": HOME,
+    "address of the same /24": Client("192.0.2.99", BROWSER),
+    "version": Client("192.0.2.1", NEWER),
+    "address and version": Client("192.0.2.99", NEWER),
+    "unknown address": Client(None, BROWSER),
+    "unknown user agent": Client("192.0.2.1", ""),
+    "unknown": NOBODY,
+}
+
+
+@pytest.mark.parametrize("saves", [False, True], ids=["touch", "save"])
+@pytest.mark.parametrize("after", OTHERS.values(), ids=OTHERS)
+def test_another_network_or_device_is_told(used, after, saves):
+    (told,) = used(HOME, after, saves=saves)
+    assert len(told.pop("handle")) == 43
+    assert told == {"references": {"user": "1"}, "before": HOME, "after": after}
+
+
+@pytest.mark.parametrize("saves", [False, True], ids=["touch", "save"])
+@pytest.mark.parametrize("after", SAME.values(), ids=SAME)
+def test_what_changes_all_the_time_is_not(used, after, saves):
+    assert used(HOME, after, saves=saves) == []
+
+
+def test_ipv6_is_by_prefix(used):
+    home = Client("2001:db8:1:1::1", BROWSER)
+    assert used(home, Client("2001:db8:1:ffff::2", BROWSER)) == []
+    assert len(used(home, Client("2001:db8:2::1", BROWSER))) == 1
+
+
+def test_of_whom_nothing_was_known_nothing_has_changed(used):
+    assert used(NOBODY, HOME) == []
+
+
+def test_a_network_that_was_unknown_is_no_other(used):
+    assert used(Client(None, BROWSER), HOME) == []
+
+
+def test_little_by_little_is_noted_though_not_told(used, store):
+    """What is compared is the last that was stored."""
+    used(HOME, Client("192.0.2.99", NEWER))
+    (record,) = store.storage._records.values()
+    assert Client(record.ip, record.user_agent) == Client("192.0.2.99", NEWER)
+
+
+def test_it_is_told_once(store, clock):
+    holder = store()
+    holder.describe_client = lambda: HOME
+    holder.save()
+    with hearing(signals.client_changed) as told:
+        for _ in range(3):
+            again = store(holder.session_key)
+            again.describe_client = lambda: OTHERS["both"]
+            clock.advance(minutes=5)
+            again.touch()
+    assert len(told) == 1
+
+
+def test_a_receiver_that_fails_breaks_nothing_and_is_logged(used, caplog):
+    with failing(signals.client_changed):
+        assert len(used(HOME, OTHERS["both"])) == 1
+    assert "a broken receiver" in caplog.text
+
+
+@pytest.mark.parametrize("storage", ["memory"], indirect=True)
+def test_over_http(site, clock):
+    site.get("/sync_count", REMOTE_ADDR="192.0.2.1", HTTP_USER_AGENT=BROWSER)
+    clock.advance(minutes=5)
+    with hearing(signals.client_changed) as told:
+        site.get("/look", REMOTE_ADDR="192.0.2.7", HTTP_USER_AGENT=NEWER)
+        clock.advance(minutes=5)
+        site.get("/look", REMOTE_ADDR="198.51.100.1", HTTP_USER_AGENT=CHROME)
+    (facts,) = told
+    assert facts["before"] == Client("192.0.2.7", NEWER)
+    assert facts["after"] == Client("198.51.100.1", CHROME)
