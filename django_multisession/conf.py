@@ -58,6 +58,10 @@ DEFAULTS: dict[str, Any] = {
     "MULTISESSION_DYNAMODB_OPTIONS": {},
     # Do sessions read what was written a moment ago? Else reading costs half.
     "MULTISESSION_DYNAMODB_CONSISTENT": True,
+    # Values of fields whose name holds one of these are hidden in the admin until asked for.
+    "MULTISESSION_SECRET_NAMES": [
+        *("credential", "csrf", "hash", "key", "passw", "secret", "signature", "token"),
+    ],
     # Dotted path of a callable(request) -> text or None.
     "MULTISESSION_CLIENT_IP": "django_multisession.client.remote_addr",
 }
@@ -132,6 +136,17 @@ def beyond_limit() -> str | None:
 @kept
 def logs_out_on_password_change() -> bool:
     return bool(get("MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE"))
+
+
+@kept
+def secret_names() -> tuple[str, ...]:
+    return tuple(name.casefold() for name in get("MULTISESSION_SECRET_NAMES"))
+
+
+@kept
+def knows_countries() -> bool:
+    """Does Django's GeoIP2 have a database?"""
+    return bool(getattr(settings, "GEOIP_PATH", None))
 
 
 def database() -> str | None:

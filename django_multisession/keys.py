@@ -6,6 +6,7 @@ import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from secrets import token_bytes
+from string import ascii_lowercase, ascii_uppercase, digits
 from typing import TypeGuard
 
 from django.contrib.sessions.backends.base import VALID_KEY_CHARS
@@ -20,6 +21,7 @@ _UNUSABLE = bytes(range(_USABLE, 256))
 
 _KEY = re.compile(r"[a-z0-9]{8,40}")
 _HANDLE = re.compile(r"[A-Za-z0-9_-]{43}")
+_SORTED = f"-{digits}{ascii_uppercase}_{ascii_lowercase}"  # what handles are made of
 
 
 def new_key() -> str:
@@ -42,6 +44,16 @@ def is_key(offered: object) -> TypeGuard[str]:
 def is_handle(offered: object) -> TypeGuard[str]:
     """Could this be a handle?"""
     return isinstance(offered, str) and _HANDLE.fullmatch(offered) is not None
+
+
+def new_handle() -> str:
+    """Of no session: a random place among them."""
+    return urlsafe_b64encode(token_bytes(32))[:-1].decode()
+
+
+def place_of(handle: str) -> float:
+    """Where it stands among all there may be, sorted: from 0 to 1. Handles are spread evenly."""
+    return sum((_SORTED.find(c) / 64.0**n for n, c in enumerate(handle[:10], 1)), 0.0)
 
 
 def handle_of(key: str) -> str:

@@ -13,13 +13,16 @@ from .references import MAX_LENGTH
 
 
 class ExactCharField(models.CharField):  # type: ignore[type-arg]
-    """Text that is compared exactly, also where the database ignores case and trailing spaces.
+    """Text that is compared exactly, byte by byte, whatever the database does by default.
 
-    On MySQL and MariaDB the users "ann", "Ann" and "ann " would otherwise share their sessions.
+    On MySQL and MariaDB the users "ann", "Ann" and "ann " would otherwise share their sessions, and
+    PostgreSQL would sort handles by the rules of some language.
     """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
         parameters = super().db_parameters(connection)
+        if connection.vendor == "postgresql":
+            parameters["collation"] = "C"
         if connection.vendor == "mysql":
             is_mariadb = getattr(connection, "mysql_is_mariadb", False)
             parameters["collation"] = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
@@ -52,6 +55,12 @@ class Session(models.Model):
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
+        # What there is to do with a session in the admin, on every engine.
+        default_permissions = ("view", "delete")
+        permissions = [
+            ("view_session_data", "Can view the data of sessions"),
+            ("end_all_sessions", "Can end all sessions at once"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["handle"], name="multisession_handle"),
         ]
@@ -79,6 +88,7 @@ class SessionReference(models.Model):
     class Meta:
         verbose_name = _("session reference")
         verbose_name_plural = _("session references")
+        default_permissions = ()
         constraints = [
             models.UniqueConstraint(fields=["session", "name"], name="multisession_reference"),
         ]

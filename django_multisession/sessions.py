@@ -33,6 +33,7 @@ __all__ = [
     "alog_out_everywhere",
     "apage",
     "aprune",
+    "asample",
     "clear",
     "count",
     "create",
@@ -44,6 +45,7 @@ __all__ = [
     "log_out_everywhere",
     "page",
     "prune",
+    "sample",
 ]
 
 Keep = SessionStore | str | None  # a session that stays, by itself or by its handle
@@ -121,6 +123,22 @@ async def aall() -> AsyncIterator[SessionInfo]:
         infos, cursor = await apage(cursor)
         for each in infos:
             yield each
+
+
+def sample(limit: int = 1000) -> tuple[list[SessionInfo], int]:
+    """Some sessions, whatever their age and activity, and about how many there are; if that is as
+    many, these are all. However many there are, it takes as long. Raises ValueError for a limit
+    below 1."""
+    _check_limit(limit)
+    found, about = store().storage.sample(limit)
+    return [*map(_info, found)], about
+
+
+async def asample(limit: int = 1000) -> tuple[list[SessionInfo], int]:
+    """See sample()."""
+    _check_limit(limit)
+    found, about = await store().storage.asample(limit)
+    return [*map(_info, found)], about
 
 
 def count() -> int:
@@ -204,7 +222,7 @@ async def aclear() -> int:
 
 def _check_limit(limit: int) -> None:
     if limit < 1:
-        raise ValueError(f"A page has a limit of 1 session or more, not {limit}.")
+        raise ValueError(f"There is a limit of 1 session or more, not {limit}.")
 
 
 def _info(found: Found) -> SessionInfo:

@@ -66,15 +66,15 @@ def reindex(*, progress: Progress | None = None) -> int:
     """Have every session belong to whom MULTISESSION_REFERENCES says now; how many did not.
 
     A pass goes over all sessions. Whoever reads and writes one meanwhile does the same for it. One
-    that was gone when it was looked at may live on under another key, so there are passes until
-    one finds none such. What cannot be indexed is logged and left as it is. Three round trips for
-    each session that changes, one for others.
+    that gets another key meanwhile may slip past, or be gone when it is looked at, so there are
+    passes until one has nothing to do. What cannot be indexed is logged and left as it is. Three
+    round trips for each session that changes, one for others, in each pass.
     """
     changed = 0
     for _ in range(ATTEMPTS):
         moved, gone = _pass(progress)
         changed += moved
-        if not gone:
+        if not moved and not gone:
             break
     return changed
 

@@ -33,6 +33,7 @@ if backend == "dynamodb":
     MULTISESSION_DYNAMODB_TABLE = os.environ.get("MULTISESSION_DYNAMODB_TABLE", "sessions")
 if backend == "dynamodb" and (url := os.environ.get("DYNAMODB_URL", "http://127.0.0.1:5000")):
     MULTISESSION_DYNAMODB_OPTIONS = {
+        "config": {"read_timeout": 30},  # moto takes its time over a thousand sessions
         "endpoint_url": url,
         "region_name": "eu-central-1",
         "aws_access_key_id": "anybody",
@@ -41,9 +42,11 @@ if backend == "dynamodb" and (url := os.environ.get("DYNAMODB_URL", "http://127.
 SESSION_COOKIE_AGE = 14 * 24 * 60 * 60
 
 INSTALLED_APPS = [
+    "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
+    "django.contrib.staticfiles",
     "django_multisession",
     "demo",
 ]

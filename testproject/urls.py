@@ -1,3 +1,4 @@
+from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
@@ -10,6 +11,7 @@ login = LoginView.as_view(
 )
 
 urlpatterns = [
+    path("admin/", admin.site.urls),
     path("", views.home, name="home"),
     path("remember/", views.remember, name="remember"),
     path("forget/", views.forget, name="forget"),

@@ -107,9 +107,16 @@ def dynamodb(url: str, table: str) -> dict[str, str]:
 @contextmanager
 def running(folder: Path, place: str) -> Iterator[str]:
     """The address of a demo in this place."""
+    with running_in(folder, PLACES[place]()) as site:
+        yield site
+
+
+@contextmanager
+def running_in(folder: Path, place: dict[str, str]) -> Iterator[str]:
+    """The same, of a place that others are told of, too."""
     address = f"{HOST}:{free_port()}"
     with (folder / "log").open("wb") as log:
-        process = _start(folder, PLACES[place](), address, stdout=log, stderr=log)
+        process = _start(folder, place, address, stdout=log, stderr=log)
     try:
         _wait_for(process, f"http://{address}", folder / "log")
         yield f"http://{address}"
@@ -125,15 +132,20 @@ def output(folder: Path, place: dict[str, str], *arguments: str) -> str:
         return process.communicate(timeout=DEADLINE)[0].decode()
 
 
+def environment(folder: Path, place: dict[str, str]) -> dict[str, str]:
+    """Of a demo on a database of its own."""
+    places = [str(HERE), str(MANAGE.parent), os.environ.get("PYTHONPATH")]
+    paths = os.pathsep.join(filter(None, places))
+    settings = {"DJANGO_SETTINGS_MODULE": "demo_settings", "PYTHONPATH": paths}
+    return {**os.environ, **settings, **place, "SQLITE": str(folder / "demo.sqlite3")}
+
+
 def _start(
     folder: Path, place: dict[str, str], *arguments: str, **options: Any
 ) -> subprocess.Popen[bytes]:
-    """The demo on a database of its own, in which a warning is an error."""
-    paths = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
-    settings = {"DJANGO_SETTINGS_MODULE": "demo_settings", "PYTHONPATH": paths}
-    environment = {**os.environ, **settings, **place, "SQLITE": str(folder / "demo.sqlite3")}
+    """In it, a warning is an error."""
     command = [sys.executable, "-W", "error", str(MANAGE), "demo", *arguments]
-    return subprocess.Popen(command, env=environment, **options)
+    return subprocess.Popen(command, env=environment(folder, place), **options)
 
 
 def _wait_for(process: subprocess.Popen[bytes], site: str, log: Path) -> None:

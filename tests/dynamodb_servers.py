@@ -33,7 +33,7 @@ def isolate() -> None:
     files = dict.fromkeys(["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"], os.devnull)
     os.environ.update(files, AWS_EC2_METADATA_DISABLED="true")
     for name in ("no_proxy", "NO_PROXY"):
-        os.environ[name] = ",".join(filter(None, [os.environ.get(name), HOST]))
+        os.environ[name] = ",".join(filter(None, [os.environ.get(name), HOST, "localhost"]))
 
 
 isolate()

@@ -3,53 +3,32 @@
 from __future__ import annotations
 
 import pytest
-from django.apps import apps
-from django.db import connection
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.urls import path
 
+import auth_pages
 from auth_worlds import OURS, USER, inhabited
 
-ADMIN = "django.contrib.admin.apps.SimpleAdminConfig"
 MESSAGES = "django.contrib.messages.middleware.MessageMiddleware"
 NEW = {"password1": "jR4-unlikely", "password2": "jR4-unlikely"}
 
 
-@pytest.fixture
-def admin(relations, databases, settings):
-    """The admin is installed, and manages users."""
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, ADMIN]
-    apps.clear_cache()
-    from django.contrib.admin import AdminSite
-    from django.contrib.admin.models import LogEntry
-    from django.contrib.auth import admin, models
-
-    it = AdminSite()
-    it.register(models.User, admin.UserAdmin)
-    with connection.schema_editor() as editor:
-        editor.create_model(LogEntry)
-    yield it
-    with connection.schema_editor() as editor:
-        editor.delete_model(LogEntry)
-
-
 class Urls:
-    """A root of URLs that is made for a test."""
+    """The pages, and the admin."""
 
-    def __init__(self, site):
-        from auth_pages import urlpatterns
-
-        self.urlpatterns = [path("admin/", site.urls), *urlpatterns]
+    urlpatterns = [path("admin/", admin.site.urls), *auth_pages.urlpatterns]
 
 
 @pytest.fixture
-def world(admin, memory_storage, settings, monkeypatch):
+def world(databases, memory_storage, settings, monkeypatch):
     with inhabited(memory_storage, settings, monkeypatch) as it:
-        settings.ROOT_URLCONF = Urls(admin)
+        settings.ROOT_URLCONF = Urls
         settings.MIDDLEWARE = [OURS, USER, MESSAGES]
         it.ada.is_staff = it.ada.is_superuser = True
         it.ada.save()
         yield it
-        apps.get_model("admin", "LogEntry").objects.all().delete()
+        LogEntry.objects.all().delete()
 
 
 @pytest.fixture

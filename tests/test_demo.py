@@ -123,6 +123,22 @@ def test_keys_and_password_hashes_are_never_shown(browser: Browser) -> None:
     assert not re.search(r"\b[0-9a-f]{64}\b", "".join(browser.texts))  # Django's session hash
 
 
+def test_the_demo_ends_with_how_the_administrator_gets_in(tmp_path: Path) -> None:
+    with running(tmp_path, "db") as site:
+        browser = Browser(site)
+        assert 'href="/admin/' not in browser.log_in("ada")
+        told = re.search(
+            rf"^{site}(/admin/\S+)\nLog in there as (\w+), password (\w+)\.$",
+            (tmp_path / "log").read_text(),
+            re.M,
+        )
+        assert told
+        path, name, password = told.groups()
+        browser.submit("/", "/logout/")
+        assert f'href="{path}"' in browser.log_in(name, password)
+        assert "End all sessions" in browser.open(path)
+
+
 def test_a_second_demo_takes_the_place_of_the_first(tmp_path: Path) -> None:
     first, second = (output(tmp_path, PLACES["db"](), "--no-serve") for _ in range(2))
     assert _users_in(first) == _users_in(second) == SIMULATED

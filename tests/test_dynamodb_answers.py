@@ -27,6 +27,7 @@ READS = {
     "read a field": lambda it: it.read(A, ["a"]),
     "find": lambda it: dict(it.find("user", "1")),
     "page": lambda it: dict(it.page()[0]),
+    "sample": lambda it: dict(it.sample()[0]),
     "count": lambda it: it.count(),
 }
 WRITES = {

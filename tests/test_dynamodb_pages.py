@@ -1,5 +1,5 @@
-"""Pages and counts of a table that is full of other things, too: sessions that are over, and
-entries of the index."""
+"""Pages, samples and counts of a table that is full of other things, too: sessions that are
+over, and entries of the index."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from django_multisession.storage.dynamodb import items, listing
+from dynamodb_answers import Answer
 from dynamodb_observed import SERVERS, observe
 
 pytestmark = pytest.mark.thorough
@@ -156,3 +157,75 @@ def test_more_than_an_answer_holds(observed):
     assert observed.storage.count() == 60
     assert observed.proxy.calls(observed.storage.clear)["Scan"] > 0
     assert observed.storage.count() == 0
+
+
+# Samples
+
+ITEMS = 20 + 20 * 3 + 50 * 3  # in a full table, entries of the index among them
+
+
+def sampled(observed, limit):
+    """The ids, the number, and the requests it took."""
+    answers = []
+    requests = observed.proxy.calls(lambda: answers.append(observed.storage.sample(limit)))
+    ((found, number),) = answers
+    return [id for id, _ in found], number, requests
+
+
+def say(observed, count):
+    """That so many items are in the table, or were when DynamoDB last counted them."""
+    answer = Answer.made({"Table": {"ItemCount": count}})
+    observed.proxy.strike(lambda *_: answer, "DescribeTable", times=10)
+
+
+@pytest.mark.parametrize("limit", [50, 51, 1000])
+def test_a_sample_of_few_is_all_of_them(observed, full, limit):
+    ids, number, requests = sampled(observed, limit)
+    assert (sorted(ids), number) == (full, 50)
+    assert requests in ({"Scan": 1}, {"Scan": 2})
+
+
+@pytest.mark.parametrize("limit", [1, 7, 30])
+def test_a_sample_of_many_learns_how_large_the_table_is(observed, full, limit):
+    ids, number, requests = sampled(observed, limit)
+    assert len({*ids} & {*full}) == len(ids) == limit < number
+    assert requests.keys() <= {"Scan", "DescribeTable"}
+    assert requests["DescribeTable"] <= 1
+    assert requests["Scan"] <= 6  # 4, 8, 16, 32, 64 and 128 items, for a limit of 1
+
+
+def test_of_the_table_only_the_live_are_counted(observed, full):
+    """It looks at 155 items or more, in which there are 50 at most."""
+    say(observed, ITEMS)
+    _, number, _ = sampled(observed, 30)
+    assert 30 < number <= ITEMS * 50 / 155
+
+
+def test_a_sample_is_an_even_part_of_the_table(observed):
+    """It looks at 55 of 200 items, for more than 10 sessions, and all of them are."""
+    observed.fill(200)
+    say(observed, 200)  # dynalite would say what it counted a while ago
+    ids, number, requests = sampled(observed, 10)
+    assert (len(ids), requests) == (10, {"Scan": 1, "DescribeTable": 1})
+    assert number == 200
+
+
+@pytest.mark.parametrize("count", [0, 10**6])
+def test_what_is_seen_is_believed_and_not_how_large_the_table_was(observed, full, count):
+    """Where the scan has seen all there are, it knows their number."""
+    say(observed, count)
+    ids, number, _ = sampled(observed, 49)
+    assert (len(ids), number) == (49, 50)
+
+
+def test_a_table_that_was_empty_hours_ago_has_more_than_were_given(observed):
+    observed.fill(200)
+    say(observed, 0)
+    ids, number, _ = sampled(observed, 10)
+    assert len(ids) == 10 < number
+
+
+def test_a_sample_takes_no_more_looks_than_are_allowed(observed, few_looks):
+    """Where next to nothing is live."""
+    observed.fill(60, expires_at=observed.clock.now)
+    assert sampled(observed, 1) == ([], 1, {"Scan": 2, "DescribeTable": 1})

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from django_multisession import keys
-from django_multisession.keys import handle_of, is_handle, is_key, new_key
+from django_multisession.keys import handle_of, is_handle, is_key, new_handle, new_key, place_of
 
 ALPHABET = string.ascii_lowercase + string.digits
 HANDLE = handle_of("a" * 32)
@@ -155,3 +155,46 @@ def test_is_handle(handle):
 )
 def test_what_is_no_handle(offered):
     assert is_handle(offered) is False
+
+
+# Places among the handles
+
+SORTED = sorted(f"{string.ascii_letters}{string.digits}-_")
+
+
+def test_a_new_handle_is_one_and_of_no_session():
+    handles = {new_handle() for _ in range(1000)}
+    assert len(handles) == 1000
+    assert all(map(is_handle, handles))
+
+
+def test_new_handles_are_anywhere():
+    """A tenth of them in each tenth of the places: 1000 +- 30."""
+    tenths = Counter(int(10 * place_of(new_handle())) for _ in range(10_000))
+    assert set(tenths) == set(range(10))
+    assert all(700 < count < 1300 for count in tenths.values())
+
+
+def test_the_order_of_places_is_that_of_the_handles(many):
+    handles = sorted(map(handle_of, many))
+    places = [place_of(handle) for handle in handles]
+    assert places == sorted(set(places))
+    assert 0 <= places[0] < 0.01
+    assert 0.99 < places[-1] < 1
+
+
+@pytest.mark.parametrize("digit", [1, 2, 3])
+def test_every_character_has_its_place(digit):
+    """Whatever the encoding of handles takes for the first one of its alphabet."""
+    handles = ["-" * (digit - 1) + character + "-" * (43 - digit) for character in SORTED]
+    assert [place_of(handle) * 64**digit for handle in handles] == [*range(64)]
+
+
+def test_the_first_and_the_last_place():
+    assert place_of("-" * 43) == 0
+    assert 1 - 2**-50 < place_of("z" * 43) <= 1
+
+
+@pytest.mark.parametrize("text", ["", "a", "+/=", "\0" * 43, "\u00fc\U0001f600", "~" * 100])
+def test_what_is_no_handle_has_a_place_that_does_no_harm(text):
+    assert -1 < place_of(text) < 1

@@ -54,6 +54,7 @@ def every_call(it, clock):
         (lambda: it.rename(A, B, Change()), True),
         (lambda: it.find("user", "1"), [(B, record)]),
         (it.page, ([(B, record)], None)),
+        (it.sample, ([(B, record)], 1)),
         (it.count, 1),
         (it.purge, 0),
         (lambda: it.delete(B), record),

@@ -6,9 +6,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from django_multisession.keys import handle_of
+from django_multisession.storage.redis import pages
 from django_multisession.storage.redis.calls import Calls
 from django_multisession.storage.redis.names import TAGS, Names, tag_of
-from django_multisession.storage.redis.pages import Page
+from django_multisession.storage.redis.pages import Page, Sample
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 NAMES = Names("test")
@@ -44,6 +45,13 @@ class Server:
         while calls := page.calls():
             page.take(self.answer(calls))
         return page.ids, page.cursor
+
+    def sample(self, limit):
+        self.asked = []
+        sample = Sample(limit, NOW, CALLS)
+        while calls := sample.calls():
+            sample.take(self.answer(calls))
+        return sample
 
     def pages(self, limit):
         ids, cursor = self.page(None, limit)
@@ -167,3 +175,69 @@ ID = handle_of("a")
 def test_a_cursor_that_is_none_is_refused(cursor):
     with pytest.raises(ValueError, match="is not a cursor"):
         Page(cursor, 100, NOW, CALLS)
+
+
+# Samples
+
+FIRST, LAST = 0, len(TAGS) - 1
+ONE_EACH = [tag + handle_of(tag)[2:] for tag in TAGS]  # a session in every bucket
+
+
+@pytest.fixture
+def begin_at(monkeypatch):
+    return lambda bucket: monkeypatch.setattr(pages, "randrange", lambda size: bucket % size)
+
+
+@settings(deadline=None, max_examples=30)
+@given(HASHES | SKEWED | ANY, st.integers(1, 60))
+@example(some(5), 5)
+@example([], 1)
+def test_a_sample_is_of_any_ids_and_tells_whether_there_are_more(ids, limit):
+    server = Server(ids)
+    sample = server.sample(limit)
+    assert len(set(sample.ids) & set(ids)) == len(sample.ids) == min(limit, len(ids))
+    assert sample.has_more is (len(ids) > limit)
+    assert len(server.asked) <= 4
+
+
+@pytest.mark.parametrize("first", [FIRST, 7, LAST])
+@pytest.mark.parametrize("size", [0, 1, 5000])
+def test_no_bucket_is_read_twice_for_a_sample(begin_at, size, first):
+    begin_at(first)
+    server = Server(some(size))
+    sample = server.sample(6000)
+    asked = [key for round in server.asked for key in round]
+    assert asked == [NAMES.bucket(tag) for tag in TAGS[first:] + TAGS[:first]]
+    assert sorted(sample.ids) == sorted(some(size))
+
+
+@pytest.mark.parametrize("first", [FIRST, 7, LAST - 3, LAST])
+def test_after_the_last_bucket_comes_the_first(begin_at, first):
+    begin_at(first)
+    server = Server(ONE_EACH)
+    sample = server.sample(10)
+    assert sample.ids == (ONE_EACH[first:] + ONE_EACH)[:10]
+    assert [len(round) for round in server.asked] == [1, 16]
+    assert sample.about == len(ONE_EACH)
+
+
+def test_no_more_buckets_are_read_for_a_sample_than_are_needed(begin_at):
+    begin_at(LAST)
+    server = Server(ONE_EACH + [id[:-1] + "-" for id in ONE_EACH])
+    assert server.sample(1).about == 2 * len(ONE_EACH)
+    assert server.asked == [[NAMES.bucket(TAGS[LAST])]]
+
+
+def test_it_begins_with_any_bucket():
+    server = Server(ONE_EACH)
+    begins = {server.sample(1).ids[0] for _ in range(50)}
+    assert len(begins) > 30  # of 4096; fewer happen once in 10**40 runs
+
+
+@pytest.mark.parametrize("first", range(0, len(TAGS), 256))
+def test_the_estimate_from_a_thousand_is_a_few_percent_off(begin_at, first):
+    begin_at(first)
+    server = Server(some(20_000))
+    sample = server.sample(1000)
+    assert len(sample.ids) == 1000
+    assert sample.about == pytest.approx(20_000, rel=0.1)

@@ -156,7 +156,8 @@ def test_no_field_is_in_what_is_listed(quick):
     """Neither its name nor its value; `test_sessions_costs` sees that none travels."""
     holder = quick.create(data={**ADA, "note": "private"})
     listed = [*quick.for_user(1), *quick.page()[0], *quick.all(), quick.get(holder.handle)]
-    assert len(listed) == 4
+    listed += quick.sample()[0]
+    assert len(listed) == 5
     assert "private" not in str([[getattr(info, f.name) for f in fields(info)] for info in listed])
 
 
@@ -195,6 +196,7 @@ USES = {
     "get": ["A" * 43],
     "page": [],
     "all": [],
+    "sample": [],
     "count": [],
     "create": [],
     "end": ["A" * 43],

@@ -125,6 +125,18 @@ def test_the_sessions_of_a_user(api, trips, kind):
     assert PAYLOAD not in trips.heard
 
 
+SAMPLE = {"redis": 5, "cluster": 5}  # SQL: 2 where it wraps; DynamoDB: 2 to learn of the table
+
+
+@pytest.mark.parametrize("limit", [SESSIONS // 2, SESSIONS])
+def test_a_sample(api, trips, kind, limit):
+    with trips:
+        found, number = api.sample(limit)
+    assert len(found) == limit <= number
+    assert trips.count <= SAMPLE.get(kind, 2)
+    assert PAYLOAD not in trips.heard
+
+
 def test_one_session(api, trips):
     (handle, *_) = [info.handle for info in api.for_user(1)]
     with trips:

@@ -250,7 +250,8 @@ class TestDelete:
             assert ended is None
             assert verbs.read(A).label == "x"
         else:
-            assert (ended is not None) == storage.shows_expired
+            # Others may show it still, in the millisecond in which it ends.
+            assert ended is not None or not storage.shows_expired
             assert verbs.read(A) is None
 
     def test_the_index_follows_the_stored_references(self, verbs, clock):

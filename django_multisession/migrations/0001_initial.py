@@ -57,6 +57,11 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "session",
                 "verbose_name_plural": "sessions",
+                "default_permissions": ("view", "delete"),
+                "permissions": [
+                    ("view_session_data", "Can view the data of sessions"),
+                    ("end_all_sessions", "Can end all sessions at once"),
+                ],
                 "indexes": [
                     models.Index(fields=["user_ref"], name="multisession_user"),
                     models.Index(fields=["purge_at", "id"], name="multisession_purge"),
@@ -92,6 +97,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "session reference",
                 "verbose_name_plural": "session references",
+                "default_permissions": (),
                 "indexes": [
                     models.Index(fields=["name", "value", "session"], name="multisession_found")
                 ],

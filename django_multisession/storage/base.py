@@ -67,6 +67,8 @@ class Storage(ABC):
     pages_by_activity: ClassVar[bool] = False
     # Does `read` still show a record after its end, until it is purged?
     shows_expired: ClassVar[bool] = False
+    # What do its verbs raise where the server is not to be had, or refuses?
+    outages: ClassVar[tuple[type[Exception], ...]] = ()
 
     def __init__(self, *, clock: Callable[[], datetime] = utcnow) -> None:
         self.clock = clock
@@ -128,6 +130,14 @@ class Storage(ABC):
         """
 
     @abstractmethod
+    def sample(self, limit: int = 1000) -> tuple[list[Found], int]:
+        """Up to ``limit`` live records, whatever their age and activity, and how many there are.
+
+        Where the number is that of the records, these are all. Else it is larger: an estimate, a
+        few percent off where ``limit`` is 1000. Work and memory are bounded by ``limit``.
+        """
+
+    @abstractmethod
     def count(self) -> int:
         """Live records. Reads no payloads."""
 
@@ -173,6 +183,9 @@ class Storage(ABC):
         self, after: str | None = None, limit: int = 100
     ) -> tuple[list[Found], str | None]:
         return await self._offload(self.page, after, limit)
+
+    async def asample(self, limit: int = 1000) -> tuple[list[Found], int]:
+        return await self._offload(self.sample, limit)
 
     async def acount(self) -> int:
         return await self._offload(self.count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
+from random import sample
 from threading import RLock
 
 from ..expiry import utcnow
@@ -77,6 +78,11 @@ class MemoryStorage(Storage):
         rows = [row for row in rows if after is None or row[0] < after]
         found = [(id, record.without_fields()) for _, (id, record) in rows[:limit]]
         return found, rows[limit - 1][0] if len(rows) > limit else None
+
+    def sample(self, limit: int = 1000) -> tuple[list[Found], int]:
+        live = self._live()
+        chosen = sample(live, min(limit, len(live)))
+        return [(id, record.without_fields()) for id, record in chosen], len(live)
 
     def count(self) -> int:
         return len(self._live())

@@ -17,6 +17,7 @@ from django_multisession import sessions
 from django_multisession.engine import store
 
 NAMES = ["ada", "grace", "linus"]
+ADMINISTRATOR = "admin"
 PASSWORD = "demo"
 MARK = "demo"  # a field that only simulated sessions have
 
@@ -78,11 +79,19 @@ DEVICES = [
 def ensure_user(name: str) -> Any:
     """The user of this name, who can log in with `PASSWORD`."""
     user, is_new = get_user_model().objects.get_or_create(username=name)
-    if is_new or not user.check_password(PASSWORD):  # somebody tried the page that changes it
-        user.password = _hashed_password()
+    # Somebody may have tried the page that changes it, or the admin.
+    if is_new or not user.is_active or not user.check_password(PASSWORD):
+        user.is_active, user.password = True, _hashed_password()
         user.save()
         sessions.log_out_everywhere(user)  # a hash that is set tells nobody of a new password
     return user
+
+
+def ensure_administrator() -> None:
+    """Who may see and do everything in the admin, and has no simulated sessions."""
+    user = ensure_user(ADMINISTRATOR)
+    user.is_staff = user.is_superuser = True
+    user.save(update_fields=["is_staff", "is_superuser"])
 
 
 @cache

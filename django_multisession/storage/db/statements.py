@@ -76,6 +76,12 @@ class Statements:
         return f"id IN ({indexed}) AND {self.dialect.includes('more_references')}"
 
     @cached_property
+    def sample(self) -> tuple[str, str]:  # handle, limit; both
+        """From a handle on, and before it. Handles are random, so these sessions are, too."""
+        after, before = (self.select(f"handle {than} %s", "handle") for than in (">=", "<"))
+        return after, before
+
+    @cached_property
     def count(self) -> str:  # a full grid from now, now, a full grid from now, now
         """Rows that are purged in more than a grid's time are live: no need to look at them."""
         count = f"SELECT count(*) FROM {self.sessions} WHERE purge_at > %s"

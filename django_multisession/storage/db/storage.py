@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import connections, router
+from django.db import Error, connections, router
 
+from ... import keys
 from ...expiry import UTC, utcnow
 from ...models import Session
 from ...record import Change, Record
@@ -29,10 +30,12 @@ class DatabaseStorage(Storage):
     Cost: one statement a verb and no transaction, with these exceptions. A change of a reference
     other than ``user``: a transaction, with two statements more for each. A bulk deletion on
     MySQL and MariaDB, and on MySQL any deletion: two statements in a transaction. ``find`` and
-    ``delete_found``: once for every 500 sessions. The last ``purge`` of a run: one more, over the
-    index of further references. Times come from the application's clock.
+    ``delete_found``: once for every 500 sessions. ``sample``: twice, where it begins near the end.
+    ``page``: twice, where an hour ends. The last ``purge`` of a run: one more, over the index of
+    further references. Times come from the application's clock.
     """
 
+    outages = (Error,)
     thread_sensitive = True
     pages_by_activity = True  # by the hour, which is what `purge_at` is rounded to
     shows_expired = True
@@ -102,18 +105,32 @@ class DatabaseStorage(Storage):
                 return
 
     def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
+        """First the rest of the hour that the cursor is in: one condition for both has a server go
+        through all of that hour before it."""
         link = self._link(router.db_for_read)
         now = link.moment(self.clock())
-        where = "purge_at > %s AND expires_at > %s"
-        parameters: list[Any] = [now, now]
-        if after is not None:
-            moment, id = _position(after)
-            where += " AND purge_at <= %s AND (purge_at < %s OR id < %s)"
-            parameters += [link.moment(moment), link.moment(moment), id]
-        select = link.statements.select(where, "purge_at DESC, id DESC")
-        found = link.fetch(select, [*parameters, limit + 1])
+        found: list[Any] = []
+        for where, order, parameters in _following(link, after, now):
+            if len(found) <= limit:
+                select = link.statements.select(f"expires_at > %s AND {where}", order)
+                found += link.fetch(select, [now, *parameters, limit + 1 - len(found)])
         page = [link.found(row) for row in found[:limit]]
         return page, _cursor(page[-1][1], found[limit - 1][-1]) if len(found) > limit else None
+
+    def sample(self, limit: int = 1000) -> tuple[list[Found], int]:
+        """So many neighbours by their handles, which are hashes. How densely they lie tells how
+        many there are."""
+        link, start = self._link(router.db_for_read), keys.new_handle()
+        found: list[Any] = []
+        for statement in link.statements.sample:
+            if len(found) <= limit:
+                found += link.fetch(statement, [start, limit + 1 - len(found)])
+        now, rows = self.clock(), [link.found(row) for row in found[:limit]]
+        live = [each for each in rows if each[1].is_live(now)]
+        if len(found) <= limit:
+            return live, len(live)
+        span = (keys.place_of(found[-1][-2]) - keys.place_of(start)) % 1
+        return live, max(len(live) + 1, round(len(live) / (span or 1)))
 
     def count(self) -> int:
         link = self._link(router.db_for_read)
@@ -173,6 +190,17 @@ def _indexed(
 def _belonging(name: str, value: str) -> list[str]:
     """The parameters of `Statements.belongs`."""
     return [value] if name == rows.USER else [name, value, json.dumps({name: value})]
+
+
+def _following(link: Link, after: str | None, now: Any) -> list[tuple[str, str, list[Any]]]:
+    """What comes after a cursor: the condition, the order, and the condition's parameters."""
+    order = "purge_at DESC, id DESC"
+    if after is None:
+        return [("purge_at > %s", order, [now])]
+    moment, id = _position(after)
+    hour = link.moment(moment)
+    same_hour = ("purge_at = %s AND id < %s", "id DESC", [hour, id])
+    return [same_hour, ("purge_at > %s AND purge_at < %s", order, [now, hour])]
 
 
 def _cursor(last: Record, id: int) -> str:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-LOOKED_AT = 5  # items a page looks at for each session it is to show: entries are among them
+LOOKED_AT = 2  # items a page looks at for each session it is to show: entries are among them
 PASSES = 10  # over an index whose sessions are ended, at most
 LOOKS = 10  # requests a page takes at most, each for twice as many; then it is short
 
@@ -30,6 +30,7 @@ LOOKS = 10  # requests a page takes at most, each for twice as many; then it is 
 class Listing(Storage):
     """Reads the index, which may know too much, and believes the sessions."""
 
+    outages = (BotoCoreError, ClientError, items.WrongAnswer)
     expires_by_itself = True  # within days
     shows_expired = True
 
@@ -60,18 +61,20 @@ class Listing(Storage):
                 break
 
     def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
-        start = None if after is None else _position(after)
-        found: list[Found] = []
-        for look in range(LOOKS):
-            request = self._requests.live(self.clock(), LOOKED_AT * (limit + 1) << look)
-            answer = self._link.call("scan", from_(start, request))
-            found += items.live(answer["Items"], self.clock())
-            start = answer.get("LastEvaluatedKey")
-            if start is None or len(found) > limit:
-                break
+        found, start, _ = self._look(None if after is None else _position(after), limit)
         if len(found) > limit:
             start = items.session_key(found[limit - 1][0])
         return found[:limit], None if start is None else _cursor(start)
+
+    def sample(self, limit: int = 1000) -> tuple[list[Found], int]:
+        """A scan's order is none of time. DynamoDB says how many items there were within the last
+        six hours, for one request more."""
+        found, start, looked_at = self._look(None, limit)
+        if start is None:
+            return found[:limit], len(found)
+        table = self._link.call("describe_table", {"TableName": self._requests.table})["Table"]
+        about = round(table["ItemCount"] * len(found) / looked_at)
+        return found[:limit], max(len(found) + 1, about)
 
     def count(self) -> int:
         answers = Sweep(self._link).answers(self._requests.count(self.clock()))
@@ -105,6 +108,20 @@ class Listing(Storage):
         """In threads of our own: those of the event loop are few."""
         threads = self._link.process.verbs
         return await sync_to_async(verb, thread_sensitive=False, executor=threads)(*args)
+
+    def _look(self, start: Item | None, limit: int) -> tuple[list[Found], Item | None, int]:
+        """More live sessions than ``limit``, where there are; where to go on; and how many items
+        were looked at."""
+        found, looked_at = list[Found](), 0
+        for look in range(LOOKS):
+            request = self._requests.live(self.clock(), LOOKED_AT * (limit + 1) << look)
+            answer = self._link.call("scan", from_(start, request))
+            found += items.live(answer["Items"], self.clock())
+            looked_at += answer["ScannedCount"]
+            start = answer.get("LastEvaluatedKey")
+            if start is None or len(found) > limit:
+                break
+        return found, start, looked_at
 
     # The index
 

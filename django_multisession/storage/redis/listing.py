@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from itertools import chain
 from random import randrange
+from typing import Any
 
 from ..base import Found, Storage
 from . import hashes
 from .calls import Call, Calls
-from .links import AsyncLink, Link
+from .links import ERRORS, AsyncLink, Link
 from .names import TAGS, item
-from .pages import Page
+from .pages import Page, Sample
 
 COUNTED = 1024  # buckets a round trip, where each answers a number
 LISTED = 256  # where each answers ids
@@ -22,6 +23,7 @@ CLEARED = 16  # ids a bucket
 class Listing(Storage):
     """Reads the index, which may know too much, and believes the sessions."""
 
+    outages = ERRORS
     expires_by_itself = True
 
     _link: Link
@@ -108,6 +110,20 @@ class Listing(Storage):
         answers = await self._alink.run_all([self._calls.facts(id) for id in page.ids])
         return hashes.live(page.ids, answers, self.clock()), page.cursor
 
+    def sample(self, limit: int = 1000) -> tuple[list[Found], int]:
+        sample = Sample(limit, self.clock(), self._calls)
+        while calls := sample.calls():
+            sample.take(self._link.run_all(calls))
+        answers = self._link.run_all([self._calls.facts(id) for id in sample.ids])
+        return self._sampled(sample, answers)
+
+    async def asample(self, limit: int = 1000) -> tuple[list[Found], int]:
+        sample = Sample(limit, self.clock(), self._calls)
+        while calls := sample.calls():
+            sample.take(await self._alink.run_all(calls))
+        answers = await self._alink.run_all([self._calls.facts(id) for id in sample.ids])
+        return self._sampled(sample, answers)
+
     def count(self) -> int:
         now, count = self.clock(), 0
         for tags in _pieces(COUNTED):
@@ -181,6 +197,11 @@ class Listing(Storage):
             answer = await self._alink.run(self._calls.scan(reference, max(cursor, 0)))
             cursor, ids = hashes.scanned(answer)
             yield ids
+
+    def _sampled(self, sample: Sample, answers: Any) -> tuple[list[Found], int]:
+        """What a bucket knows of, may be gone."""
+        live = hashes.live(sample.ids, answers, self.clock())
+        return live, max(len(live) + 1, sample.about) if sample.has_more else len(live)
 
     def _plan_drop(self, reference: str, ids: list[str], found: list[Found]) -> list[Call]:
         good = {id for id, _ in found}

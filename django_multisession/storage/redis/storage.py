@@ -27,11 +27,11 @@ class RedisStorage(Listing):
     """Sessions in a Redis or Valkey server, or in a cluster.
 
     Cost: one round trip a verb. ``find``: two for every 1000 sessions. ``delete_found``: two, and
-    one at the end. ``page``: at most five, and the ids of at least one bucket, a 4096th of all.
-    ``count``: four. ``purge`` and ``clear``: 16, and more by batches where there is something. On
-    a cluster, where the client keeps the index, one more where references are written or removed,
-    and ``rename`` takes three. The server deletes what is over; what it leaves in buckets goes
-    with ``purge``, or an hour later with the next new session of the bucket.
+    one at the end. ``page`` and ``sample``: at most five, and the ids of at least one bucket, a
+    4096th of all. ``count``: four. ``purge`` and ``clear``: 16, and more by batches where there is
+    something. On a cluster, where the client keeps the index, one more where references are written
+    or removed, and ``rename`` takes three. The server deletes what is over; what it leaves in
+    buckets goes with ``purge``, or an hour later with the next new session of the bucket.
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
 
 from demo import people, table
 from django_multisession import sessions
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         self._reach_server()
         users = [people.ensure_user(name) for name in people.NAMES]
+        people.ensure_administrator()
         self._simulate(users)
         self._show(users)
         if serve:
@@ -69,7 +71,12 @@ class Command(BaseCommand):
     def _serve(self, addrport: str) -> None:
         where = addrport if ":" in addrport else f"{HOST}:{addrport}"
         names = ", ".join(people.NAMES[:-1]) + f" or {people.NAMES[-1]}"
+        admin = reverse("admin:django_multisession_session_changelist")
         self.stdout.write(f"Open http://{where}/ and log in as {names}.")
-        self.stdout.write(f"The password is {people.PASSWORD}.\n")
+        self.stdout.write(f"The password is {people.PASSWORD}.\n\n")
+        self.stdout.write("The sessions of all of them are in the admin:")
+        self.stdout.write(f"http://{where}{admin}")
+        credentials = f"Log in there as {people.ADMINISTRATOR}, password {people.PASSWORD}."
+        self.stdout.write(f"{credentials}\n\n")
         self.stdout.flush()  # a busy port ends the process without any goodbye
         call_command("runserver", where, use_reloader=False)

@@ -1,0 +1,13 @@
+"""The session browser in Django's admin, on every engine.
+
+Registered with the default site. With another one: ``site.register(Session, SessionAdmin)``.
+"""
+
+from django.contrib import admin
+
+from ..models import Session
+from .browser import SessionAdmin
+
+__all__ = ["SessionAdmin"]
+
+admin.site.register(Session, SessionAdmin)

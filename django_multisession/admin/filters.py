@@ -1,0 +1,68 @@
+"""The filters of the list. They judge sessions that were looked up: no storage has an index."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from .. import whose
+from ..engine import store
+from ..sessions import SessionInfo
+
+
+class Filter(SimpleListFilter):
+    """Raises IncorrectLookupParameters for a value it does not offer."""
+
+    def __init__(self, request: HttpRequest, *args: Any) -> None:
+        super().__init__(request, *args)
+        self.request = request
+        if self.value() not in {None, *(value for value, _ in self.lookup_choices)}:
+            raise IncorrectLookupParameters
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        return None
+
+    def wants(self, info: SessionInfo) -> bool:
+        """Is it one of those to show? Asked only where a value is chosen."""
+        raise NotImplementedError
+
+
+class SignedIn(Filter):
+    title = _("sign-in")
+    parameter_name = "signed_in"
+
+    def lookups(self, request: Any, model_admin: Any) -> Any:
+        return [("yes", _("Signed in")), ("no", _("Anonymous"))]
+
+    def wants(self, info: SessionInfo) -> bool:
+        return (info.user_id is not None) == (self.value() == "yes")
+
+
+class Owner(Filter):
+    title = _("owner")
+    parameter_name = "owner"
+
+    def lookups(self, request: Any, model_admin: Any) -> Any:
+        return [("me", _("My own"))]
+
+    def wants(self, info: SessionInfo) -> bool:
+        return info.user_id == whose.key_of(self.request.user)
+
+
+class End(Filter):
+    title = _("end")
+    parameter_name = "ends"
+    spans = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
+
+    def lookups(self, request: Any, model_admin: Any) -> Any:
+        words = [_("Within an hour"), _("Within a day"), _("Within a week")]
+        return list(zip(self.spans, words, strict=True))
+
+    def wants(self, info: SessionInfo) -> bool:
+        left = info.expires_at - store().storage.clock()
+        return left <= self.spans[str(self.value())]

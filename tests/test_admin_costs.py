@@ -1,0 +1,167 @@
+"""Round trips of the session browser: as many for hundreds of sessions as for ten."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import contextmanager
+from inspect import isgenerator
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from admin_site import PAGE, listed, opened, page_of, selected
+from django_multisession.admin import SessionAdmin, search
+from subjects import BLOCKING_VERBS
+
+NUMBERS = pytest.mark.parametrize("number", [10, 300])
+
+
+@pytest.fixture
+def office(databases, memory_storage, settings, monkeypatch):
+    settings.MULTISESSION_TOUCH_INTERVAL = None  # a write, now and then
+    with opened(memory_storage, settings, monkeypatch) as it:
+        yield it
+
+
+@pytest.fixture
+def browser(office):
+    """What is needed once is known."""
+    browser = office.root()
+    browser.get(PAGE)
+    ContentType.objects.get_for_model(User)
+    return browser
+
+
+@contextmanager
+def counting(storage, monkeypatch):
+    """Yields [verbs, queries], which are told when it is over."""
+    verbs, told, inside = Counter(), [], []  # a verb may be made of others
+
+    def counted(verb, method):
+        def call(*args, **facts):
+            verbs[verb] += not inside
+            inside.append(verb)
+            try:
+                found = method(*args, **facts)
+                return iter([*found]) if isgenerator(found) else found
+            finally:
+                inside.pop()
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for verb in BLOCKING_VERBS:
+            patch.setattr(storage, verb, counted(verb, getattr(storage, verb)))
+        with CaptureQueriesContext(connection) as captured:
+            yield told
+    told += [{verb: n for verb, n in verbs.items() if n}, len(captured)]
+
+
+def people(office, number):
+    """Each with a session."""
+    return [office.add(data={"_auth_user_id": str(10**6 + n), "cart": n}) for n in range(number)]
+
+
+# The session of whoever asks is one read, and that they are who they are one query.
+
+
+@NUMBERS
+def test_the_list(office, browser, monkeypatch, number):
+    people(office, number)
+    with counting(office.storage, monkeypatch) as told:
+        assert len(listed(browser.get(PAGE))) == min(SessionAdmin.list_per_page, number + 1)
+    assert told == [{"read": 1, "sample": 1}, 2]
+
+
+@NUMBERS
+def test_a_page_of_more(office, browser, monkeypatch, number):
+    monkeypatch.setattr(SessionAdmin, "list_per_page", 5)
+    monkeypatch.setattr(search, "MOST", 5)
+    people(office, number)
+    with counting(office.storage, monkeypatch) as told:
+        response = browser.get(PAGE)
+    assert told == [{"read": 1, "sample": 1, "page": 1}, 2]
+    with counting(office.storage, monkeypatch) as told:
+        browser.get(PAGE + response.context["cl"].next_page)
+    assert told == [{"read": 1, "page": 1}, 2]
+
+
+@NUMBERS
+def test_filters_that_want_few(office, browser, monkeypatch, number):
+    monkeypatch.setattr(search, "MOST", 5)
+    monkeypatch.setattr(SessionAdmin, "list_per_page", 1)
+    people(office, number)
+    with counting(office.storage, monkeypatch) as told:
+        browser.get(PAGE, {"ends": "hour"})
+    assert told[0] == {"read": 1, "sample": 1, "page": len(search.LOOKS)}
+    assert told[1] <= 2
+
+
+@NUMBERS
+def test_the_sessions_of_a_user(office, browser, monkeypatch, number):
+    """Queries: of this key, of this name, and who they are whose sessions were found."""
+    office.several(number, user=office.user("ada"))
+    with counting(office.storage, monkeypatch) as told:
+        assert len(listed(browser.get(PAGE, {"q": "ada"}))) == min(
+            SessionAdmin.list_per_page, number
+        )
+    assert told[0] == {"read": 1, "find": 1}
+    assert told[1] <= 4
+
+
+@NUMBERS
+def test_the_sessions_of_a_reference(office, browser, monkeypatch, number):
+    office.several(number, user=(ada := office.user("ada")))
+    with counting(office.storage, monkeypatch) as told:
+        browser.get(PAGE, {"q": f"user:{ada.pk}"})
+    assert told == [{"read": 1, "find": 1}, 2]
+
+
+@NUMBERS
+def test_ones_own(office, browser, monkeypatch, number):
+    people(office, number)
+    with counting(office.storage, monkeypatch) as told:
+        browser.get(PAGE, {"owner": "me"})
+    assert told == [{"read": 1, "find": 1}, 2]
+
+
+def test_many_users(office, browser, monkeypatch):
+    """No more finds than users are looked for."""
+    for number in range(12):
+        office.add(office.user(f"clone{number}"))
+    with counting(office.storage, monkeypatch) as told:
+        browser.get(PAGE, {"q": "clone"})
+    assert told[0] == {"read": 1, "find": search.USERS}
+    assert told[1] <= 4
+
+
+@NUMBERS
+def test_a_session(office, browser, monkeypatch, number):
+    """One read without its data, one of them."""
+    handle = people(office, number)[0]
+    with counting(office.storage, monkeypatch) as told:
+        browser.get(page_of(handle))
+    assert told == [{"read": 3}, 2]
+
+
+def test_to_look_at_it_without_its_data(office, monkeypatch):
+    """They are not read for who may not see them."""
+    browser = office.browser(office.staff("viewer", "view_session"))
+    handle = office.add(data={"cart": 1})
+    browser.get(PAGE)
+    with counting(office.storage, monkeypatch) as told:
+        browser.get(page_of(handle))
+    assert told[0] == {"read": 2}
+
+
+@NUMBERS
+def test_log_out_everywhere(office, browser, monkeypatch, number):
+    """Of one user: however many sessions they have."""
+    (handle, *_) = office.several(number, user=office.user("ada"))
+    with counting(office.storage, monkeypatch) as told:
+        browser.post(PAGE, selected("log_out_everywhere", handle, post="End"))
+    assert told[0] == {"read": 2, "sample": 1, "delete_found": 1}
+    assert told[1] <= 6  # with BEGIN and COMMIT of the log's entry, which newer versions leave out

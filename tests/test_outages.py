@@ -1,0 +1,115 @@
+"""Servers that are not there: what a storage says that its verbs raise then, they do."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connections
+
+from conftest import make_record
+from django_multisession.record import Change
+from django_multisession.storage.db import DatabaseStorage
+from django_multisession.storage.dynamodb import DynamoDBStorage
+from django_multisession.storage.memory import MemoryStorage
+from django_multisession.storage.redis import RedisStorage
+from dynamodb_servers import KEYS
+from servers import HOST, MariaDB, Postgres, free_port
+from subjects import BLOCKING_VERBS
+
+A, B = "A" * 43, "B" * 43
+
+CALLS = {
+    "read": lambda it, record: it.read(A),
+    "insert": lambda it, record: it.insert(A, record),
+    "update": lambda it, record: it.update(A, Change(references={"org": "7"})),
+    "rename": lambda it, record: it.rename(A, B, Change()),
+    "delete": lambda it, record: it.delete(A),
+    "find": lambda it, record: it.find("user", "1"),
+    "delete_found": lambda it, record: it.delete_found("user", "1"),
+    "page": lambda it, record: it.page(),
+    "sample": lambda it, record: it.sample(),
+    "count": lambda it, record: it.count(),
+    "purge": lambda it, record: it.purge(),
+    "clear": lambda it, record: it.clear(),
+}
+
+FAST = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}
+ONCE = {"retries": {"total_max_attempts": 1}}
+
+
+def redis(scheme, service=""):
+    def make(clock):
+        url = f"{scheme}://{HOST}:{free_port()}{service}"
+        return RedisStorage(url=url, options=FAST, clock=clock)
+
+    return make
+
+
+def dynamodb(clock):
+    endpoint = {"endpoint_url": f"http://{HOST}:{free_port()}", "region_name": "eu-central-1"}
+    return DynamoDBStorage(options={**KEYS, **endpoint, "config": ONCE}, clock=clock)
+
+
+def sqlite():
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": f"/nowhere/{uuid4()}/db.sqlite3"}
+
+
+def server(kind):
+    return lambda: kind()._entry(HOST, free_port(), "nobody", "")
+
+
+DATABASES = {"sqlite": sqlite, "postgres": server(Postgres), "mariadb": server(MariaDB)}
+OTHERS = {
+    "redis": redis("redis"),
+    "sentinel": redis("redis+sentinel", "/sessions"),
+    "cluster": redis("redis+cluster"),
+    "dynamodb": dynamodb,
+}
+
+
+@pytest.fixture
+def nowhere(django_db_blocker, monkeypatch):
+    """``nowhere(entry)``: the alias of such a database."""
+
+    def make(entry):
+        monkeypatch.setitem(django_settings.DATABASES, "nowhere", entry)
+        connections.__dict__.pop("settings", None)
+        return connections["nowhere"].alias
+
+    with django_db_blocker.unblock():
+        yield make
+    if "nowhere" in connections:
+        del connections["nowhere"]
+    connections.__dict__.pop("settings", None)
+
+
+@pytest.fixture(params=[*DATABASES, *OTHERS])
+def absent(request, nowhere, clock):
+    """A storage on a server that is not there."""
+    if request.param in DATABASES:
+        return DatabaseStorage(database=nowhere(DATABASES[request.param]()), clock=clock)
+    return OTHERS[request.param](clock)
+
+
+def test_every_verb_is_called_here():
+    assert CALLS.keys() == {*BLOCKING_VERBS} - {"diagnose"}  # which says what it cannot know
+
+
+@pytest.mark.parametrize("verb", CALLS)
+def test_what_a_verb_raises_is_an_outage(absent, dialect, clock, verb):
+    record = make_record(clock, references={"user": "1"})
+    with pytest.raises(absent.outages):
+        CALLS[verb](dialect(absent), record)
+
+
+@pytest.mark.parametrize("storage", [DatabaseStorage, RedisStorage, DynamoDBStorage])
+def test_a_mistake_is_none(storage):
+    """Whoever catches outages must not hide what is wrong with the code."""
+    mistakes = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
+    assert not any(issubclass(mistake, storage.outages) for mistake in mistakes)
+
+
+def test_memory_is_always_there():
+    assert MemoryStorage.outages == ()
