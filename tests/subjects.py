@@ -118,7 +118,8 @@ STORAGES: dict[str, Callable[[Clock], Storage]] = {
 }
 DATABASES = {"sqlite", "postgres", "prepared", "mariadb", "mysql"}
 SAME = {"alias", "sentinel"}  # once connected, as "redis"
-THOROUGH = {*SAME, "prepared", "mysql", "cluster", "dynalite"}
+# Django's tests, and those of its clients, see DynamoDB with every version.
+THOROUGH = {*SAME, "prepared", "mysql", "cluster", "dynamodb", "dynalite"}
 
 
 def is_native(storage: Storage) -> bool:

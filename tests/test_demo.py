@@ -15,6 +15,7 @@ import pytest
 
 from demo_sites import (
     DEADLINE,
+    ELSEWHERE,
     EVERYWHERE,
     PLACES,
     Browser,
@@ -157,7 +158,7 @@ def test_the_next_demo_brings_the_password_back(tmp_path: Path) -> None:
         assert "Hello, ada." in browser.log_in("ada")
 
 
-@pytest.mark.parametrize("place", ["memory", "redis", "dynamodb"])
+@pytest.mark.parametrize("place", ["memory", *ELSEWHERE])
 def test_the_sessions_are_shown_and_a_busy_port_is_named(
     tmp_path: Path, site: str, place: str
 ) -> None:

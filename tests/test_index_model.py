@@ -222,4 +222,4 @@ def test_in_memory(memory_storage, dialect, run):
 
 
 def test_on_every_server(real_storage, run):
-    run(real_storage, Blocking, 8 if real_storage.expires_by_itself else 15)
+    run(real_storage, Blocking, 4 if real_storage.expires_by_itself else 12)

@@ -18,6 +18,8 @@ from dynamodb_servers import KEYS
 from servers import HOST, MariaDB, Postgres, free_port
 from subjects import BLOCKING_VERBS
 
+pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
+
 A, B = "A" * 43, "B" * 43
 
 CALLS = {

@@ -21,7 +21,7 @@ def users_matching(
     """The user of this primary key first, then those that the admin of users finds by it; without
     one, those of this name or e-mail address. Two queries."""
     model: Any = get_user_model()
-    by_key = [*model._default_manager.filter(pk=key_of(text))]
+    by_key = [*model._default_manager.filter(pk=to_key(text))]
     admin = site._registry.get(model)
     if admin is not None and admin.get_search_fields(request):
         found, _ = admin.get_search_results(request, admin.get_queryset(request), text)
@@ -31,7 +31,7 @@ def users_matching(
     return [*by_key, *others[: limit - len(by_key)]]
 
 
-def key_of(text: str) -> Any:
+def to_key(text: str) -> Any:
     """The primary key that sessions have as this text; None, if it is none of the model."""
     field: Any = get_user_model()._meta.pk
     while field.remote_field:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from ..models import Session
 from ..sessions import SessionInfo
-from .people import key_of
+from .people import to_key
 
 
 class Row:
@@ -64,6 +64,6 @@ def rows_of(infos: Sequence[SessionInfo], request: HttpRequest) -> list[Row]:
 def _users(keys: Iterable[str]) -> dict[str, Any]:
     """Primary key, as sessions have it -> user."""
     model: Any = get_user_model()
-    wanted = [key for key in map(key_of, keys) if key is not None]
+    wanted = [key for key in map(to_key, keys) if key is not None]
     found = model._base_manager.in_bulk(wanted) if wanted else {}
     return {str(model._meta.pk.value_to_string(user)): user for user in found.values()}
