@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django import forms
 from django.contrib import auth
-from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import (
     LoginView,
     LogoutView,
@@ -18,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.decorators import sync_only_middleware
 
-from django_multisession.auth import TooManySessions, check_limit
+from django_multisession.forms import AuthenticationForm
 from django_multisession.middleware import SessionMiddleware
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -40,18 +38,8 @@ def who(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.user.get_username())
 
 
-class PoliteForm(AuthenticationForm):
-    """Says what a bare 403 would say."""
-
-    def confirm_login_allowed(self, user: Any) -> None:
-        try:
-            check_limit(user)
-        except TooManySessions as error:
-            raise forms.ValidationError(str(error)) from None
-
-
 class PoliteLoginView(LoginView):
-    authentication_form = PoliteForm
+    authentication_form = AuthenticationForm
 
     def form_invalid(self, form: Any) -> HttpResponse:
         return HttpResponse(" ".join(form.non_field_errors()))

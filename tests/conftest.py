@@ -187,6 +187,23 @@ def quick(
     return dialect(sessions)
 
 
+@pytest.fixture
+def office(
+    databases: None, memory_storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """A site whose admin has the session browser, on the specification."""
+    from admin_site import opened  # of models, which are there once Django is set up
+
+    with opened(memory_storage, settings, monkeypatch) as it:
+        yield it
+
+
+@pytest.fixture
+def browser(office: Any) -> Client:
+    """Of an administrator of the office."""
+    return office.root()
+
+
 def make_record(clock: Clock, **facts: Any) -> Record:
     times = {
         "created_at": clock.now,

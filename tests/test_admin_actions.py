@@ -16,17 +16,6 @@ BOTH = pytest.mark.parametrize("action", [END, EVERYWHERE])
 OWN = {"post": "End", "own": "on"}
 
 
-@pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def browser(office):
-    return office.root()
-
-
 def fields(response):
     """Of the form that asks: its hidden ones, but for the token."""
     html = response.content.decode()

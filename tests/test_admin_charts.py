@@ -7,18 +7,12 @@ from datetime import timedelta
 import pytest
 from django.utils import translation
 
-from admin_site import FIREFOX, PAGE, opened
+from admin_site import FIREFOX, PAGE
 from django_multisession import client, sessions
 from django_multisession.admin import charts
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
 PHONE += "Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
-
-
-@pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
 
 
 def charted(office, about=None):

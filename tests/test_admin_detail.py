@@ -22,11 +22,6 @@ def office(databases, memory_storage, settings, monkeypatch):
         yield it
 
 
-@pytest.fixture
-def browser(office):
-    return office.root()
-
-
 def facts(response):
     """Of the table, in its order."""
     html = response.content.decode()

@@ -20,17 +20,6 @@ from admin_site import (
 PHRASE = "end all sessions"
 
 
-@pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def browser(office):
-    return office.root()
-
-
 class TestOne:
     def test_it_asks(self, office, browser):
         handle = office.add(label="the tablet")

@@ -19,11 +19,6 @@ def office(databases, memory_storage, settings, monkeypatch):
         yield it
 
 
-@pytest.fixture
-def browser(office):
-    return office.root()
-
-
 def marked(name):
     """Markup that tells where it comes from."""
     return f"{name}{MARKUP}{SCRIPT}"

@@ -6,20 +6,9 @@ import re
 
 import pytest
 
-from admin_site import PAGE, listed, opened, own, words
+from admin_site import PAGE, listed, own, words
 from django_multisession.admin import SessionAdmin, search
 from test_admin_list import all_pages
-
-
-@pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def browser(office):
-    return office.root()
 
 
 @pytest.fixture

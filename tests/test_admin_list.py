@@ -9,16 +9,10 @@ import pytest
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from admin_site import DEVICE, PAGE, listed, opened, own, words
+from admin_site import DEVICE, PAGE, listed, own, words
 from django_multisession.admin import SessionAdmin, search
 
 COLUMNS = ["Device", "User", "Address", "Label", "Created", "Last seen", "Expires"]
-
-
-@pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
 
 
 @pytest.fixture

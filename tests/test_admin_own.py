@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from django.contrib.auth.models import User
 
-from admin_site import PAGE, is_logged_in, log, opened, own, selected, words
+from admin_site import PAGE, is_logged_in, log, own, selected, words
 from test_admin_actions import BOTH, END, EVERYWHERE, OWN
-
-
-@pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def browser(office):
-    return office.root()
 
 
 @BOTH

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from admin_site import PAGE, end_all_page, opened, page_of, selected, words
+from admin_site import PAGE, end_all_page, page_of, selected, words
 
 OK, TO, NO = 200, 302, 403
 INDEX = "/admin/"
@@ -34,12 +34,6 @@ MAY = {
     "add": set(),
 }
 OUT = {"nobody", "customer", "anonymous"}  # not in the admin at all
-
-
-@pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from admin_site import PAGE, opened, words
+from admin_site import PAGE, words
 from django_multisession import places, sessions
 from django_multisession.admin import charts
 
@@ -76,12 +76,6 @@ def test_a_database_of_the_old_addresses_only(settings, tmp_path):
     settings.GEOIP_PATH = str(tmp_path)
     assert places.country_of("198.51.100.3") == "Spain"
     assert places.country_of("2001:db8::1") == ""
-
-
-@pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
 
 
 def countries(office):

@@ -18,11 +18,6 @@ def office(databases, memory_storage, settings, monkeypatch):
         yield it
 
 
-@pytest.fixture
-def browser(office):
-    return office.root()
-
-
 class TestUsers:
     @pytest.fixture(params=[True, False], ids=["their admin", "no admin"])
     def registered(self, request, monkeypatch):

@@ -15,20 +15,9 @@ from django.contrib.auth.models import User
 from django.core.checks import run_checks
 from django.urls import path
 
-from admin_site import PAGE, listed, opened, own, page_of, selected, told, who, words
+from admin_site import PAGE, listed, own, page_of, selected, told, who, words
 from django_multisession.admin import SessionAdmin
 from django_multisession.models import Session
-
-
-@pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def browser(office):
-    return office.root()
 
 
 class Urls:
