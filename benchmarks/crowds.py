@@ -107,7 +107,7 @@ def copy_rows(link: Any, rows: Sequence[dict[str, Any]]) -> None:
 
 def insert_rows(link: Any, rows: Sequence[dict[str, Any]]) -> None:
     with link.atomic(), link.connection.cursor() as cursor:
-        insert = link.statements.insert(rows[0])
+        insert = link.statements.insert(link.statements.sessions, rows[0])
         cursor.executemany(insert, [[*row.values()] for row in rows])
 
 

@@ -33,6 +33,9 @@ DEFAULTS: dict[str, Any] = {
     "MULTISESSION_ABSOLUTE_AGE": None,
     # Seconds (or a timedelta) between two writes of "last seen". None: never.
     "MULTISESSION_TOUCH_INTERVAL": 60,
+    # Engines that sessions were kept in before. One that is unknown here is looked for there, and
+    # moved here.
+    "MULTISESSION_MIGRATE_FROM": [],
     # May a session that is over stay until it is purged? Else a request that meets it deletes it.
     "MULTISESSION_KEEP_EXPIRED": False,
     # How many sessions a user may have: a number, or dotted path of a callable(user) -> number or
@@ -66,6 +69,9 @@ DEFAULTS: dict[str, Any] = {
     "MULTISESSION_CLIENT_IP": "django_multisession.client.remote_addr",
 }
 
+
+# The field in which Django's login() keeps the user.
+USER_FIELD = "_auth_user_id"
 
 _REDIS = ("alias", "url", "options")
 _DYNAMODB = ("table", "options", "consistent")

@@ -14,6 +14,8 @@ UTC = timezone.utc
 LONG = 10_000_000_000  # seconds, 317 years: no lifetime is longer
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)  # no end is later
 
+CUSTOM = "_session_expiry"  # the field in which Django's set_expiry() keeps its value
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -29,7 +31,7 @@ def to_microseconds(time: datetime) -> int:
 
 
 @lru_cache(maxsize=4096)  # who is here asks again and again: a tenth of the time
-def from_microseconds(digits: str | bytes) -> datetime:
+def from_microseconds(digits: str | bytes | int) -> datetime:
     """The inverse, of what a server answers. Raises ValueError or OverflowError."""
     return _EPOCH + timedelta(microseconds=int(digits))
 

@@ -84,6 +84,11 @@ class Fields(MutableMapping[str, Any]):
     def clear(self) -> None:
         self._values.clear()
 
+    @staticmethod
+    def text(name: Any) -> str:
+        """What a name is kept as."""
+        return _text(name)
+
     def rebase(self, stored: Mapping[str, bytes]) -> None:
         """Take ``stored`` as what the storage holds now, and keep the values as they are."""
         self._stored = stored
@@ -97,12 +102,14 @@ class Fields(MutableMapping[str, Any]):
 
         Raises what the serializer raises for a value it cannot take.
         """
-        return {
-            name: self._stored[name]
-            if value is _ENCODED or value is _CORRUPT
-            else codec.encode(value, self._serializer)
-            for name, value in self._values.items()
-        }
+        return {name: self.encode(name) for name in self._values}
+
+    def encode(self, name: str) -> bytes:
+        """One of them."""
+        value = self._values[name]
+        if value is _ENCODED or value is _CORRUPT:
+            return self._stored[name]
+        return codec.encode(value, self._serializer)
 
     def delta(self) -> tuple[dict[str, bytes], set[str]]:
         """Fields to set, encoded, and names to unset, for the storage to hold these values.

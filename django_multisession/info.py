@@ -12,6 +12,7 @@ from .client import device_of
 from .fields import Fields
 from .record import Record
 from .session import SessionStore
+from .sources import endings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class SessionInfo:
 
     def end(self, *, reason: str = "ended") -> bool:
         """False: it had ended already. One round trip."""
+        endings.refuse(self.store.storage, self.handle)
         ended = self.store.storage.delete(self.handle)
         if ended:
             signals.send(self.store, [signals.ended(self.handle, ended, reason)])
@@ -73,6 +75,7 @@ class SessionInfo:
 
     async def aend(self, *, reason: str = "ended") -> bool:
         """See end()."""
+        await endings.arefuse(self.store.storage, self.handle)
         ended = await self.store.storage.adelete(self.handle)
         if ended:
             await signals.asend(self.store, [signals.ended(self.handle, ended, reason)])

@@ -10,6 +10,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 from typing import TypeGuard
 
 from django.contrib.sessions.backends.base import VALID_KEY_CHARS
+from django.utils.http import int_to_base36
 
 LENGTH = 32  # characters of 36: 165 bits; ASVS 5.0 11.5.1 asks for 128
 
@@ -30,6 +31,17 @@ def new_key() -> str:
     while len(key) < LENGTH:
         key += token_bytes(2 * LENGTH).translate(_TABLE, _UNUSABLE)
     return key[:LENGTH].decode()
+
+
+def named(name: str) -> str:
+    """The handle of what is one already, or else a key."""
+    return name if is_handle(name) else handle_of(name)
+
+
+def derived(text: str) -> str:
+    """The key of whoever had this text for one. It tells nothing of the text."""
+    number = int.from_bytes(sha256(text.encode()).digest(), "big")
+    return int_to_base36(number)[-LENGTH:].rjust(LENGTH, "0")
 
 
 def is_key(offered: object) -> TypeGuard[str]:

@@ -98,3 +98,26 @@ class SessionReference(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"
+
+
+class SessionLease(models.Model):
+    """What somebody has for a time: the right to prune, or the fact that a session was moved."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = ExactCharField(_("name"), max_length=43)
+    owner = ExactCharField(_("owner"), max_length=64)
+    expires_at = models.DateTimeField(_("expires"))
+
+    class Meta:
+        verbose_name = _("session lease")
+        verbose_name_plural = _("session leases")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["name"], name="multisession_lease"),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], name="multisession_lease_end"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from . import keys, signals
 from .fields import Fields
 from .record import NOTHING, Record
 from .signals import Event
+from .sources import arrivals
 from .state import SessionGone, SessionState
 
 
@@ -22,7 +23,7 @@ class SessionReader(SessionState):
 
     def load(self) -> Fields:  # type: ignore[override]
         """The stored fields. An unknown or expired key is dropped, and nothing is created."""
-        stored = self.storage.read(self._id) if self._may_be_stored else None
+        stored = self._stored() if self._may_be_stored else None
         record = self._live(stored)
         if self._is_to_go(stored) and (over := self.storage.delete(self._id, True)):
             self._announce([signals.ended(self._id, over, "expired")])
@@ -30,7 +31,7 @@ class SessionReader(SessionState):
 
     async def aload(self) -> Fields:  # type: ignore[override]
         """See load()."""
-        stored = await self.storage.aread(self._id) if self._may_be_stored else None
+        stored = await self._astored() if self._may_be_stored else None
         record = self._live(stored)
         if self._is_to_go(stored) and (over := await self.storage.adelete(self._id, True)):
             await self._aannounce([signals.ended(self._id, over, "expired")])
@@ -52,23 +53,25 @@ class SessionReader(SessionState):
         """Those of these fields that there are. Where nothing was read yet, only they travel."""
         if self._is_loaded or not self.session_key:
             return _chosen(self._session, names)
-        return self._picked(self.storage.read(self._id, names), names)
+        return self._picked(self._stored(names), names)
 
     async def aget_fields(self, *names: str) -> dict[str, Any]:
         """See get_fields()."""
         if self._is_loaded or not self.session_key:
             return _chosen(await self._aget_session(), names)
-        return self._picked(await self.storage.aread(self._id, names), names)
+        return self._picked(await self._astored(names), names)
 
     def exists(self, session_key: str | None) -> bool:
         if not keys.is_key(session_key):
             return False
-        return self._live(self.storage.read(keys.handle_of(session_key), ())) is not None
+        other = type(self)(session_key)
+        return other._live(other._stored(())) is not None
 
     async def aexists(self, session_key: str | None) -> bool:
         if not keys.is_key(session_key):
             return False
-        return self._live(await self.storage.aread(keys.handle_of(session_key), ())) is not None
+        other = type(self)(session_key)
+        return other._live(await other._astored(())) is not None
 
     @property
     def created_at(self) -> datetime | None:
@@ -126,10 +129,25 @@ class SessionReader(SessionState):
 
     # The steps between plan and settle that several methods share
 
+    def _stored(self, names: Collection[str] | None = None) -> Record | None:
+        """What there is under the key: here, or moved here now from where it was before."""
+        return self._came(self.storage.read(self._id, names) or self._arrived())
+
+    async def _astored(self, names: Collection[str] | None = None) -> Record | None:
+        """See _stored()."""
+        return self._came(await self.storage.aread(self._id, names) or await self._aarrived())
+
+    def _arrived(self) -> Record | None:
+        return arrivals.fetch(self.storage, self._id, self._offered)
+
+    async def _aarrived(self) -> Record | None:
+        """See _arrived()."""
+        return await arrivals.afetch(self.storage, self._id, self._offered)
+
     def _known(self) -> Record | None:
         """Learn what is stored under the key, if that is not known yet."""
         if not self._is_known and self._is_loaded:  # cleared without having been read
-            self._settle_known(self._live(self.storage.read(self._id)))
+            self._settle_known(self._live(self._stored()))
         elif not self._is_known:
             self._session  # noqa: B018 - loads
         return self._record
@@ -137,7 +155,7 @@ class SessionReader(SessionState):
     async def _aknown(self) -> Record | None:
         """See _known()."""
         if not self._is_known and self._is_loaded:
-            self._settle_known(self._live(await self.storage.aread(self._id)))
+            self._settle_known(self._live(await self._astored()))
         elif not self._is_known:
             await self._aget_session()
         return self._record

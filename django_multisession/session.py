@@ -6,6 +6,8 @@ from django.contrib.sessions.backends.base import CreateError
 
 from . import keys, signals
 from .reading import SessionReader
+from .record import Change
+from .sources import arrivals, endings
 from .state import SessionGone
 from .storage.base import SessionTooLarge
 
@@ -107,7 +109,7 @@ class SessionStore(SessionReader):
             self._plan_key()
             return
         key, change = keys.new_key(), self._plan_rotation()
-        if self.storage.rename(self._id, keys.handle_of(key), change, self._record):
+        if self._renamed(keys.handle_of(key), change):
             self._announce(self._settle_rotation(key, change))
         else:
             self._settle_lost_rotation()
@@ -118,7 +120,7 @@ class SessionStore(SessionReader):
             self._plan_key()
             return
         key, change = keys.new_key(), self._plan_rotation()
-        if await self.storage.arename(self._id, keys.handle_of(key), change, self._record):
+        if await self._arenamed(keys.handle_of(key), change):
             await self._aannounce(self._settle_rotation(key, change))
         else:
             self._settle_lost_rotation()
@@ -174,16 +176,40 @@ class SessionStore(SessionReader):
             raise CreateError
         await self._aannounce(self._settle_insert(record))
 
+    def _renamed(self, new: str, change: Change) -> bool:
+        """What was never read may be elsewhere yet. The old key must not bring it from there."""
+        renamed = self.storage.rename(self._id, new, change, self._record)
+        if not renamed and self._record is None and self._arrived():
+            renamed = self.storage.rename(self._id, new, change)
+        if renamed:
+            endings.refuse(self.storage, self._id)
+        return renamed
+
+    async def _arenamed(self, new: str, change: Change) -> bool:
+        """See _renamed()."""
+        renamed = await self.storage.arename(self._id, new, change, self._record)
+        if not renamed and self._record is None and await self._aarrived():
+            renamed = await self.storage.arename(self._id, new, change)
+        if renamed:
+            await endings.arefuse(self.storage, self._id)
+        return renamed
+
     def _delete(self, key: str | None, reason: str) -> None:
         if not keys.is_key(key) or (self._unborn and key == self.session_key):
             return
         handle = keys.handle_of(key)
+        endings.refuse(self.storage, handle)
         if ended := self.storage.delete(handle):
             self._announce([signals.ended(handle, ended, reason)])
+        else:
+            arrivals.remove(handle, self._cookies.get(key, key))
 
     async def _adelete(self, key: str | None, reason: str) -> None:
         if not keys.is_key(key) or (self._unborn and key == self.session_key):
             return
         handle = keys.handle_of(key)
+        await endings.arefuse(self.storage, handle)
         if ended := await self.storage.adelete(handle):
             await self._aannounce([signals.ended(handle, ended, reason)])
+        else:
+            await arrivals.aremove(handle, self._cookies.get(key, key))

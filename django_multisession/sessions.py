@@ -13,10 +13,11 @@ from . import keys, signals, whose
 from .creation import acreate, create
 from .engine import store
 from .info import SessionInfo
+from .pruning import aprune, prune
 from .record import Record
 from .session import SessionStore
+from .sources import endings
 from .storage.base import Found
-from .upkeep import aprune, prune
 
 __all__ = [
     "SessionInfo",
@@ -158,6 +159,7 @@ def end(handle: str, *, reason: str = "ended") -> bool:
     """End one session. False: there is none of this handle. ``reason`` is told by the signal."""
     if not keys.is_handle(handle):
         return False
+    endings.refuse(store().storage, handle)
     ended = store().storage.delete(handle)
     if ended:
         signals.send(store(), [signals.ended(handle, ended, reason)])
@@ -168,6 +170,7 @@ async def aend(handle: str, *, reason: str = "ended") -> bool:
     """See end()."""
     if not keys.is_handle(handle):
         return False
+    await endings.arefuse(store().storage, handle)
     ended = await store().storage.adelete(handle)
     if ended:
         await signals.asend(store(), [signals.ended(handle, ended, reason)])
@@ -195,6 +198,7 @@ async def alog_out_everywhere(
 def end_found(name: str, value: Any, *, keep: Keep = None, reason: str = "ended") -> int:
     """End the sessions that `find` would give, except one that is kept; how many there were."""
     reference, kept, number = whose.reference(name, value), whose.handle_of(keep), 0
+    endings.refuse_all(store().storage, reference)
     for handle, record in store().storage.delete_found(*reference, kept):
         signals.send(store(), [signals.ended(handle, record, reason)])
         number += 1
@@ -204,6 +208,7 @@ def end_found(name: str, value: Any, *, keep: Keep = None, reason: str = "ended"
 async def aend_found(name: str, value: Any, *, keep: Keep = None, reason: str = "ended") -> int:
     """See end_found()."""
     reference, kept, number = whose.reference(name, value), whose.handle_of(keep), 0
+    await endings.arefuse_all(store().storage, reference)
     async for handle, record in store().storage.adelete_found(*reference, kept):
         await signals.asend(store(), [signals.ended(handle, record, reason)])
         number += 1
@@ -212,11 +217,13 @@ async def aend_found(name: str, value: Any, *, keep: Keep = None, reason: str = 
 
 def clear() -> int:
     """End all sessions there are, of everybody; how many there were. No signal tells of it."""
+    endings.refuse_all(store().storage)
     return store().storage.clear()
 
 
 async def aclear() -> int:
     """See clear()."""
+    await endings.arefuse_all(store().storage)
     return await store().storage.aclear()
 
 

@@ -29,7 +29,8 @@ session_saved = Signal()
 # lives on under another key; ``successor`` is its handle), "expired" (it was over when next asked
 # for; told once), "ended" (deleted by code), "logged_out_everywhere", "password_changed",
 # "deactivated" or "deleted" (the user was), "too_many" (beyond MULTISESSION_SESSIONS_PER_USER),
-# "ended_by_admin" (in the session browser), or whatever code that ended it gave for a reason.
+# "ended_by_admin" (in the session browser), "ended_by_command" (endsessions), "pruned" (by a policy
+# of clearsessions_multi), or whatever code that ended it gave for a reason.
 session_ended = Signal()
 
 # A session was used from another network, or another device, than before. Not of every new

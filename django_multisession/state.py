@@ -19,9 +19,8 @@ from .client import NOBODY, Client
 from .fields import Fields
 from .record import NOTHING, Change, Record
 from .signals import Event
+from .sources import arrivals
 from .storage.base import Storage
-
-CUSTOM_EXPIRY = "_session_expiry"  # where Django's set_expiry() keeps its value
 
 
 class SessionGone(UpdateError, SessionInterrupted):
@@ -46,6 +45,8 @@ class SessionState(SessionBase):
     describe_client: Callable[[], Client] | None = None
 
     label = ""  # what to call it in lists, from its first save on
+    # Key -> the cookie it stands for, of a session that comes from signed cookies.
+    _cookies: Mapping[str, str] = NOTHING
 
     if TYPE_CHECKING:  # Django's, which its stubs leave out
         _session_cache: Any
@@ -57,6 +58,8 @@ class SessionState(SessionBase):
 
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key)
+        if session_key and not self.session_key and (key := arrivals.key_of(session_key)):
+            self._session_key, self._cookies = key, {key: session_key}
         self._named = ("", "")  # the last key that was hashed, and its handle
         # As stored, as far as we know. None: not read yet, or nothing is stored.
         self._record: Record | None = None
@@ -107,6 +110,13 @@ class SessionState(SessionBase):
         return self._named[1]
 
     @property
+    def _offered(self) -> str:
+        """What the client sent: the key, or what stands for it elsewhere."""
+        key = self.session_key
+        assert key is not None
+        return self._cookies.get(key, key)
+
+    @property
     def _is_loaded(self) -> bool:
         return hasattr(self, "_session_cache")
 
@@ -142,7 +152,7 @@ class SessionState(SessionBase):
     # When it ends
 
     def _expires_at(self, now: datetime, created_at: datetime) -> datetime:
-        custom = self._fields().get(CUSTOM_EXPIRY)
+        custom = self._fields().get(expiry.CUSTOM)
         age = 0 if custom else self.get_session_cookie_age()  # a policy may be dear to ask
         end = expiry.idle_end(custom, age, now)
         return expiry.capped(end, created_at, conf.absolute_age())
@@ -215,6 +225,12 @@ class SessionState(SessionBase):
             return self._moved_references()
         except ValueError:  # of a value that became a reference later; who saves it is told
             return NOTHING
+
+    def _came(self, record: Record | None) -> Record | None:
+        """If it comes out of a cookie, the client is to be sent its key."""
+        if record is not None and self.session_key in self._cookies:
+            self.modified = True
+        return record
 
     # Settle: take note of a storage's answer. Returns what there is to announce.
 

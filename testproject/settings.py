@@ -1,12 +1,13 @@
 """One settings module for people and for tests.
 
-Environment variables: SESSION_BACKEND chooses the engine, db (default), redis, dynamodb or memory.
-MULTISESSION_REDIS_URL says where Redis is, by default redis://127.0.0.1:6379/0; on a cluster only
-this one differs: redis+cluster://host:port,host:port. DYNAMODB_URL says where a server is that
-speaks like DynamoDB, by default http://127.0.0.1:5000, moto's port; where it is empty, boto3 finds
-AWS as it always does; MULTISESSION_DYNAMODB_TABLE names the table, by default sessions. SQLITE is
-the path of the database, by default db.sqlite3 next to this file; DEBUG=0 and USE_TZ=0 turn these
-off.
+Environment variables: SESSION_BACKEND chooses the engine, db (default), redis, dynamodb or memory;
+django is Django's own for databases, and django_db takes sessions back there. SESSION_MIGRATE_FROM
+says which ones they were kept in before: django,redis for example. MULTISESSION_REDIS_URL says
+where Redis is, by default redis://127.0.0.1:6379/0; on a cluster only this one differs:
+redis+cluster://host:port,host:port. DYNAMODB_URL says where a server is that speaks like DynamoDB,
+by default http://127.0.0.1:5000, moto's port; where it is empty, boto3 finds AWS as it always does;
+MULTISESSION_DYNAMODB_TABLE names the table, by default sessions. SQLITE is the path of the
+database, by default db.sqlite3 next to this file; DEBUG=0 and USE_TZ=0 turn these off.
 """
 
 import os
@@ -25,13 +26,19 @@ STATIC_URL = "static/"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 
+ENGINES = {"django": "django.contrib.sessions.backends.db"}
 backend = os.environ.get("SESSION_BACKEND", "db")
-SESSION_ENGINE = f"django_multisession.backends.{backend}"
-if backend == "redis":
+before = [name for name in os.environ.get("SESSION_MIGRATE_FROM", "").split(",") if name]
+backends = [backend, *before]
+SESSION_ENGINE, *MULTISESSION_MIGRATE_FROM = (
+    ENGINES.get(name, f"django_multisession.backends.{name}") for name in backends
+)
+middleware = "django.contrib.sessions" if backend.startswith("django") else "django_multisession"
+if "redis" in backends:
     MULTISESSION_REDIS_URL = os.environ.get("MULTISESSION_REDIS_URL", "redis://127.0.0.1:6379/0")
-if backend == "dynamodb":
+if "dynamodb" in backends:
     MULTISESSION_DYNAMODB_TABLE = os.environ.get("MULTISESSION_DYNAMODB_TABLE", "sessions")
-if backend == "dynamodb" and (url := os.environ.get("DYNAMODB_URL", "http://127.0.0.1:5000")):
+if "dynamodb" in backends and (url := os.environ.get("DYNAMODB_URL", "http://127.0.0.1:5000")):
     MULTISESSION_DYNAMODB_OPTIONS = {
         "config": {"read_timeout": 30},  # moto takes its time over a thousand sessions
         "endpoint_url": url,
@@ -50,9 +57,11 @@ INSTALLED_APPS = [
     "django_multisession",
     "demo",
 ]
+if {"django", "django_db"} & {*backends}:
+    INSTALLED_APPS.append("django.contrib.sessions")  # has the table
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "django_multisession.middleware.SessionMiddleware",
+    f"{middleware}.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -69,6 +78,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "demo.engine.facts",
             ],
         },
     },

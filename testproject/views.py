@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import PasswordChangeView
@@ -23,6 +22,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from demo.engine import is_ours
 from demo.people import MARK, NAMES, PASSWORD
 from demo.times import ago, ahead
 from django_multisession import sessions
@@ -30,6 +30,7 @@ from django_multisession.sessions import SessionInfo
 
 CREDENTIALS = {"names": NAMES, "password": PASSWORD}
 TAKEN = {"visits", MARK}
+UNKNOWN = "Django's engine does not know whose sessions there are."
 HIDDEN = {"_auth_user_hash", "_csrftoken"}  # names of fields: nothing for people who look on
 
 
@@ -79,7 +80,7 @@ def forget(request: HttpRequest) -> HttpResponse:
 @require_POST
 def end_session(request: HttpRequest, handle: str) -> HttpResponse:
     """One of the user's own: that there are others' nobody is told."""
-    info = sessions.get(handle)
+    info = sessions.get(handle) if is_ours() else None
     if info is None or info.user_id != str(request.user.pk):
         raise Http404
     info.end()
@@ -90,6 +91,8 @@ def end_session(request: HttpRequest, handle: str) -> HttpResponse:
 @login_required(redirect_field_name=None)
 @require_POST
 def end_others(request: HttpRequest) -> HttpResponse:
+    if not is_ours():
+        raise Http404
     number = sessions.log_out_everywhere(request.user, keep=request.session)
     messages.success(request, f"{number} other session{pluralize(number)} ended.")
     return redirect("home")
@@ -110,7 +113,7 @@ def api_session(request: HttpRequest) -> JsonResponse:
     session = request.session
     answer = {"user": request.user.get_username() or None, "fields": sorted(session.keys())}
     # Read by now: before, the handle is that of whatever key the cookie offered.
-    facts = {"handle": session.handle, "references": dict(session.references)}
+    facts = {"handle": session.handle, "references": dict(session.references)} if is_ours() else {}
     return JsonResponse({**answer, **facts})
 
 
@@ -131,6 +134,8 @@ async def api_sessions(request: HttpRequest) -> JsonResponse:
     user = await request.auser()
     if not user.is_authenticated:
         return JsonResponse({"error": "Log in first."}, status=HTTPStatus.FORBIDDEN)
+    if not is_ours():
+        return JsonResponse({"error": UNKNOWN}, status=HTTPStatus.NOT_FOUND)
     found = await sessions.afor_user(user)
     return JsonResponse({"sessions": [_described(info, request) for info in found]})
 
@@ -139,20 +144,21 @@ def _page(request: HttpRequest, form: FieldForm) -> HttpResponse:
     # Facts and fields are handed over one by one: to a template, `session.handle` would be
     # the field of that name, if somebody made the session remember one.
     context = {
-        "engine": settings.SESSION_ENGINE,
+        "unknown": UNKNOWN,
         "visits": request.session.get("visits", 0),
         "fields": sorted(_fields(request.session), key=lambda field: field["is_djangos"]),
         "form": form,
-        "sessions": sorted(_sessions(request), key=lambda row: not row["is_current"]),
-        **_facts(request.session),
+        **(_known(request) if is_ours() else {}),
         **CREDENTIALS,
     }
     return render(request, "home.html", context)
 
 
-def _facts(session: Any) -> dict[str, Any]:
+def _known(request: HttpRequest) -> dict[str, Any]:
     """As stored: None for a session that this request has just begun."""
+    session: Any = request.session
     return {
+        "sessions": sorted(_sessions(request), key=lambda row: not row["is_current"]),
         "handle": session.handle,
         "references": dict(session.references),
         "created": _moment(session.created_at, ago),

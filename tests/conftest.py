@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 
@@ -18,12 +20,13 @@ import redis_servers
 import servers
 from dialects import DIALECTS
 from django_multisession import keys, sessions
+from django_multisession.models import SessionLease
 from django_multisession.record import Record
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
 from loops import lasting
 from projects import install, spoken
-from subjects import DATABASES, SAME, STORAGES, THOROUGH, Clock, is_native, memory
+from subjects import ALIKE, DATABASES, SAME, STORAGES, THOROUGH, Clock, is_native, memory
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,6 +40,21 @@ def pytest_configure(config: pytest.Config) -> None:
     # A file, because threads see one in-memory database through one lock only.
     databases["default"]["TEST"] = {"NAME": config.cache.mkdir("sqlite") / "test.sqlite3"}
     connections.__dict__.pop("settings", None)  # Django may have read them before
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays until the end: no garbage collection need look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """Each test in a context of its own. What Django keeps for a context it makes anew whenever a
+    setting changes; the old ones would stay until the end, and asgiref copies them all, one by one,
+    each time that it goes from sync to async or back: thousands after a few thousand tests."""
+    runner = item.config.pluginmanager.get_plugin("runner")
+    return copy_context().run(runner.pytest_runtest_protocol, item, nextitem)
 
 
 def prepared(database: dict[str, Any]) -> dict[str, Any]:
@@ -102,20 +120,26 @@ def build(kind: str, clock: Clock, request: pytest.FixtureRequest) -> Iterator[S
     yield storage
     if kind in DATABASES:
         storage.clear()
+        SessionLease.objects.using(storage.database or "default").all().delete()
 
 
-@pytest.fixture(params=EVERY)
+def all_but(*kinds: str) -> list[Any]:
+    return [each for each in EVERY if each.values[0] not in kinds]
+
+
+@pytest.fixture(params=all_but(*ALIKE))
 def storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
+    """For what is built on storages. Their own tests take others, too."""
     yield from build(request.param, clock, request)
 
 
-@pytest.fixture(params=[each for each in EVERY if each.values[0] not in {"memory", *SAME}])
+@pytest.fixture(params=all_but("memory", *SAME))
 def real_storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     """One that other threads reach through connections of their own."""
     yield from build(request.param, clock, request)
 
 
-@pytest.fixture(params=sorted(DATABASES))
+@pytest.fixture(params=[each for each in EVERY if each.values[0] in DATABASES])
 def database_storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     yield from build(request.param, clock, request)
 

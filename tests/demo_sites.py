@@ -112,9 +112,9 @@ def running(folder: Path, place: str) -> Iterator[str]:
 
 
 @contextmanager
-def running_in(folder: Path, place: dict[str, str]) -> Iterator[str]:
-    """The same, of a place that others are told of, too."""
-    address = f"{HOST}:{free_port()}"
+def running_in(folder: Path, place: dict[str, str], port: int | None = None) -> Iterator[str]:
+    """The same, of a place that others are told of, too. On any port, if none is named."""
+    address = f"{HOST}:{port or free_port()}"
     with (folder / "log").open("wb") as log:
         process = _start(folder, place, address, stdout=log, stderr=log)
     try:
@@ -130,6 +130,13 @@ def output(folder: Path, place: dict[str, str], *arguments: str) -> str:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with _start(folder, place, *arguments, **pipes) as process:
         return process.communicate(timeout=DEADLINE)[0].decode()
+
+
+def manage(folder: Path, place: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """A command of the demo's project. Both what it says and how it complains can be read."""
+    command = [sys.executable, "-W", "error", str(MANAGE), *arguments]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, env=environment(folder, place), text=True, **pipes)
 
 
 def environment(folder: Path, place: dict[str, str]) -> dict[str, str]:

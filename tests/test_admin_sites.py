@@ -186,9 +186,13 @@ django.setup()
 import django_multisession
 from django.core.checks import run_checks
 
+apart = {"django_multisession.admin"}
+if django.VERSION < (6,):
+    apart.add("django_multisession.tasks")
+
 def load(package):
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        if module.name != "django_multisession.admin":
+        if module.name not in apart:
             loaded = importlib.import_module(module.name)
             if module.ispkg:
                 load(loaded)

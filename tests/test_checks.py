@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.contrib.sessions.backends import file
 from django.core import checks as django_checks
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
@@ -36,6 +37,10 @@ REDIS = {"SESSION_ENGINE": f"{ENGINES}redis"}
 BY_ALIAS = REDIS | {"MULTISESSION_REDIS_ALIAS": "other"}
 DYNAMODB = {"SESSION_ENGINE": f"{ENGINES}dynamodb"}
 BY_URL = REDIS | {"MULTISESSION_REDIS_URL": "redis://127.0.0.1"}
+
+CACHE_ENGINE = "django.contrib.sessions.backends.cache"
+FROM_CACHE = {"MULTISESSION_MIGRATE_FROM": [CACHE_ENGINE]}
+FROM_FILES = {"MULTISESSION_MIGRATE_FROM": ["django.contrib.sessions.backends.file"]}
 
 LEVELS = {"E": django_checks.ERROR, "W": django_checks.WARNING}
 
@@ -131,6 +136,15 @@ WRONG = [
     ("E027", {"MULTISESSION_SECRET_NAMES": ["token", 7]}, "MULTISESSION_SECRET_NAMES"),
     ("E027", {"MULTISESSION_SECRET_NAMES": [""]}, "MULTISESSION_SECRET_NAMES"),  # hides all
     ("E027", {"MULTISESSION_SECRET_NAMES": {"token": True}}, "MULTISESSION_SECRET_NAMES"),
+    ("E028", {"MULTISESSION_MIGRATE_FROM": CACHE_ENGINE}, "MULTISESSION_MIGRATE_FROM"),
+    ("E028", {"MULTISESSION_MIGRATE_FROM": None}, "MULTISESSION_MIGRATE_FROM None"),
+    ("E028", {"MULTISESSION_MIGRATE_FROM": [CACHE_ENGINE, 7]}, "MULTISESSION_MIGRATE_FROM"),
+    ("E029", {"MULTISESSION_MIGRATE_FROM": ["no.where"]}, "'no.where'"),
+    ("E029", {"MULTISESSION_MIGRATE_FROM": ["django.contrib.sessions"]}, "SessionStore"),
+    ("E029", {"MULTISESSION_MIGRATE_FROM": [DJANGOS_ENGINE]}, "INSTALLED_APPS"),
+    ("E029", FROM_CACHE | {"SESSION_CACHE_ALIAS": "absent"}, "absent"),
+    ("E029", FROM_FILES | {"SESSION_FILE_PATH": "/no/where"}, "SESSION_FILE_PATH"),
+    ("E030", {"MULTISESSION_MIGRATE_FROM": [f"{ENGINES}db"]}, "SESSION_ENGINE"),
     ("W001", {"MIDDLEWARE": [DJANGOS]}, DJANGOS),
     ("W002", {"MULTISESSION_TLL": 5}, "MULTISESSION_TLL"),
     ("W002", {"MULTISESSION_": 5}, "MULTISESSION_"),
@@ -179,6 +193,9 @@ RIGHT = [
     ("E027", {"MULTISESSION_SECRET_NAMES": []}),
     ("E027", {"MULTISESSION_SECRET_NAMES": ("passw", "Token")}),
     ("E027", {"MULTISESSION_SECRET_NAMES": {"passw"}}),
+    ("E028", {"MULTISESSION_MIGRATE_FROM": (CACHE_ENGINE,)}),
+    ("E029", {"MULTISESSION_MIGRATE_FROM": [CACHE_ENGINE, f"{ENGINES}memory"]}),
+    ("E030", {"MULTISESSION_MIGRATE_FROM": [f"{ENGINES}memory"]}),
     ("W014", BY_ALIAS | {"CACHES": {"default": DJANGO_REDIS, "other": DJANGO_REDIS}}),
     ("W014", BY_URL | {"CACHES": {"default": DJANGO_REDIS}}),
     ("E010", {"MULTISESSION_DATABASE": None}),
@@ -205,6 +222,7 @@ def messages(settings, monkeypatch):
     def run(wrong):
         for name in ("redis", "dynamodb"):  # they read their settings once
             monkeypatch.delitem(sys.modules, f"{ENGINES}{name}", raising=False)
+        monkeypatch.delattr(file.SessionStore, "_storage_path", raising=False)  # so does it
         for name, value in (FINE | wrong).items():
             setattr(settings, name, value)
         return check_settings() + check_deployment()
@@ -257,7 +275,9 @@ def test_where_django_checks_the_cookie_we_are_silent(messages, monkeypatch):
     assert messages(unsafe) == []
 
 
-PARTS = [getattr(checks, name) for name in ("settings", "engine", "deployment", "server")]
+PARTS = [
+    getattr(checks, name) for name in ("settings", "engine", "sources", "deployment", "server")
+]
 KINDS = {"error": "E", "importable": "E", "warning": "W"}
 OF_SERVERS = {"E019"}  # see test_redis_checks, test_dynamodb_checks
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from conftest import make_record, store_on
-from django_multisession import signals
+from django_multisession import keys, signals
 from django_multisession.record import Change
 from django_multisession.session import SessionGone
+from django_multisession.storage.redis import RedisStorage
 
 THREADS = 32
+OWNERS = 12
 
 
 @pytest.fixture
@@ -172,6 +174,23 @@ def test_purges_at_once_take_each_session_once_and_none_that_lives(real_storage,
     assert store(key)["a"] == 1
 
 
+def test_purges_at_once_tell_of_each_session_once(real_storage, clock):
+    records = {
+        f"{number:02}{number:041}": make_record(
+            clock, expires_at=clock.now, references={"user": str(number), "org": "7"}
+        )
+        for number in range(60)
+    }
+    for id, record in records.items():
+        real_storage.insert(id, record)
+    clock.advance(hours=2)
+    told = []
+    answers = at_once([lambda: real_storage.purge(20, told.extend)] * 4)
+    rest = real_storage.purge(100, told.extend)
+    assert sum(answers) + rest == 60
+    assert sorted(told) == ([] if isinstance(real_storage, RedisStorage) else [*records.items()])
+
+
 @pytest.mark.parametrize("name", ["user", "org"])
 def test_log_out_everywhere_while_sessions_are_saved_and_renamed(
     real_storage, clock, settings, name
@@ -227,3 +246,89 @@ def test_expiry_moves_only_forward_for_who_saw_it_last(real_storage, clock):
     ]
     assert at_once(changes) == [True] * 8
     assert real_storage.read("A" * 43).expires_at in ends
+
+
+def test_one_owner_of_many_gets_a_lease(real_storage, clock):
+    soon = clock.now + timedelta(minutes=1)
+    for _ in range(5):
+        name = keys.new_handle()
+        answers = at_once(holds(real_storage, name, soon))
+        assert_one(answers)
+        assert real_storage.held([name]) == {name: soon}
+        assert real_storage.hold(name, f"owner {answers.index(True)}", clock.now) is True
+
+
+def test_one_owner_of_many_gets_a_lease_that_is_over_while_it_is_purged(real_storage, clock):
+    for _ in range(5):
+        name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
+        assert real_storage.hold(name, "somebody else", soon) is True
+        clock.now = soon
+        calls = holds(real_storage, name, soon + timedelta(minutes=1))
+        *answers, first, second = at_once([*calls, real_storage.purge, real_storage.purge])
+        assert_one(answers)
+        assert (first, second) == (0, 0)
+
+
+def test_renewals_and_purges_at_once(real_storage, clock):
+    """Who has a lease keeps it, while others go."""
+    for _ in range(5):
+        names, soon = [keys.new_handle() for _ in range(8)], clock.now + timedelta(minutes=1)
+        for name in names:
+            assert real_storage.hold(name, "ann", soon) is True
+            real_storage.hold(keys.new_handle(), "bob", clock.now)
+        later = soon + timedelta(minutes=1)
+        renewals = [lambda name=name: real_storage.hold(name, "ann", later) for name in names]
+        assert at_once([*renewals, *[real_storage.purge] * 3]) == [True] * 8 + [0] * 3
+        clock.now = soon
+        assert real_storage.held(names) == dict.fromkeys(names, later)
+
+
+def test_one_owner_in_many_threads_has_it_in_all(real_storage, clock):
+    soon = clock.now + timedelta(minutes=1)
+    for _ in range(10):
+        name = keys.new_handle()
+        calls = [lambda name=name: real_storage.hold(name, "ann", soon)] * OWNERS
+        assert at_once(calls) == [True] * OWNERS
+
+
+def test_one_transaction_of_many_gets_a_lease(database_storage, clock):
+    """The others wait for its end, and go on."""
+    alias, soon = database_storage.database, clock.now + timedelta(minutes=1)
+
+    def in_transaction(hold):
+        with transaction.atomic(using=alias):
+            taken = hold()
+            database_storage.insert(keys.new_handle(), make_record(clock))
+        return taken
+
+    for round in range(1, 4):
+        name = keys.new_handle()
+        calls = holds(database_storage, name, soon)
+        assert_one(at_once([lambda call=call: in_transaction(call) for call in calls]))
+        assert database_storage.held([name]) == {name: soon}
+        assert database_storage.count() == round * OWNERS
+
+
+def test_a_lease_that_was_rolled_back_is_the_next_ones(database_storage, clock):
+    alias, soon = database_storage.database, clock.now + timedelta(minutes=1)
+    for before in (None, clock.now):
+        name = keys.new_handle()
+        if before:
+            database_storage.hold(name, "somebody else", before)
+        with transaction.atomic(using=alias):
+            assert database_storage.hold(name, "ann", soon) is True
+            other = POOL.submit(database_storage.hold, name, "bob", soon)
+            assert not wait([other], 0.2).done
+            transaction.set_rollback(True, using=alias)
+        assert other.result(20) is True
+        assert database_storage.hold(name, "ann", soon) is False
+
+
+def holds(storage, name, until):
+    return [
+        lambda owner=f"owner {number}": storage.hold(name, owner, until) for number in range(OWNERS)
+    ]
+
+
+def assert_one(answers):
+    assert (answers.count(True), answers.count(False)) == (1, len(answers) - 1), answers

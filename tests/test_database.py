@@ -11,7 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 import servers
 from conftest import make_record, store_on
-from django_multisession.models import Session, SessionReference
+from django_multisession import keys
+from django_multisession.models import Session, SessionLease, SessionReference
 from django_multisession.record import Change
 from django_multisession.storage.db import DatabaseStorage
 from django_multisession.storage.db.dialects import dialect_of
@@ -116,14 +117,58 @@ class TestStatements:
             "INSERT",
         ]
 
+    def test_what_is_over_is_counted_by_the_index_only(self, database_storage, connection, clock):
+        database_storage.insert(A, make_record(clock))
+        with CaptureQueriesContext(connection) as captured:
+            database_storage.count(over=True)
+        (query,) = captured
+        assert query["sql"].split("WHERE")[1].split()[:2] == ["purge_at", "<="]
+
+    def test_a_new_lease_is_two_and_any_other_is_one(self, database_storage, clock, statements):
+        name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
+        assert statements(lambda: database_storage.hold(name, "ann", soon)) == ["UPDATE", "INSERT"]
+        assert statements(lambda: database_storage.hold(name, "ann", soon)) == ["UPDATE"]
+        assert statements(lambda: database_storage.hold(name, "ann", clock.now)) == ["UPDATE"]
+        assert statements(lambda: database_storage.hold(name, "bob", soon)) == ["UPDATE"]
+        refused = statements(lambda: database_storage.hold(name, "ann", soon))
+        assert len(refused) == 3  # for all it knew, it was new, or its own of a moment ago
+
+    @pytest.mark.parametrize("number", [0, 1, 300])
+    def test_to_ask_for_leases_is_one(self, database_storage, statements, number):
+        names = [keys.new_handle() for _ in range(number)]
+        assert statements(lambda: database_storage.held(names)) == ["SELECT"] * bool(number)
+
+    @pytest.mark.parametrize("tell", [None, lambda found: None])
+    def test_the_last_purge_of_a_run_goes_over_references_and_leases_too(
+        self, database_storage, clock, statements, tell
+    ):
+        def purge():
+            database_storage.purge(2, tell)
+
+        for number in range(3):
+            database_storage.insert(f"{number:043}", make_record(clock, expires_at=clock.now))
+        clock.advance(hours=2)
+        in_one = database_storage._link().statements.dialect.deletes_selected
+        batch = ["DELETE"] if in_one else ["SELECT", "DELETE"]
+        again = batch[:1]  # from the beginning, where what was skipped is left
+        housekeeping = ["DELETE", "DELETE"]
+        for expected in (batch, batch + again + housekeeping, again + housekeeping):
+            sent = [s for s in statements(purge) if s in ("SELECT", "DELETE")]
+            assert sent == expected
+
     def test_no_payload_is_read_but_by_read(self, database_storage, connection, clock):
         database_storage.insert(A, make_record(clock, references={"user": "1"}))
         with CaptureQueriesContext(connection) as captured:
             database_storage.page()
             list(database_storage.find("user", "1"))
             database_storage.count()
+            database_storage.count(over=True)
             database_storage.delete(A)
-        assert not [query for query in captured if " data" in query["sql"]]
+            database_storage.insert(B, make_record(clock, expires_at=clock.now))
+            clock.advance(hours=2)
+            assert database_storage.purge(tell=list) == 1
+        selected = (query["sql"] for query in captured if query["sql"].split()[0] != "INSERT")
+        assert not [sql for sql in selected if " data" in sql]
 
 
 class TestTable:
@@ -137,6 +182,21 @@ class TestTable:
         assert (row.expires_at, row.created_at) == (record.expires_at, record.created_at)
         assert timedelta(0) <= row.purge_at - row.expires_at < timedelta(hours=1)
         assert str(row) == A
+
+    def test_the_orm_reads_a_lease(self, database_storage, clock):
+        name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
+        database_storage.hold(name, "ann", soon)
+        row = SessionLease.objects.using(database_storage.database).get(name=name)
+        assert (row.owner, row.expires_at, str(row)) == ("ann", soon, name)
+
+    def test_leases_with_and_without_use_tz(self, database_storage, clock, use_tz):
+        clock.now = datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)
+        name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
+        assert database_storage.hold(name, "ann", soon) is True
+        assert database_storage.hold(name, "bob", soon) is False
+        assert database_storage.held([name]) == {name: soon}
+        clock.now = soon
+        assert database_storage.held([name]) == {}
 
     def test_a_row_deleted_through_the_orm_is_an_ended_session(self, database_storage, clock):
         database_storage.insert(A, make_record(clock, references={"user": "1", "org": "7"}))
@@ -222,6 +282,24 @@ class TestIntegration:
             assert database_storage.insert(B, make_record(clock)) is True
         assert database_storage.count() == 2
 
+    def test_a_lease_that_another_has_leaves_the_transaction_usable(
+        self, database_storage, connection, clock
+    ):
+        name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
+        database_storage.hold(name, "ann", soon)
+        with transaction.atomic(using=connection.alias):
+            assert database_storage.hold(name, "bob", soon) is False
+            assert database_storage.insert(A, make_record(clock)) is True
+        assert database_storage.count() == 1
+
+    def test_a_lease_is_rolled_back_with_its_transaction(self, database_storage, connection, clock):
+        name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
+        with transaction.atomic(using=connection.alias):
+            assert database_storage.hold(name, "ann", soon) is True
+            assert database_storage.held([name]) == {name: soon}
+            transaction.set_rollback(True, using=connection.alias)
+        assert database_storage.held([name]) == {}
+
     def test_an_error_is_the_databases_own(self, database_storage, connection, clock):
         with connection.schema_editor() as editor:
             editor.alter_db_table(Session, Session._meta.db_table, "elsewhere")
@@ -248,6 +326,15 @@ class TestIntegration:
         assert storage.read(A) is not None
         storage.clear()
         assert Router.asked == ["write", "read", "write"]
+
+    def test_leases_are_asked_of_where_they_are_written(self, databases, clock, settings):
+        """A replica is late; so what was ended a moment ago might come back."""
+        settings.DATABASE_ROUTERS = ["test_database.Router"]
+        Router.asked.clear()
+        storage = DatabaseStorage(clock=clock)
+        storage.hold(A, "ann", clock.now)
+        storage.held([A])
+        assert Router.asked == ["write", "write"]
 
     def test_an_sqlite_that_is_too_old(self, databases, monkeypatch):
         monkeypatch.setattr("sqlite3.dbapi2.sqlite_version_info", (3, 34, 1))
@@ -304,17 +391,19 @@ def _tuples():
 
 
 def test_the_lookups_use_their_indexes_on_postgresql(postgres, clock):
-    link = postgres._link()
-    queries = {
-        "multisession_handle": ("handle = %s", [A]),
-        "multisession_user": ("user_ref = %s", ["1"]),
-        "multisession_purge": ("purge_at <= %s", [link.moment(clock.now)]),
-    }
+    statements, now = postgres._link().statements, postgres._link().moment(clock.now)
+    select = f"SELECT id FROM {statements.sessions} WHERE"
+    queries = [
+        ("multisession_handle", f"{select} handle = %s", [A]),
+        ("multisession_user", f"{select} user_ref = %s", ["1"]),
+        ("multisession_purge", f"{select} purge_at <= %s", [now]),
+        ("multisession_purge", statements.count_over, [now]),
+        ("multisession_lease", statements.renew, ["ann", now, A, "ann", now]),
+        ("multisession_lease_end", statements.forget_leases, [now]),
+    ]
     with connections["postgres"].cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
-        for index, (where, parameters) in queries.items():
-            cursor.execute(
-                f"EXPLAIN SELECT id FROM {link.statements.sessions} WHERE {where}", parameters
-            )
-            assert index in str(cursor.fetchall())
+        for index, query, parameters in queries:
+            cursor.execute(f"EXPLAIN {query}", parameters)
+            assert f"{index} " in str(cursor.fetchall())
         cursor.execute("RESET enable_seqscan")

@@ -167,6 +167,7 @@ def test_the_sessions_are_shown_and_a_busy_port_is_named(
     assert lines.endswith("Error: That port is already in use.\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scheme", ["redis", "redis+cluster"])
 def test_a_redis_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path, scheme: str) -> None:
     address = f"{HOST}:{free_port()}"
@@ -176,6 +177,7 @@ def test_a_redis_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path, sch
     assert address in line
 
 
+@pytest.mark.thorough
 def test_a_dynamodb_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path) -> None:
     url = f"http://{HOST}:{free_port()}"
     (line,) = output(tmp_path, dynamodb(url, "demo")).splitlines()

@@ -121,15 +121,13 @@ def test_djangos_own_tests_pass(run, tmp_path, alias, use_tz):
 
 
 @each_use_tz
-@pytest.mark.parametrize("server", ["ALONE", pytest.param("CLUSTER", marks=pytest.mark.thorough)])
-def test_djangos_own_tests_pass_on_redis(run, server, use_tz):
-    run("contract_of_redis", IN_MEMORY, use_tz, REDIS_URL=getattr(redis_servers, server).url)
+def test_djangos_own_tests_pass_on_redis(run, use_tz):
+    run("contract_of_redis", IN_MEMORY, use_tz, REDIS_URL=redis_servers.ALONE.url)
 
 
 @each_use_tz
-@pytest.mark.parametrize("server", ["MOTO", pytest.param("DYNALITE", marks=pytest.mark.thorough)])
-def test_djangos_own_tests_pass_on_dynamodb(run, server, use_tz):
-    storage = dynamodb(getattr(dynamodb_servers, server))(Clock())
+def test_djangos_own_tests_pass_on_dynamodb(run, use_tz):
+    storage = dynamodb(dynamodb_servers.MOTO)(Clock())
     place = {"DYNAMODB_TABLE": storage.table.name, "DYNAMODB_OPTIONS": dict(storage._link.options)}
     del place["DYNAMODB_OPTIONS"]["config"]
     run("contract_of_dynamodb", IN_MEMORY, use_tz, **place)

@@ -56,10 +56,19 @@ ATTEMPTS = process.CONFIG["retries"]["total_max_attempts"]
 MANY = 100  # faults
 
 
-def every(kinds, *, but_few=()):
-    """Those that are few always, the others with the thorough tests."""
-    marks = {kind: [pytest.mark.thorough] * bool(but_few and kind not in but_few) for kind in kinds}
-    return [pytest.param(*kinds[kind], id=kind, marks=marks[kind]) for kind in kinds]
+def every(names, kinds, *, few):
+    """On moto, and a few on dynalite: what the server does not see is the same for any."""
+    on = {"moto": kinds, "dynalite": {kind: kinds[kind] for kind in few}}
+    cases = [
+        pytest.param(server, *case, id=f"{server}-{kind}")
+        for server in on
+        for kind, case in on[server].items()
+    ]
+    return pytest.mark.parametrize(("there", *names), cases, indirect=["there"])
+
+
+def named(verbs):
+    return {verb: (verb,) for verb in verbs}
 
 
 def is_early(request):
@@ -102,8 +111,9 @@ def spec():
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize(("strike", "_"), every(FAULTS, but_few={"failing"}))
-def test_every_request_is_made_again(there, storage, spec, proxy, verb, strike, _):
+@every(["strike", "error"], FAULTS, few=["failing"])
+def test_every_request_is_made_again(there, storage, spec, proxy, verb, strike, error):
+    """So that none of these errors is raised."""
     usual = requests_of(there, verb)
     strike(proxy, is_early, times=MANY)
     assert VERBS[verb](storage) == VERBS[verb](spec)
@@ -120,7 +130,7 @@ def test_what_was_done_is_not_done_twice(there, storage, spec, proxy, verb):
     assert there.kept(storage) == spec._records
 
 
-@pytest.mark.parametrize("verb", every({verb: (verb,) for verb in WRITES}, but_few={"rename"}))
+@pytest.mark.parametrize("verb", WRITES)
 def test_whichever_answer_is_lost(there, spec, proxy, verb):
     """Once. What comes before and after it goes well."""
     promised, number = WRITES[verb](spec), 0
@@ -134,7 +144,7 @@ def test_whichever_answer_is_lost(there, spec, proxy, verb):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize(("strike", "error"), every(FAULTS, but_few={"dropped"}))
+@every(["strike", "error"], FAULTS, few=["dropped"])
 def test_an_outage_raises_and_changes_nothing(there, storage, proxy, verb, strike, error):
     strike(proxy, times=MANY)
     with pytest.raises(error):
@@ -143,7 +153,7 @@ def test_an_outage_raises_and_changes_nothing(there, storage, proxy, verb, strik
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize(("strike", "error"), every(FAULTS | LOST, but_few={"lost"}))
+@every(["strike", "error"], FAULTS | LOST, few=["dropped", "lost"])
 def test_an_outage_that_begins_in_between(there, spec, proxy, verb, strike, error):
     """It is told, and done wholly or not at all, where the server can do that. But what was left
     to do about the index is nobody's concern."""
@@ -158,7 +168,7 @@ def test_an_outage_that_begins_in_between(there, spec, proxy, verb, strike, erro
         assert kept == spec._records or (answer is error and kept == SEEDS) or may_do_half(there)
 
 
-@pytest.mark.parametrize("verb", every({verb: (verb,) for verb in VERBS}, but_few={"read"}))
+@every(["verb"], named(VERBS), few=["read", "rename"])
 def test_a_server_that_hangs_is_asked_again(there, spec, proxy, verb):
     storage = there.storage(is_hasty=True)
     proxy.hang()
@@ -166,7 +176,7 @@ def test_a_server_that_hangs_is_asked_again(there, spec, proxy, verb):
     assert there.kept(storage) == spec._records
 
 
-@pytest.mark.parametrize("verb", every({verb: (verb,) for verb in WRITES}, but_few={"rename"}))
+@every(["verb"], named(WRITES), few=["rename"])
 def test_a_late_answer_is_as_good_as_lost(there, spec, proxy, verb):
     storage = there.storage(is_hasty=True)
     proxy.lose(is_write, hang_up=False)

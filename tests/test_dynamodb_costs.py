@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 from math import ceil
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from conftest import make_record, store_on
+from django_multisession import keys
 from django_multisession.record import Change
 from django_multisession.storage.dynamodb import items
 from django_multisession.storage.dynamodb.link import BATCH, chunks
@@ -79,22 +79,7 @@ def counted(request, clock):
 @pytest.fixture
 def on_moto(clock):
     """The one that has transactions."""
-    for it in counted_on(MOTO, clock):
-        it.proxy.strike(as_batch, is_large, times=1000)
-        yield it
-
-
-def is_large(request):
-    return len(request.body.get("TransactItems", ())) > 10
-
-
-def as_batch(request, forward):
-    """moto copies the table for each part of a transaction, so that a hundred take it seconds."""
-    deletes = [part["Delete"] for part in request.body["TransactItems"]]
-    batch = [{"DeleteRequest": {"Key": delete["Key"]}} for delete in deletes]
-    body = {"RequestItems": {deletes[0]["TableName"]: batch}}
-    headers = {**request.headers, "X-Amz-Target": "DynamoDB_20120810.BatchWriteItem"}
-    return forward(replace(request, body=body, headers=headers))
+    yield from counted_on(MOTO, clock)
 
 
 def test_one_session_is_one_request(counted):
@@ -180,10 +165,26 @@ def test_a_page_is_one_request_unless_it_meets_many_entries(counted):
     assert scans <= 1 + 120 / (2 * LOOKED_AT)
 
 
+def test_a_lease_is_one_request(counted):
+    """A new one, one that another has, one's own, given back."""
+    name, now = keys.new_handle(), counted.clock.now
+    soon = now + timedelta(minutes=1)
+    for owner, until in [("ann", soon), ("bob", soon), ("ann", soon), ("ann", now)]:
+        assert counted(lambda: counted.storage.hold(name, owner, until)) == PUT
+
+
+@pytest.mark.parametrize("number", [0, 1, 100, 101, 250])
+def test_to_ask_for_leases_is_by_batches(counted, number):
+    names = [keys.new_handle() for _ in range(number)]
+    expected = {"BatchGetItem": ceil(number / 100)} if number else {}
+    assert counted(lambda: counted.storage.held([*names, *names])) == expected
+
+
 def test_the_whole_table_is_read_in_segments(on_moto):
     on_moto.fill(30, references=USER)
     assert on_moto(on_moto.storage.count) == {"Scan": SEGMENTS}
     on_moto.clock.advance(days=15)
+    assert on_moto(lambda: on_moto.storage.count(over=True)) == {"Scan": SEGMENTS}
     swept = {"Scan": SEGMENTS, "BatchWriteItem": ceil(30 / BATCH)}
     assert on_moto(on_moto.storage.purge) == swept | MOVED
     assert on_moto(on_moto.storage.purge) == {"Scan": SEGMENTS}
@@ -193,9 +194,9 @@ LISTINGS = {
     "read": lambda storage: storage.read(A, ["a"]),
     "find": lambda storage: list(storage.find("user", "1")),
     "page": lambda storage: storage.page(),
-    "count": lambda storage: storage.count(),
+    "count": lambda storage: storage.count() and storage.count(over=True),
     "delete_found": lambda storage: list(storage.delete_found("user", "1")),
-    "purge": lambda storage: storage.purge(),
+    "purge": lambda storage: storage.purge(tell=lambda found: None),
 }
 
 

@@ -187,24 +187,15 @@ def fresh():
     return urlsafe_b64encode(uuid4().bytes * 2).decode()[:43]
 
 
-def run(kind, examples, steps):
+@pytest.mark.parametrize("kind", NODES)
+def test_the_index_is_a_superset_of_the_truth_and_dies_by_itself(kind):
     REAL[:] = [dynamodb(Patient(NODES[kind]))(Clock())]
     run_state_machine_as_test(
         Sessions,
         settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
+            max_examples=6,
+            stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
-
-
-def test_the_index_is_a_superset_of_the_truth_and_dies_by_itself():
-    run("moto", 4, 12)
-
-
-@pytest.mark.thorough
-@pytest.mark.parametrize(("kind", "examples"), [("moto", 3), ("dynalite", 12)])
-def test_it_is_so_whatever_happens(kind, examples):
-    run(kind, examples, 25)

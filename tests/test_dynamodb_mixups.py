@@ -16,7 +16,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from conftest import store_on
 from django_multisession.record import Change
-from django_multisession.storage.dynamodb import items, process
+from django_multisession.storage.dynamodb import items, leases, process
 from django_multisession.storage.dynamodb.items import WrongAnswer
 from dynamodb_answers import error
 from dynamodb_readers import IDS, SEEDS, aread_often, is_own, place, read_often
@@ -194,17 +194,19 @@ class TestWrongAnswers:
         holder.flush()
 
     def test_a_batch(self, there, storage, dialect):
-        def ask_another(request, forward):
-            table, asked = *request.body["RequestItems"], [items.session_key(B)]
-            batch = {table: {**request.body["RequestItems"][table], "Keys": asked}}
-            return forward(replace(request, body={"RequestItems": batch}))
-
         storage.update(C, Change(references={"user": "1"}))
         for verb in ("find", "delete_found"):
-            there.proxy.strike(ask_another, "BatchGetItem")
+            there.proxy.strike(instead([items.session_key(B)]), "BatchGetItem")
             with pytest.raises(WrongAnswer):
                 getattr(dialect(storage), verb)("user", "1")
         assert there.kept(storage).keys() == SEEDS.keys()
+
+    def test_leases(self, there, storage, dialect):
+        storage.hold(B, "somebody", LATER)
+        assert dialect(storage).held([A, B]) == {B: LATER}
+        there.proxy.strike(instead(leases.held([B])["Keys"]), "BatchGetItem")
+        with pytest.raises(WrongAnswer):
+            dialect(storage).held([A])
 
     @pytest.mark.parametrize(
         ("operation", "change"),
@@ -228,3 +230,14 @@ class TestWrongAnswers:
             with pytest.raises(WrongAnswer):
                 storage.rename(A, D, Change())
         assert there.kept(storage) == before
+
+
+def instead(keys):
+    """Have a batch of other items be asked for."""
+
+    def ask(request, forward):
+        (table,) = request.body["RequestItems"]
+        batch = {table: {**request.body["RequestItems"][table], "Keys": keys}}
+        return forward(replace(request, body={"RequestItems": batch}))
+
+    return ask

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from django_multisession.expiry import NEVER
 from django_multisession.record import Change, Record
-from django_multisession.storage.dynamodb import items, listing
+from django_multisession.storage.dynamodb import items, leases, listing
 from django_multisession.storage.dynamodb.items import LIMIT, SIZE
 from django_multisession.storage.dynamodb.requests import FIELDS, Requests, Write, fits
 from dynamodb_answers import Request
-from dynamodb_cases import AWKWARD, CHANGES, NAMES, RECORDS, SHORT, STORABLE
+from dynamodb_cases import AWKWARD, CHANGES, NAMES, RECORDS, SHORT, STORABLE, TIMES
 from dynamodb_observed import assert_careful
 from dynamodb_rules import assert_legal, size_of
 
@@ -67,7 +68,7 @@ def every_request(record, change, names=()):
         "entries": [SUBJECT.entries(*entry) for entry in entries],
         "facts": [SUBJECT.facts([A, B])],
         "live": [SUBJECT.live(NOW, 7)],
-        "count": [SUBJECT.count(NOW)],
+        "count": [SUBJECT.count(NOW), SUBJECT.count(NOW, True)],
         "over": [SUBJECT.over(NOW)],
         "ours": [SUBJECT.ours()],
     }
@@ -129,6 +130,28 @@ def test_dynamodb_would_take_every_request_and_no_session_is_written_unseen(reco
     for request in sent(every_request(record, change, names)):
         assert_legal(request)
         assert {version for _, version in assert_careful(request)} <= {"v0", "v1"}
+
+
+@settings(deadline=None)
+@given(st.text(STORABLE, max_size=64), TIMES)
+@example("", NOW)
+@example("\U0001f600" * 64, NEVER)
+def test_dynamodb_would_take_every_lease(owner, until):
+    write = leases.hold("sessions", A, owner, until, NOW)
+    assert_legal(Request("PutItem", write.request))
+    lease = write.request["Item"]
+    assert not items.is_session(lease)
+    assert not lease["pk"]["S"].startswith(items.ENTRIES)
+    assert int(lease[items.TTL]["N"]) >= until.timestamp()  # not deleted before
+    expected = {A: until} if until > NOW else {}
+    assert leases.live([lease], [A], NOW) == expected
+
+
+def test_dynamodb_would_take_what_asks_for_leases():
+    for names in ([A], [A, B], [A, B, A], {A, B}):
+        request = leases.held(names)
+        assert request["ConsistentRead"] is True
+        assert_legal(Request("BatchGetItem", {"RequestItems": {"sessions": request}}))
 
 
 @settings(deadline=None)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import ast
 import json
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import yaml
 
-from django_multisession.storage import dynamodb
+from django_multisession import keys
+from django_multisession.storage import dynamodb as implementation
 from django_multisession.storage.dynamodb.table import Table
 from django_multisession.storage.dynamodb.templates import TEMPLATES
+from dynamodb_proxy import Proxy
 from dynamodb_servers import MOTO, connect
+from subjects import dynamodb
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
@@ -127,7 +131,7 @@ def test_the_rights_of_a_key_of_ones_own(table):
 def operations(client, *, of_table):
     """Those that a module of the storage names, as strings or as verbs of a write."""
     python_names = client.meta.method_to_api_mapping
-    for path in Path(dynamodb.__file__).parent.glob("*.py"):
+    for path in Path(implementation.__file__).parent.glob("*.py"):
         if (path.stem == "table") is of_table:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Constant) and node.value in python_names:
@@ -144,6 +148,20 @@ def test_everything_that_is_done_is_allowed(table, client):
     used = set(operations(client, of_table=False)) - {"TransactWriteItems"}
     assert used
     assert used <= allowed["WebProcesses"] | allowed["Maintenance"]
+
+
+def test_web_processes_may_hold_leases_and_ask_for_them(clock):
+    names, soon = [keys.new_handle() for _ in range(101)], clock.now + timedelta(minutes=1)
+    with Proxy(MOTO) as proxy:
+        storage = dynamodb(proxy)(clock)
+        allowed = statements(storage.table)["WebProcesses"]["Action"]
+        before = len(proxy.requests)
+        for owner, until in [("ann", soon), ("bob", soon), ("ann", clock.now)]:
+            storage.hold(names[0], owner, until)
+        storage.held(names)
+        used = {f"dynamodb:{each.operation}" for each in proxy.requests[before:]}
+    assert used == {"dynamodb:PutItem", "dynamodb:BatchGetItem"}
+    assert used <= {*allowed}
 
 
 def test_each_action_is_one(table, client):

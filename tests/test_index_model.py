@@ -22,7 +22,7 @@ from hypothesis.strategies import booleans, integers, lists, none, sampled_from,
 
 from conftest import store_on
 from dialects import Blocking
-from django_multisession import keys, sessions, upkeep
+from django_multisession import keys, reindexing, sessions
 from django_multisession.backends import memory
 from index_model import AGE, FIELDS, SETTINGS, VALUES, Known
 from subjects import Clock, empty
@@ -166,7 +166,7 @@ class People(RuleBasedStateMachine):
     def reindex(self, setting):
         self.configure(setting)
         live = self.live()
-        assert upkeep.reindex() == sum(e.references != e.references_by(setting) for e in live)
+        assert reindexing.reindex() == sum(e.references != e.references_by(setting) for e in live)
         for each in live:
             each.references = each.references_by(setting)
 
@@ -210,7 +210,7 @@ def run(settings, monkeypatch):
         monkeypatch.setattr(memory.SessionStore, "storage", storage)
         monkeypatch.setattr(keys, "new_key", keys.new_key)  # put back whatever the machine leaves
         SITE[:] = [storage, dialect(sessions)]
-        steps = {"max_examples": examples, "stateful_step_count": 25}
+        steps = {"max_examples": examples, "stateful_step_count": 20}
         lenient = {"deadline": None, "suppress_health_check": list(HealthCheck)}
         run_state_machine_as_test(People, settings=of_hypothesis(**steps, **lenient))
 
@@ -218,8 +218,8 @@ def run(settings, monkeypatch):
 
 
 def test_in_memory(memory_storage, dialect, run):
-    run(memory_storage, dialect, 50 if dialect is Blocking else 5)
+    run(memory_storage, dialect, 30 if dialect is Blocking else 3)
 
 
 def test_on_every_server(real_storage, run):
-    run(real_storage, Blocking, 4 if real_storage.expires_by_itself else 12)
+    run(real_storage, Blocking, 3 if real_storage.expires_by_itself else 8)

@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 import servers
 from django_multisession import migrations
-from django_multisession.models import Session, SessionReference
+from django_multisession.models import Session, SessionLease, SessionReference
 
 NAMES = [path.stem for path in Path(migrations.__file__).parent.glob("[!_]*.py")]
 
@@ -37,6 +37,7 @@ def test_a_migration_has_a_number_and_a_name_of_its_own(name):
     [
         (Session, "django_multisession_session"),
         (SessionReference, "django_multisession_sessionreference"),
+        (SessionLease, "django_multisession_sessionlease"),
     ],
 )
 def test_tables(model, table):
@@ -50,7 +51,8 @@ def test_the_tables_go_and_come_back(databases, alias):
     call_command("migrate", "django_multisession", "zero", database=alias, verbosity=0)
     assert not tables(alias)
     call_command("migrate", database=alias, verbosity=0)
-    assert tables(alias) == {Session._meta.db_table, SessionReference._meta.db_table}
+    models = (Session, SessionReference, SessionLease)
+    assert tables(alias) == {model._meta.db_table for model in models}
     if alias == "postgres":
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT reloptions FROM pg_class WHERE relname = %s", TABLE)

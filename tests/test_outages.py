@@ -35,6 +35,8 @@ CALLS = {
     "count": lambda it, record: it.count(),
     "purge": lambda it, record: it.purge(),
     "clear": lambda it, record: it.clear(),
+    "hold": lambda it, record: it.hold(A, "ann", record.expires_at),
+    "held": lambda it, record: it.held([A]),
 }
 
 FAST = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}

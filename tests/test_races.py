@@ -34,7 +34,7 @@ from servers import wait_until
 
 pytestmark = pytest.mark.thorough
 
-ROUNDS = int(os.environ.get("MULTISESSION_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("MULTISESSION_ROUNDS", "2"))
 PROCESSES = 4
 WORKERS = [f"worker {number}" for number in range(16)]
 PAUSE = 0.05  # seconds between two calls, and between two requests of a worker, at most

@@ -14,7 +14,7 @@ from django_multisession.storage.redis import calls
 from django_multisession.storage.redis.calls import Call, Calls
 from django_multisession.storage.redis.names import Names, tag_of
 
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+NOW, MINUTE = datetime(2026, 1, 1, tzinfo=timezone.utc), timedelta(minutes=1)
 A, B, C = ("ab" + letter * 41 for letter in "abc")
 FAR = "zz" + "z" * 41
 NAMES = Names("test")
@@ -69,9 +69,11 @@ def every_call(subject):
         "drop": subject.drop("user={42}", [A, B], NOW),
         "scan": subject.scan("user={42}", 7),
         "live": subject.live("ab", NOW),
-        "count": subject.count("ab", NOW),
+        "count": [subject.count("ab", NOW, over) for over in (False, True)],
         "over": [subject.over("ab", NOW, 7), subject.over("ab", None, 7)],
         "purge": subject.purge([A, B, C], NOW),
+        "hold": subject.hold(A, "{owner} of it", NOW + MINUTE, NOW),
+        "held": subject.held(A),
     }
     return {name: [each] if isinstance(each, Call) else each for name, each in made.items()}
 
@@ -180,10 +182,19 @@ def test_nothing_is_sent_for_nobody(subject):
 def test_what_has_ended_and_what_is_live_have_nothing_in_common():
     key, now = NAMES.bucket("ab"), to_microseconds(NOW)
     assert ALONE.live("ab", NOW).words == ("ZRANGEBYSCORE", key, f"({now}", "+inf")
-    assert ALONE.count("ab", NOW).words == ("ZCOUNT", key, f"({now}", "+inf")
+    assert ALONE.count("ab", NOW, False).words == ("ZCOUNT", key, f"({now}", "+inf")
+    assert ALONE.count("ab", NOW, True).words == ("ZCOUNT", key, "-inf", now)
     ended, all = ALONE.over("ab", NOW, 7).words, ALONE.over("ab", None, 7).words
     assert ended == ("ZRANGEBYSCORE", key, "-inf", now, "LIMIT", 0, 7)
     assert all == ("ZRANGEBYSCORE", key, "-inf", "+inf", "LIMIT", 0, 7)
+
+
+def test_a_lease_has_a_key_that_no_session_and_no_reference_has():
+    """Whatever its name: a reference has a "=", and what is of a session begins with a brace."""
+    (key,) = keys_of(ALONE.hold(A, "owner", NOW, NOW))
+    assert key == keys_of(ALONE.held(A))[0] == f"test:lease:{A}"
+    assert "=" not in key
+    assert "{" not in key
 
 
 def test_two_attempts_to_insert_can_be_told_apart():

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 import redis_servers
 from conftest import make_record, store_on
+from django_multisession import keys
 from django_multisession.record import Change
 from django_multisession.storage.redis import calls
 from subjects import STORAGES, Clock
 
+pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
+
 A, B, C = "A" * 43, "B" * 43, "C" * 43  # in buckets, and on a cluster on slots, of their own
 USER = {"user": "1"}
+SCRIPTS = [value for value in vars(calls).values() if isinstance(value, calls.Script)]
 
 
 class Counted:
@@ -21,7 +27,7 @@ class Counted:
         self.clock, self.server = Clock(), server
         self.storage = STORAGES[kind](self.clock)
         for node in server.nodes:
-            for script in (calls.INSERT, calls.UPDATE, calls.END, calls.ENTER, calls.DROP):
+            for script in SCRIPTS:
                 node.client.script_load(script.source)
         self.insert(C)  # connects; a cluster's client asks once what commands there are
         self.storage.delete(C)
@@ -145,10 +151,36 @@ def test_what_only_the_index_knows_is_not_sampled(alone):
     assert len(found) <= 1 <= number
 
 
-def test_counting_is_four_round_trips(alone, monkeypatch):
+@pytest.mark.parametrize("over", [False, True])
+def test_counting_is_four_round_trips(alone, monkeypatch, over):
     trips = round_trips(alone.storage, monkeypatch)
-    alone.storage.count()
+    alone.storage.count(over)
     assert trips == ["ZCOUNT"] * 4
+
+
+def test_a_lease_is_one_call(alone):
+    assert_a_lease_is_one_call(alone)
+
+
+def test_a_lease_is_one_call_on_a_cluster(cluster):
+    assert_a_lease_is_one_call(cluster)
+
+
+def assert_a_lease_is_one_call(counted):
+    """A new one, one that another has, one's own, given back."""
+    name, storage, now = keys.new_handle(), counted.storage, counted.clock.now
+    soon = now + timedelta(minutes=1)
+    for owner, until in [("ann", soon), ("bob", soon), ("ann", soon), ("ann", now)]:
+        assert counted(lambda: storage.hold(name, owner, until)) == {"EVALSHA": 1}
+
+
+@pytest.mark.parametrize("number", [0, 1, 7, 300])
+def test_to_ask_for_leases_is_one_round_trip(cluster, alone, monkeypatch, number):
+    names = [keys.new_handle() for _ in range(number)]
+    for counted in (alone, cluster):
+        trips = round_trips(counted.storage, monkeypatch)
+        assert counted(lambda: counted.storage.held(names)) == ({"GET": number} if number else {})
+        assert trips == ["GET"] * bool(number)
 
 
 def round_trips(storage, monkeypatch):

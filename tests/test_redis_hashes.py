@@ -10,6 +10,8 @@ from django_multisession.record import Change, Record
 from django_multisession.storage.redis import hashes
 from django_multisession.storage.redis.hashes import FACTS, to_record
 
+pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
+
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ID = "i" * 43

@@ -139,7 +139,7 @@ def test_the_index_is_a_superset_of_the_truth_and_dies_by_itself(kind, clock):
     run_state_machine_as_test(
         Sessions,
         settings=settings(
-            max_examples=10,
+            max_examples=6,
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -9,6 +9,8 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from django_multisession.keys import handle_of, new_key
 from django_multisession.storage.redis.names import TAGS, Names, item, items, pairs, tag_of
 
+pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
+
 NAMES = Names("multisession")
 ID = handle_of("a" * 32)
 PREFIXES = [

@@ -11,6 +11,8 @@ from django_multisession.storage.redis.calls import Calls
 from django_multisession.storage.redis.names import TAGS, Names, tag_of
 from django_multisession.storage.redis.pages import Page, Sample
 
+pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
+
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 NAMES = Names("test")
 CALLS = Calls(NAMES, spread=False)

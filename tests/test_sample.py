@@ -7,16 +7,22 @@ from datetime import timedelta
 
 import pytest
 
-from conftest import make_record
+from conftest import all_but, build, make_record
 from django_multisession import keys
 from django_multisession.record import Change
 from projects import tokens
+from subjects import SAME
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
 LIMIT, MANY = 30, 100
 FACTOR = 4  # that an estimate from 30 sessions is further off than this: once in 10**8 runs
 ADA = {"_auth_user_id": "1"}
+
+
+@pytest.fixture(params=all_but(*SAME))
+def storage(request, clock):
+    yield from build(request.param, clock, request)
 
 
 def ids(found):

@@ -226,7 +226,7 @@ def test_the_engine_may_change_from_test_to_test(settings, memory_storage, monke
 
 # What there is
 
-MODULES = {f"{sessions.__package__}.{name}" for name in ("sessions", "creation", "info", "upkeep")}
+MODULES = {f"{sessions.__package__}.{name}" for name in ("sessions", "creation", "info", "pruning")}
 
 
 def test_what_is_exported_is_what_there_is():

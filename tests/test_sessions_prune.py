@@ -111,11 +111,11 @@ def test_two_at_once_share_the_work(memory_storage, quick, over, monkeypatch):
     over(6)
     purge, both = memory_storage.purge, []
 
-    def interrupted(limit):
+    def interrupted(limit, tell):
         if not both:
             both.append(None)
             both[0] = sessions.prune(batch_size=2)
-        return purge(limit)
+        return purge(limit, tell)
 
     monkeypatch.setattr(memory_storage, "purge", interrupted)
     assert quick.prune(batch_size=2) + both[0] == 6

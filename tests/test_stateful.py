@@ -155,7 +155,7 @@ def test_every_database_does_what_the_specification_does(real_storage, monkeypat
     run_state_machine_as_test(
         Holders,
         settings=settings(
-            max_examples=5 if real_storage.expires_by_itself else 20,  # it has 4096 buckets
+            max_examples=3 if real_storage.expires_by_itself else 12,  # it has 4096 buckets
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

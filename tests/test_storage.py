@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 import django_multisession.storage
-from conftest import make_record
+from conftest import EVERY, build, make_record
 from django_multisession.expiry import NEVER
 from django_multisession.record import Change
 from django_multisession.storage.db.dialects import Dialect
@@ -33,6 +33,11 @@ AWKWARD = {
     "escaped": b'"\\u0000 \\ud800"',
     "large": b"x" * 200_000,
 }
+
+
+@pytest.fixture(params=EVERY)
+def storage(request, clock):
+    yield from build(request.param, clock, request)
 
 
 def ids(found):
@@ -296,7 +301,7 @@ class TestFind:
 
     @pytest.mark.parametrize("name", ["user", "org"])
     def test_more_than_a_batch(self, verbs, clock, monkeypatch, name):
-        monkeypatch.setattr("django_multisession.storage.db.storage.BATCH", 3)
+        monkeypatch.setattr("django_multisession.storage.db.listing.BATCH", 3)
         monkeypatch.setattr("django_multisession.storage.base.ASYNC_BATCH", 2)
         many = [f"{number:043}" for number in range(10)]
         for id in many:

@@ -9,9 +9,12 @@ import pkgutil
 import re
 from textwrap import dedent
 
-from django_multisession import creation, sessions, signals, storage, upkeep
+from django_multisession import creation, pruning, reindexing, sessions, signals, storage
 from django_multisession.info import SessionInfo
 from django_multisession.session import SessionStore
+from django_multisession.sources import arrivals, endings
+from django_multisession.sources.base import Source
+from django_multisession.sources.returning import Returning
 from django_multisession.storage.base import Storage
 
 VERBS = sorted(name for name in vars(Storage) if f"a{name}" in vars(Storage))
@@ -66,8 +69,8 @@ def parameters(function):
 
 # Their code
 
-MODULES = (sessions, creation, upkeep, signals)
-OWNERS = (SessionStore, SessionInfo, *MODULES, *STORAGES)
+MODULES = (sessions, creation, pruning, reindexing, signals, arrivals, endings)
+OWNERS = (SessionStore, SessionInfo, Returning, Source, *MODULES, *STORAGES)
 NAMES = {twin: name for owner in OWNERS for name, twin in pairs(owner).items()}
 NAMES |= {f"a{verb}": verb for verb in VERBS}
 NAMES |= {"asend_robust": "send_robust", "_alink": "_link", "asyncio": "time"}

@@ -7,7 +7,10 @@ from .common import Messages, error, session_store, warning
 # What a storage finds -> the number of its message: of a warning, or of an error, where sessions
 # cannot be kept as it is.
 NUMBERS = {"eviction": 20, "persistence": 21, "memory": 22, "unknown": 23, "ttl": 24}
-FATAL = {"missing": 20, "keys": 20, "status": 20}
+NUMBERS |= {"clock": 25, "vacuum": 26}
+FATAL = {"missing": 20, "keys": 20, "status": 20, "readonly": 20}
+# What `migrate`, which asks, too, is about to make; and what matters to few. See `doctor`.
+LEFT = {"schema", "journal"}
 
 
 def _server() -> Messages:
@@ -19,6 +22,8 @@ def _server() -> Messages:
         yield error(19, f"The server that keeps the sessions fails: {reason}", hint)
         return
     for finding in findings:
+        if finding.name in LEFT:
+            continue
         if number := FATAL.get(finding.name):
             yield error(number, finding.problem, finding.remedy)
         else:

@@ -108,6 +108,30 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="SessionLease",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "name",
+                    django_multisession.models.ExactCharField(max_length=43, verbose_name="name"),
+                ),
+                (
+                    "owner",
+                    django_multisession.models.ExactCharField(max_length=64, verbose_name="owner"),
+                ),
+                ("expires_at", models.DateTimeField(verbose_name="expires")),
+            ],
+            options={
+                "verbose_name": "session lease",
+                "verbose_name_plural": "session leases",
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["expires_at"], name="multisession_lease_end")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("name",), name="multisession_lease")
+                ],
+            },
+        ),
         migrations.RunPython(
             leave_room, migrations.RunPython.noop, hints={"model_name": "session"}
         ),

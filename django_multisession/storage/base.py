@@ -19,6 +19,7 @@ from ..expiry import utcnow
 from ..record import Change, Record
 
 Found = tuple[str, Record]  # an id and its record, without fields
+Tell = Callable[[list[Found]], object]  # told what ended
 
 
 class Finding(NamedTuple):
@@ -27,6 +28,16 @@ class Finding(NamedTuple):
     name: str  # of the kind: "eviction", "ttl", ..., or "unknown": the server does not tell
     problem: str
     remedy: str
+
+
+def clock_findings(server: datetime, here: datetime) -> list[Finding]:
+    """The application's clock decides what is over, and the server's what it deletes."""
+    ahead = (server - here).total_seconds()
+    if abs(ahead) <= SKEW:
+        return []
+    problem = f"The server's clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}: "
+    problem += "sessions end at other times than they should, and differently on each machine."
+    return [Finding("clock", problem, "Have all machines keep their clocks by NTP.")]
 
 
 class SessionTooLarge(ValueError):
@@ -48,6 +59,7 @@ class SessionTooLarge(ValueError):
 T = TypeVar("T")
 
 LARGEST = 3  # fields an error names
+SKEW = 5.0  # seconds that clocks may differ; a server may tell its time in whole seconds, and late
 
 ASYNC_BATCH = 100  # sessions an async iterator fetches at a time
 
@@ -138,19 +150,32 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def count(self) -> int:
-        """Live records. Reads no payloads."""
+    def count(self, over: bool = False) -> int:
+        """Live records; with ``over``, how many a purge would find. Reads no payloads."""
 
     @abstractmethod
-    def purge(self, limit: int = 1000) -> int:
+    def purge(self, limit: int = 1000, tell: Tell | None = None) -> int:
         """Delete at most ``limit`` expired records, and what the index still holds of them.
 
-        Fewer than ``limit``: there are no more for now. Safe to run twice at once.
+        Fewer than ``limit``: there are no more for now. Safe to run twice at once. ``tell`` is
+        given the records that the server still had; it may be called in another thread.
         """
 
     @abstractmethod
     def clear(self) -> int:
-        """Delete every record of this storage, and nothing else of the server's."""
+        """Delete every record of this storage, and nothing else of the server's: no leases."""
+
+    @abstractmethod
+    def hold(self, name: str, owner: str, until: datetime) -> bool:
+        """Take a lease, or renew it for the same owner. False: another owner has it.
+
+        ``name``: 43 characters, as an id; ``owner``: text, 64 characters at most. A lease ends by
+        itself; ``until`` now gives it back.
+        """
+
+    @abstractmethod
+    def held(self, names: Collection[str]) -> Mapping[str, datetime]:
+        """Those of these leases that somebody has, and when they end. One round trip."""
 
     def diagnose(self) -> list[Finding]:
         """What is wrong with the server's configuration. No more than a few round trips."""
@@ -187,14 +212,20 @@ class Storage(ABC):
     async def asample(self, limit: int = 1000) -> tuple[list[Found], int]:
         return await self._offload(self.sample, limit)
 
-    async def acount(self) -> int:
-        return await self._offload(self.count)
+    async def acount(self, over: bool = False) -> int:
+        return await self._offload(self.count, over)
 
-    async def apurge(self, limit: int = 1000) -> int:
-        return await self._offload(self.purge, limit)
+    async def apurge(self, limit: int = 1000, tell: Tell | None = None) -> int:
+        return await self._offload(self.purge, limit, tell)
 
     async def aclear(self) -> int:
         return await self._offload(self.clear)
+
+    async def ahold(self, name: str, owner: str, until: datetime) -> bool:
+        return await self._offload(self.hold, name, owner, until)
+
+    async def aheld(self, names: Collection[str]) -> Mapping[str, datetime]:
+        return await self._offload(self.held, names)
 
     async def adiagnose(self) -> list[Finding]:
         return await self._offload(self.diagnose)

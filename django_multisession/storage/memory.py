@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from random import sample
@@ -10,7 +10,7 @@ from threading import RLock
 
 from ..expiry import utcnow
 from ..record import Change, Record
-from .base import Found, Storage
+from .base import Found, Storage, Tell
 
 
 class MemoryStorage(Storage):
@@ -22,6 +22,7 @@ class MemoryStorage(Storage):
     def __init__(self, *, clock: Callable[[], datetime] = utcnow) -> None:
         super().__init__(clock=clock)
         self._records: dict[str, Record] = {}
+        self._leases: dict[str, tuple[str, datetime]] = {}  # name -> owner, until
         self._lock = RLock()
 
     def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
@@ -84,20 +85,37 @@ class MemoryStorage(Storage):
         chosen = sample(live, min(limit, len(live)))
         return [(id, record.without_fields()) for id, record in chosen], len(live)
 
-    def count(self) -> int:
-        return len(self._live())
+    def count(self, over: bool = False) -> int:
+        with self._lock:
+            live = len(self._live())
+            return len(self._records) - live if over else live
 
-    def purge(self, limit: int = 1000) -> int:
+    def purge(self, limit: int = 1000, tell: Tell | None = None) -> int:
         with self._lock:
             now = self.clock()
-            over = [id for id, record in self._records.items() if not record.is_live(now)]
-            return sum(self.delete(id) is not None for id in over[:limit])
+            over = [id for id, record in self._records.items() if not record.is_live(now)][:limit]
+            ended = [(id, record) for id in over if (record := self.delete(id))]
+        if tell is not None:
+            tell(ended)
+        return len(ended)
 
     def clear(self) -> int:
         with self._lock:
             count = len(self._records)
             self._records.clear()
             return count
+
+    def hold(self, name: str, owner: str, until: datetime) -> bool:
+        with self._lock:
+            holder, end = self._leases.get(name, (owner, until))
+            if holder != owner and end > self.clock():
+                return False
+            self._leases[name] = (owner, until)
+            return True
+
+    def held(self, names: Collection[str]) -> Mapping[str, datetime]:
+        now, leases = self.clock(), self._leases
+        return {n: leases[n][1] for n in names if n in leases and leases[n][1] > now}
 
     def _is_live(self, id: str) -> bool:
         return id in self._records and self._records[id].is_live(self.clock())

@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
+from demo.engine import is_ours
 from django_multisession import sessions
 from django_multisession.engine import store
 
@@ -83,7 +84,8 @@ def ensure_user(name: str) -> Any:
     if is_new or not user.is_active or not user.check_password(PASSWORD):
         user.is_active, user.password = True, _hashed_password()
         user.save()
-        sessions.log_out_everywhere(user)  # a hash that is set tells nobody of a new password
+        if is_ours():
+            sessions.log_out_everywhere(user)  # a hash that is set tells nobody of a new password
     return user
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from django_multisession import upkeep
+from django_multisession import reindexing
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        changed = upkeep.reindex(progress=self._show)
+        changed = reindexing.reindex(progress=self._show)
         text = f"Sessions that belong to somebody else now: {changed}."
         self.stdout.write(text, self.style.SUCCESS)
 

@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured
+
+from ..base import Finding
+
+Look = tuple[str, Callable[[Any], bool], Finding]
+
+BY_ID = ("id", "id IN ({})")
+
+READ_ONLY = Finding(
+    "readonly",
+    "The database can only be read: no session is stored.",
+    "Have DATABASES, or the database routers, name the primary server.",
+)
+NO_VACUUM = Finding(
+    "vacuum",
+    "Autovacuum is off: the room of sessions that are over is never used again.",
+    "Set autovacuum = on.",
+)
+NO_WAL = Finding(
+    "journal",
+    "Whoever reads a session waits for whoever writes one (SQLite's journal_mode is not WAL).",
+    'In the OPTIONS of the database, set {"init_command": "PRAGMA journal_mode=WAL"}.',
+)
 
 
 class Dialect(ABC):
@@ -17,6 +39,8 @@ class Dialect(ABC):
     returns_deleted: ClassVar[bool] = True
     # Can one DELETE take the first rows of a SELECT, and be quick about it?
     deletes_selected: ClassVar[bool] = True
+    # How a DELETE takes rows that its SELECT has locked: by which column, and the condition.
+    taken_by: ClassVar[tuple[str, str]] = BY_ID
     # Does it keep a time together with its zone?
     keeps_zones: ClassVar[bool] = False
     # Makes an INSERT of a taken id change nothing. Empty: it raises IntegrityError.
@@ -25,6 +49,11 @@ class Dialect(ABC):
     lock: ClassVar[str] = " FOR UPDATE"
     # The same, for rows that somebody else may just as well delete.
     lock_free: ClassVar[str] = " FOR UPDATE"
+
+    # Tells the server's time, in UTC. None: it is this machine's.
+    now: ClassVar[str | None] = None
+    # What to ask of the configuration, which answers are wrong, and what then is found.
+    looks: ClassVar[tuple[Look, ...]] = ()
 
     # Numbers of the errors for a taken key, and for deadlocks that the server broke.
     taken: ClassVar[int | None] = None
@@ -49,7 +78,15 @@ class Dialect(ABC):
 
 class PostgreSQL(Dialect):
     keeps_zones = True
+    now = "SELECT clock_timestamp() AT TIME ZONE 'UTC'"
+    looks = (
+        ("SELECT pg_is_in_recovery()", bool, READ_ONLY),
+        ("SHOW autovacuum", lambda answer: answer == "off", NO_VACUUM),
+    )
     lock_free = " FOR UPDATE SKIP LOCKED"
+    # By their places: half the time (measured: 2.3 instead of 2.8 s for 360,000 in the order in
+    # which they came, 4.1 instead of 10.3 s in no order). A row that moved meanwhile is left.
+    taken_by = ("ctid", "ctid = ANY(ARRAY({}))")
 
     def merge(self, column: str) -> str:
         return f"jsonb_strip_nulls({column} || %s::jsonb)"
@@ -65,6 +102,7 @@ class PostgreSQL(Dialect):
 
 
 class SQLite(Dialect):
+    looks = (("PRAGMA journal_mode", {"delete", "truncate", "persist"}.__contains__, NO_WAL),)
     lock = lock_free = ""  # whoever writes has the database for itself
 
     def merge(self, column: str) -> str:
@@ -81,6 +119,8 @@ class SQLite(Dialect):
 
 
 class MariaDB(Dialect):
+    now = "SELECT UTC_TIMESTAMP(6)"
+    looks = (("SELECT @@global.read_only + 0", bool, READ_ONLY),)
     deletes_selected = False  # neither LIMIT in a subquery nor an IN that uses the index
     unless_taken = ""  # INSERT IGNORE would hide every other error too
     taken = 1062

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, tzinfo
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -15,7 +15,8 @@ from django.utils.timezone import get_default_timezone
 from ...record import NOTHING, Record
 from ..base import Found
 from . import rows
-from .statements import Statements
+from .dialects import BY_ID
+from .statements import FOUND, Statements
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -44,10 +45,10 @@ class Link:
             cursor.execute(sql, parameters)
             return int(cursor.rowcount)
 
-    def insert(self, row: Mapping[str, Any]) -> bool:
-        """False: its handle is taken."""
+    def insert(self, table: str, row: Mapping[str, Any]) -> bool:
+        """False: its handle, or name, is taken."""
         try:
-            return self.execute(self.statements.insert(row), list(row.values())) == 1
+            return self.execute(self.statements.insert(table, row), list(row.values())) == 1
         except IntegrityError as error:
             if error.args[0] == self.statements.dialect.taken:
                 return False
@@ -96,48 +97,67 @@ class Link:
         if self.statements.dialect.returns_deleted:
             deleted = self.write(lambda: self.fetch(self.statements.delete, [id]))
         else:
-            deleted = self.write(lambda: self._delete_locked("handle = %s", [id, 1]))
-        self._forget(deleted)
+            select = self.statements.select("handle = %s", lock=" FOR UPDATE")
+            deleted = self.write(lambda: self._delete_locked(select, [id, 1]))
+        self._forget(deleted, FOUND)
         return self.record(deleted[0]) if deleted else None
 
     def delete_some(
-        self, where: str, parameters: Sequence[Any], order: str = "id", skip_locked: bool = False
+        self,
+        where: str,
+        parameters: Sequence[Any],
+        order: str = "id",
+        columns: Sequence[str] = FOUND,
+        *,
+        skip_locked: bool = False,
     ) -> list[Row]:
-        """Delete the first sessions in an order; the last parameter is their greatest number."""
+        """Delete the first sessions in an order; the last parameter is their greatest number.
+        ``columns``: of the rows in the answer, "more_references" and at the end "id" among them."""
         dialect = self.statements.dialect
         lock = dialect.lock_free if skip_locked else dialect.lock
         if dialect.deletes_selected:
-            deleted = self.fetch(self.statements.delete_selected(where, order, lock), parameters)
+            by = dialect.taken_by if skip_locked else BY_ID
+            delete = self.statements.delete_selected(where, order, lock, columns, by)
+            deleted = self.fetch(delete, parameters)
         else:
-            deleted = self.write(lambda: self._delete_locked(where, parameters, order, lock))
-        self._forget(deleted)
+            select = self.statements.select(where, order, lock, columns)
+            deleted = self.write(lambda: self._delete_locked(select, parameters))
+        self._forget(deleted, columns)
         return deleted
 
     def moment(self, moment: datetime) -> datetime | str:
         keeps_zones = self.statements.dialect.keeps_zones
         return rows.to_database(moment, self.connection.timezone, keeps_zones)
 
+    def moment_in(self, value: Any) -> datetime:
+        """The inverse."""
+        return rows.from_database(value, self._zone)
+
     def record(self, row: Row, fields: Mapping[str, bytes] = NOTHING) -> Record:
-        # The zone is what the database means by a time without one.
-        return rows.to_record(row, self.connection.timezone or get_default_timezone(), fields)
+        return rows.to_record(row, self._zone, fields)
 
     def found(self, row: Row) -> Found:
         """Of a row that ends with handle and id."""
         return row[-2], self.record(row)
 
-    def _delete_locked(
-        self, where: str, parameters: Sequence[Any], order: str = "id", lock: str = " FOR UPDATE"
-    ) -> list[Row]:
+    @property
+    def _zone(self) -> tzinfo:
+        """What the database means by a time without one."""
+        return self.connection.timezone or get_default_timezone()
+
+    def _delete_locked(self, select: str, parameters: Sequence[Any]) -> list[Row]:
+        """``select``: locks rows that end with their ids."""
         statements = self.statements
         with self.atomic():
-            locked = self.fetch(statements.select(where, order, lock), parameters)
+            locked = self.fetch(select, parameters)
             if locked:
                 ids = [row[-1] for row in locked]
                 self.execute(statements.delete_ids(statements.sessions, "id", ids))
         return locked
 
-    def _forget(self, deleted: Sequence[Row]) -> None:
+    def _forget(self, deleted: Sequence[Row], columns: Sequence[str]) -> None:
         """Drop the index entries of deleted sessions: after them, so that none is ever missing."""
-        if ids := [row[-1] for row in deleted if row[rows.MORE_REFERENCES] != rows.NONE]:
+        more = columns.index("more_references")
+        if ids := [row[-1] for row in deleted if row[more] != rows.NONE]:
             statements = self.statements
             self.execute(statements.delete_ids(statements.references, "session_id", ids))

@@ -27,7 +27,6 @@ FACTS = (
     "user_agent",
     "label",
 )
-MORE_REFERENCES = FACTS.index("more_references")
 NONE = "{}"  # how every server writes an empty JSON object
 
 

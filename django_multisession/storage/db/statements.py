@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ...models import Session, SessionReference
+from ...models import Session, SessionLease, SessionReference
 from .dialects import dialect_of
 from .rows import FACTS, USER
 
+FOUND = (*FACTS, "handle", "id")
+PURGED = ("purge_at", "more_references", "id")  # what is needed of sessions that are purged
+
 _FACTS = ", ".join(FACTS)
-_FOUND = f"{_FACTS}, handle, id"
+_FOUND = ", ".join(FOUND)
 
 
 class Statements:
@@ -22,6 +25,7 @@ class Statements:
         self.dialect = dialect_of(connection)
         self.sessions = connection.ops.quote_name(Session._meta.db_table)
         self.references = connection.ops.quote_name(SessionReference._meta.db_table)
+        self.leases = connection.ops.quote_name(SessionLease._meta.db_table)
         self._updates: dict[tuple[object, ...], str] = {}
 
     @cached_property
@@ -34,10 +38,10 @@ class Statements:
         picked = self.dialect.pick("data")
         return picked and f"SELECT {_FACTS}, {picked} FROM {self.sessions} WHERE handle = %s"
 
-    def insert(self, columns: Iterable[str]) -> str:  # the columns
+    def insert(self, table: str, columns: Iterable[str]) -> str:  # the columns
         names = list(columns)
         values = ", ".join(["%s"] * len(names))
-        into = f"INSERT INTO {self.sessions} ({', '.join(names)}) VALUES ({values})"
+        into = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"
         return into + self.dialect.unless_taken
 
     def update(self, columns: Iterable[str], merges: Mapping[str, int]) -> str:
@@ -60,13 +64,18 @@ class Statements:
         delete = f"DELETE FROM {self.sessions} WHERE handle = %s"
         return delete + (f" RETURNING {_FOUND}" if self.dialect.returns_deleted else "")
 
-    def select(self, where: str, order: str = "id", lock: str = "") -> str:  # where, limit
-        rows = f"SELECT {_FOUND} FROM {self.sessions}"
+    def select(
+        self, where: str, order: str = "id", lock: str = "", columns: Sequence[str] = FOUND
+    ) -> str:  # where, limit
+        rows = f"SELECT {', '.join(columns)} FROM {self.sessions}"
         return f"{rows} WHERE {where} ORDER BY {order} LIMIT %s{lock}"
 
-    def delete_selected(self, where: str, order: str, lock: str) -> str:  # where, limit
-        chosen = f"SELECT id FROM {self.sessions} WHERE {where} ORDER BY {order} LIMIT %s{lock}"
-        return f"DELETE FROM {self.sessions} WHERE id IN ({chosen}) RETURNING {_FOUND}"
+    def delete_selected(
+        self, where: str, order: str, lock: str, columns: Sequence[str], by: tuple[str, str]
+    ) -> str:  # where, limit
+        column, condition = by
+        taken = condition.format(self.select(where, order, lock, [column]))
+        return f"DELETE FROM {self.sessions} WHERE {taken} RETURNING {', '.join(columns)}"
 
     def belongs(self, name: str) -> str:  # value, or: name, value, {name: value}
         """The condition that a session has a reference; what its row says decides."""
@@ -88,6 +97,10 @@ class Statements:
         return f"SELECT ({count}) + ({count} AND purge_at <= %s AND expires_at > %s)"
 
     @cached_property
+    def count_over(self) -> str:  # now
+        return f"SELECT count(*) FROM {self.sessions} WHERE purge_at <= %s"
+
+    @cached_property
     def remember(self) -> str:  # name, value, handle
         into = f"INSERT INTO {self.references} (session_id, name, value)"
         return f"{into} SELECT id, %s, %s FROM {self.sessions} WHERE handle = %s"
@@ -105,6 +118,20 @@ class Statements:
             " ON s.id = r.session_id WHERE s.id IS NULL LIMIT %s"
         )  # in a table of its own, because MySQL knows no LIMIT in an IN
         return f"DELETE FROM {self.references} WHERE id IN (SELECT id FROM ({orphans}) gone)"
+
+    @cached_property
+    def renew(self) -> str:  # owner, until, name, owner, now
+        """Take over a lease that is one's own, or nobody's any more."""
+        condition = "name = %s AND (owner = %s OR expires_at <= %s)"
+        return f"UPDATE {self.leases} SET owner = %s, expires_at = %s WHERE {condition}"
+
+    def held(self, number: int) -> str:  # names, now
+        condition = f"name IN ({', '.join(['%s'] * number)}) AND expires_at > %s"
+        return f"SELECT name, expires_at FROM {self.leases} WHERE {condition}"
+
+    @cached_property
+    def forget_leases(self) -> str:  # now
+        return f"DELETE FROM {self.leases} WHERE expires_at <= %s"
 
     def delete_ids(self, table: str, column: str, ids: Iterable[int]) -> str:
         return f"DELETE FROM {table} WHERE {column} IN ({', '.join(str(int(id)) for id in ids)})"

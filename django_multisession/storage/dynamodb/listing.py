@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..base import Found, Storage
+from ..base import Found, Storage, Tell
 from . import items
 from .items import PK, SK, VERSION, Item
 from .link import LONG_PAUSES, Link
@@ -76,11 +76,11 @@ class Listing(Storage):
         about = round(table["ItemCount"] * len(found) / looked_at)
         return found[:limit], max(len(found) + 1, about)
 
-    def count(self) -> int:
-        answers = Sweep(self._link).answers(self._requests.count(self.clock()))
+    def count(self, over: bool = False) -> int:
+        answers = Sweep(self._link).answers(self._requests.count(self.clock(), over))
         return sum(answer["Count"] for answer in answers)
 
-    def purge(self, limit: int = 1000) -> int:
+    def purge(self, limit: int = 1000, tell: Tell | None = None) -> int:
         """Counts dead index entries, too. Goes on where the last purge stopped at its limit, or
         each would read the whole table; and from there over all of it, once."""
         stopped = self._taken_up()
@@ -90,7 +90,11 @@ class Listing(Storage):
                 sweep = Sweep(self._link)
             over = sweep.rest or _items(sweep.look(self._requests.over(self.clock())))
             some, sweep.rest = over[: limit - purged], over[limit - purged :]
-            purged += len(self._delete(some, self._plan_purge))
+            deleted = self._delete(some, self._plan_purge)
+            purged += len(deleted)
+            if tell is not None:
+                ended = [each for each in deleted if not items.is_claimed(each)]
+                tell(items.found(filter(items.is_session, ended)))
             if not sweep.rest:
                 sweep.go_on()
         if sweep.ahead:

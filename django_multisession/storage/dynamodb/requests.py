@@ -141,20 +141,15 @@ class Requests:
         scan = self._scan(expression, condition, FACTS)
         return {**scan, "ConsistentRead": True, "Limit": limit}
 
-    def count(self, now: datetime) -> Request:
+    def count(self, now: datetime, over: bool = False) -> Request:
         expression = Expression()
-        return {**self._scan(expression, self._live(expression, now)), "Select": "COUNT"}
+        meant = self._over if over else self._live
+        return {**self._scan(expression, meant(expression, now)), "Select": "COUNT"}
 
     def over(self, now: datetime) -> Request:
         """Sessions that are over, and entries that nobody vouches for."""
         expression = Expression()
-        condition = (
-            f"{expression.begins(PK, SESSIONS)} AND "
-            f"{expression.where('expires', '<=', _time(now))} OR "
-            f"{expression.begins(PK, ENTRIES)} AND "
-            f"{expression.where(TTL, '<=', items.number(items.seconds(now)))}"
-        )
-        return self._scan(expression, condition, FACTS)
+        return self._scan(expression, self._over(expression, now), FACTS)
 
     def ours(self) -> Request:
         """The keys of all that is ours."""
@@ -165,6 +160,14 @@ class Requests:
     def _live(self, expression: Expression, now: datetime) -> str:
         is_live = expression.where("expires", ">", _time(now))
         return f"{expression.begins(PK, SESSIONS)} AND {is_live}"
+
+    def _over(self, expression: Expression, now: datetime) -> str:
+        return (
+            f"{expression.begins(PK, SESSIONS)} AND "
+            f"{expression.where('expires', '<=', _time(now))} OR "
+            f"{expression.begins(PK, ENTRIES)} AND "
+            f"{expression.where(TTL, '<=', items.number(items.seconds(now)))}"
+        )
 
     def _scan(
         self, expression: Expression, condition: str, attributes: Collection[str] = ()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from secrets import token_hex
 from typing import Any
 
@@ -13,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ...expiry import utcnow
 from ...record import NOTHING, Change, Record
-from ..base import Finding
-from . import errors, items, requests
+from ..base import Finding, clock_findings
+from . import errors, items, leases, requests
 from .items import Item
 from .link import Link
 from .listing import Listing
@@ -105,9 +106,17 @@ class DynamoDBStorage(Listing):
         self._leave([(id, record)])
         return None if items.is_claimed(written.item) else record.without_fields()
 
+    def hold(self, name: str, owner: str, until: datetime) -> bool:
+        write = leases.hold(self._requests.table, name, owner, until, self.clock())
+        return self._link.write(write).done
+
+    def held(self, names: Collection[str]) -> Mapping[str, datetime]:
+        found = self._link.read_all(self._requests.table, leases.held(names))
+        return leases.live(found, names, self.clock())
+
     def diagnose(self) -> list[Finding]:
         try:
-            return self.table.differences(Table.plan())
+            return [*self.table.differences(Table.plan()), *self._clock()]
         except ClientError as error:
             if errors.code_of(error) != errors.DENIED:
                 raise
@@ -119,6 +128,14 @@ class DynamoDBStorage(Listing):
         """As it is now, whatever `read` may give. Empty, where there is none."""
         request = {**self._requests.read(id), "ConsistentRead": True}
         return self._link.call("get_item", request).get("Item") or {}
+
+    def _clock(self) -> list[Finding]:
+        """Every answer tells the time, in whole seconds."""
+        with suppress(ClientError):  # that there is no table is told already
+            answer = self._link.call("describe_table", {"TableName": self._requests.table})
+            told = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+            return clock_findings(parsedate_to_datetime(told), self.clock()) if told else []
+        return []
 
     def _rewrite(self, id: str, change: Change, told: Item = NOTHING) -> bool:
         """Merge here, and write the whole unless somebody wrote meanwhile. ``told``: what the

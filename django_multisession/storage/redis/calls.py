@@ -46,8 +46,8 @@ def _script(name: str) -> Script:
     return Script(sha1(source.encode(), usedforsecurity=False).hexdigest(), source)
 
 
-INSERT, UPDATE, END, PURGE, ENTER, DROP = map(
-    _script, ("insert", "update", "end", "purge", "enter", "drop")
+INSERT, UPDATE, END, PURGE, ENTER, DROP, HOLD = map(
+    _script, ("insert", "update", "end", "purge", "enter", "drop", "hold")
 )
 
 
@@ -134,8 +134,9 @@ class Calls:
         """The ids of a bucket that have not ended."""
         return _command("ZRANGEBYSCORE", self.names.bucket(tag), *_after(now))
 
-    def count(self, tag: str, now: datetime) -> Call:
-        return _command("ZCOUNT", self.names.bucket(tag), *_after(now))
+    def count(self, tag: str, now: datetime, over: bool) -> Call:
+        bounds = ("-inf", to_microseconds(now)) if over else _after(now)
+        return _command("ZCOUNT", self.names.bucket(tag), *bounds)
 
     def over(self, tag: str, now: datetime | None, limit: int) -> Call:
         """The ids of a bucket that have ended; for None, all."""
@@ -146,6 +147,13 @@ class Calls:
     def purge(self, over: Iterable[str], now: datetime) -> list[Call]:
         """Delete sessions that have ended, a bucket at a time; so sort the ids."""
         return [self._purge(tag, list(ids), now) for tag, ids in groupby(over, tag_of)]
+
+    def hold(self, name: str, owner: str, until: datetime, now: datetime) -> Call:
+        times = (to_microseconds(now), to_microseconds(until))
+        return self._run(HOLD, [self.names.lease(name)], *times, owner)
+
+    def held(self, name: str) -> Call:
+        return _command("GET", self.names.lease(name))
 
     def _purge(self, tag: str, ids: Sequence[str], now: datetime) -> Call:
         keys = [self.names.bucket(tag), *map(self.names.session, ids)]

@@ -96,6 +96,15 @@ def scanned(answer: Any) -> tuple[int, list[str]]:
     return int(cursor), [id.decode() for id in ids]
 
 
+def held(
+    names: Iterable[str], answers: Iterable[bytes | None], now: datetime
+) -> Mapping[str, datetime]:
+    """Of answers to GET, the leases that have not ended, and when they do."""
+    texts = ((name, (answer or b"").split()) for name, answer in zip(names, answers, strict=True))
+    leases = ((n, from_microseconds(text[0])) for n, text in texts if text and text[0].isdigit())
+    return {name: end for name, end in leases if end > now}
+
+
 def _record(id: str, facts: Sequence[Any], fields: Mapping[str, bytes] = NOTHING) -> Record | None:
     """None, and a line in the log, where another hand left facts that are none."""
     created, seen, expires, references, ip, agent, label, *_ = facts

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
 from typing import Any
 
 from redis.exceptions import (
@@ -16,6 +17,7 @@ from redis.exceptions import (
     TimeoutError,
 )
 
+from ...expiry import from_microseconds
 from .calls import Call
 from .places import Place
 
@@ -68,6 +70,19 @@ class Link:
         except ERRORS as error:
             _explain(error, self)
             raise
+
+    def times(self) -> list[datetime]:
+        """By the clock of every primary. One round trip."""
+        try:
+            client = self._here()
+            told = client.time(target_nodes="primaries") if self.place.is_cluster else client.time()
+        except ResponseError:  # to whom it does not tell
+            return []
+        except ERRORS as error:
+            _explain(error, self)
+            raise
+        times = told.values() if isinstance(told, dict) else [told]
+        return [from_microseconds(1_000_000 * int(s) + int(rest)) for s, rest in times]
 
     def _here(self) -> Any:
         if self._pid != os.getpid():

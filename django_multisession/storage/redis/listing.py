@@ -7,7 +7,7 @@ from itertools import chain
 from random import randrange
 from typing import Any
 
-from ..base import Found, Storage
+from ..base import Found, Storage, Tell
 from . import hashes
 from .calls import Call, Calls
 from .links import ERRORS, AsyncLink, Link
@@ -17,6 +17,7 @@ from .pages import Page, Sample
 COUNTED = 1024  # buckets a round trip, where each answers a number
 LISTED = 256  # where each answers ids
 PASSES = 10  # over an index whose sessions are ended, at most
+GROWTH = 4  # how many times as many buckets a purge looks at next
 CLEARED = 16  # ids a bucket
 
 
@@ -124,41 +125,44 @@ class Listing(Storage):
         answers = await self._alink.run_all([self._calls.facts(id) for id in sample.ids])
         return self._sampled(sample, answers)
 
-    def count(self) -> int:
+    def count(self, over: bool = False) -> int:
         now, count = self.clock(), 0
         for tags in _pieces(COUNTED):
-            count += sum(self._link.run_all([self._calls.count(tag, now) for tag in tags]))
+            calls = [self._calls.count(tag, now, over) for tag in tags]
+            count += sum(self._link.run_all(calls))
         return count
 
-    async def acount(self) -> int:
+    async def acount(self, over: bool = False) -> int:
         now, count = self.clock(), 0
         for tags in _pieces(COUNTED):
-            count += sum(await self._alink.run_all([self._calls.count(tag, now) for tag in tags]))
+            calls = [self._calls.count(tag, now, over) for tag in tags]
+            count += sum(await self._alink.run_all(calls))
         return count
 
-    def purge(self, limit: int = 1000) -> int:
-        """Begins at any bucket, so that two at once seldom meet."""
-        purged, now, quota = 0, self.clock(), max(1, limit // LISTED)
-        for tags in _pieces(LISTED, start=randrange(len(TAGS))):  # noqa: S311
+    def purge(self, limit: int = 1000, tell: Tell | None = None) -> int:
+        """Begins at any bucket, so that two at once seldom meet, and looks at few where these have
+        enough. There is nothing to tell: the server has deleted the sessions."""
+        purged, now = 0, self.clock()
+        for tags in _growing_pieces(start=randrange(len(TAGS))):  # noqa: S311
             more = True
-            while more and purged < limit:
-                looks = [self._calls.over(tag, now, quota) for tag in tags]
-                answers = self._link.run_all(looks)
-                over = _ids(answers)[: limit - purged]
-                purged += sum(self._link.run_all(self._calls.purge(over, now)))
-                more = any(len(answer) == quota for answer in answers)
+            while more and (room := limit - purged):
+                looks = [self._calls.over(tag, now, room) for tag in tags]
+                over = _ids(self._link.run_all(looks))
+                calls = self._calls.purge(over[:room], now)
+                purged += sum(self._link.run_all(calls))
+                more = len(over) > room
         return purged
 
-    async def apurge(self, limit: int = 1000) -> int:
-        purged, now, quota = 0, self.clock(), max(1, limit // LISTED)
-        for tags in _pieces(LISTED, start=randrange(len(TAGS))):  # noqa: S311
+    async def apurge(self, limit: int = 1000, tell: Tell | None = None) -> int:
+        purged, now = 0, self.clock()
+        for tags in _growing_pieces(start=randrange(len(TAGS))):  # noqa: S311
             more = True
-            while more and purged < limit:
-                looks = [self._calls.over(tag, now, quota) for tag in tags]
-                answers = await self._alink.run_all(looks)
-                over = _ids(answers)[: limit - purged]
-                purged += sum(await self._alink.run_all(self._calls.purge(over, now)))
-                more = any(len(answer) == quota for answer in answers)
+            while more and (room := limit - purged):
+                looks = [self._calls.over(tag, now, room) for tag in tags]
+                over = _ids(await self._alink.run_all(looks))
+                calls = self._calls.purge(over[:room], now)
+                purged += sum(await self._alink.run_all(calls))
+                more = len(over) > room
         return purged
 
     def clear(self) -> int:
@@ -208,10 +212,17 @@ class Listing(Storage):
         return self._calls.drop(reference, [id for id in ids if id not in good], self.clock())
 
 
-def _pieces(size: int, start: int = 0) -> Iterator[list[str]]:
-    """All tags, so many at a time, in a circle."""
-    tags = TAGS[start:] + TAGS[:start]
-    return (tags[first : first + size] for first in range(0, len(tags), size))
+def _pieces(size: int) -> Iterator[list[str]]:
+    """All tags, so many at a time."""
+    return (TAGS[first : first + size] for first in range(0, len(TAGS), size))
+
+
+def _growing_pieces(start: int) -> Iterator[list[str]]:
+    """The same in a circle, ever more at a time."""
+    tags, first, size = TAGS[start:] + TAGS[:start], 0, 1
+    while first < len(tags):
+        yield tags[first : first + size]
+        first, size = first + size, min(size * GROWTH, COUNTED)
 
 
 def _ids(answers: Iterable[Iterable[bytes]]) -> list[str]:

@@ -6,6 +6,7 @@
     prefix:{tt}         sorted set  the bucket: ids that begin with tt, by expiry
     prefix:user=42      sorted set  ids that have this reference, see scripts/common.lua
     prefix:{tt}:rest:   text        on a cluster, for a minute: who gave this session a new id
+    prefix:lease:name   text        until when, and whose, a lease is
 
 The braces put a session and its bucket into one slot of a cluster, so that one script keeps both.
 4096 buckets spread evenly: of 3 nodes the fullest has 1 % more than its share, of 30 nodes 13 %.
@@ -40,6 +41,10 @@ class Names:
 
     def bucket(self, tag: str) -> str:
         return f"{self.root}{{{tag}}}"
+
+    def lease(self, name: str) -> str:
+        """No reference: those have a "=", and these names have none."""
+        return f"{self.root}lease:{name}"
 
     def reference(self, item: str) -> str:
         return self.root + item

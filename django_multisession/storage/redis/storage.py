@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 
 from ...expiry import to_microseconds, utcnow
 from ...record import NOTHING, Change, Record
-from ..base import Finding
+from ..base import Finding, clock_findings
 from . import hashes
 from .calls import Call, Calls
 from .diagnosis import UNKNOWN, findings
@@ -28,10 +28,10 @@ class RedisStorage(Listing):
 
     Cost: one round trip a verb. ``find``: two for every 1000 sessions. ``delete_found``: two, and
     one at the end. ``page`` and ``sample``: at most five, and the ids of at least one bucket, a
-    4096th of all. ``count``: four. ``purge`` and ``clear``: 16, and more by batches where there is
-    something. On a cluster, where the client keeps the index, one more where references are written
-    or removed, and ``rename`` takes three. The server deletes what is over; what it leaves in
-    buckets goes with ``purge``, or an hour later with the next new session of the bucket.
+    4096th of all. ``count``: four. ``purge``: nine, ``clear``: 16, and more by batches where there
+    is something. On a cluster, where the client keeps the index, one more where references are
+    written or removed, and ``rename`` takes three. The server deletes what is over; what it leaves
+    in buckets goes with ``purge``, or an hour later with the next new session of the bucket.
     """
 
     def __init__(
@@ -115,9 +115,25 @@ class RedisStorage(Listing):
         await self._alink.run_all(self._calls.leave(ended))
         return ended[0][1] if ended else None
 
+    def hold(self, name: str, owner: str, until: datetime) -> bool:
+        return bool(self._link.run(self._calls.hold(name, owner, until, self.clock())))
+
+    async def ahold(self, name: str, owner: str, until: datetime) -> bool:
+        return bool(await self._alink.run(self._calls.hold(name, owner, until, self.clock())))
+
+    def held(self, names: Collection[str]) -> Mapping[str, datetime]:
+        answers = self._link.run_all([self._calls.held(name) for name in names])
+        return hashes.held(names, answers, self.clock())
+
+    async def aheld(self, names: Collection[str]) -> Mapping[str, datetime]:
+        answers = await self._alink.run_all([self._calls.held(name) for name in names])
+        return hashes.held(names, answers, self.clock())
+
     def diagnose(self) -> list[Finding]:
         configurations = self._link.configurations()
-        return findings(configurations) if configurations else [UNKNOWN]
+        clocks = [clock_findings(time, self.clock()) for time in self._link.times()]
+        found = findings(configurations) if configurations else [UNKNOWN]
+        return [*found, *next(filter(None, clocks), [])]
 
     # On a cluster a script reaches one slot, so the steps of a verb are calls
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
 from demo import people, table
+from demo.engine import is_ours
 from django_multisession import sessions
 
 HOST, PORT = "127.0.0.1", "8000"
@@ -31,11 +32,13 @@ class Command(BaseCommand):
 
     def handle(self, *, addrport: str, serve: bool, **options: Any) -> None:
         call_command("migrate", verbosity=0)
-        self._reach_server()
+        if is_ours():
+            self._reach_server()
         users = [people.ensure_user(name) for name in people.NAMES]
         people.ensure_administrator()
-        self._simulate(users)
-        self._show(users)
+        if is_ours():
+            self._simulate(users)
+            self._show(users)
         if serve:
             self._serve(addrport)
 
@@ -74,9 +77,10 @@ class Command(BaseCommand):
         admin = reverse("admin:django_multisession_session_changelist")
         self.stdout.write(f"Open http://{where}/ and log in as {names}.")
         self.stdout.write(f"The password is {people.PASSWORD}.\n\n")
-        self.stdout.write("The sessions of all of them are in the admin:")
-        self.stdout.write(f"http://{where}{admin}")
-        credentials = f"Log in there as {people.ADMINISTRATOR}, password {people.PASSWORD}."
-        self.stdout.write(f"{credentials}\n\n")
+        if is_ours():
+            self.stdout.write("The sessions of all of them are in the admin:")
+            self.stdout.write(f"http://{where}{admin}")
+            credentials = f"Log in there as {people.ADMINISTRATOR}, password {people.PASSWORD}."
+            self.stdout.write(f"{credentials}\n\n")
         self.stdout.flush()  # a busy port ends the process without any goodbye
         call_command("runserver", where, use_reloader=False)

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from django.db import connections
 
-from django_multisession import conf, references, sessions, upkeep
+from django_multisession import conf, references, reindexing, sessions
 from django_multisession.backends.memory import SessionStore
 from django_multisession.session import SessionGone
 from projects import install
@@ -96,7 +96,7 @@ def test_nothing_is_wrong_afterwards(project, real_storage, pool):
         running = [pool.submit(worker.run, over, pause) for worker in workers]
         try:
             wait_until(lambda: all(w.requests > n for w, n in starts.items()), "requests")
-            upkeep.reindex()
+            reindexing.reindex()
         finally:
             over.set()
             assert [each.result() for each in running] == [None] * WORKERS

@@ -7,13 +7,13 @@ from itertools import count
 import pytest
 from django.core.management import call_command
 
-from django_multisession import conf, sessions, upkeep
+from django_multisession import conf, reindexing, sessions
 from django_multisession.backends.memory import SessionStore
 from django_multisession.record import Change
 from projects import install
 
 OLD = {"user": "_auth_user_id"}
-NEW = {"user": "_auth_user_id", "org": "org_id", "size": "test_upkeep.cart_size"}
+NEW = {"user": "_auth_user_id", "org": "org_id", "size": "test_reindexing.cart_size"}
 
 
 def cart_size(fields):
@@ -48,31 +48,31 @@ def test_names_that_are_new_or_gone_or_of_another_field(project):
     both, one = made(_auth_user_id="1", org_id=7, cart=[1, 2]), made(_auth_user_id="2")
     nobody = made(note="nobody's")
     project.MULTISESSION_REFERENCES = NEW
-    assert upkeep.reindex() == 1
+    assert reindexing.reindex() == 1
     assert (found("org", 7), found("size", 2), found("user", 1)) == ([both], [both], [both])
-    assert upkeep.reindex() == 0
+    assert reindexing.reindex() == 0
     project.MULTISESSION_REFERENCES = {"org": "_auth_user_id"}
-    assert upkeep.reindex() == 2
+    assert reindexing.reindex() == 2
     assert (found("org", 7), found("org", 1), found("org", 2)) == ([], [both], [one])
     assert sessions.get(nobody).references == {}
     project.MULTISESSION_REFERENCES = {}
-    assert upkeep.reindex() == 2
+    assert reindexing.reindex() == 2
     assert {str(info.references) for info in sessions.all()} == {"{}"}
 
 
 def test_a_name_that_is_gone_is_no_longer_in_the_index(project, storage):
     made(_auth_user_id="1")
     project.MULTISESSION_REFERENCES = {}
-    upkeep.reindex()
+    reindexing.reindex()
     assert list(storage.find("user", "1")) == []
 
 
 def test_a_callable_that_answers_otherwise(quick, monkeypatch):
-    quick.MULTISESSION_REFERENCES = {"size": "test_upkeep.cart_size"}
+    quick.MULTISESSION_REFERENCES = {"size": "test_reindexing.cart_size"}
     handle = made(cart=[1, 2])
-    monkeypatch.setattr("test_upkeep.cart_size", lambda fields: "many")
+    monkeypatch.setattr("test_reindexing.cart_size", lambda fields: "many")
     conf.imported.cache_clear(), conf.references.cache_clear()
-    assert upkeep.reindex() == 1
+    assert reindexing.reindex() == 1
     assert (found("size", 2), found("size", "many")) == ([], [handle])
     conf.imported.cache_clear()
 
@@ -82,7 +82,7 @@ def test_nothing_but_the_references_changes(quick, clock):
     before = SessionStore.storage.read(handle)
     clock.advance(minutes=10)
     quick.MULTISESSION_REFERENCES = NEW
-    upkeep.reindex()
+    reindexing.reindex()
     after = SessionStore.storage.read(handle)
     assert after == Change(references={"org": "7"}).apply_to(before)
 
@@ -91,7 +91,7 @@ def test_sessions_that_are_over_are_left_to_the_purge(quick, clock):
     handle = sessions.create(data={"org_id": 7}, expires_in=60).handle
     clock.advance(minutes=2)
     quick.MULTISESSION_REFERENCES = NEW
-    assert upkeep.reindex() == 0
+    assert reindexing.reindex() == 0
     assert SessionStore.storage.read(handle).references == {}
 
 
@@ -101,7 +101,7 @@ def test_every_page_is_looked_at_and_progress_told(quick, clock):
         clock.advance(seconds=1)
     quick.MULTISESSION_REFERENCES = NEW
     told = []
-    assert upkeep.reindex(progress=told.append) == 250
+    assert reindexing.reindex(progress=told.append) == 250
     assert told == [100, 200, 250] * (len(told) // 3)  # again for each pass
     assert all(len(found("org", number)) == 1 for number in range(250))
 
@@ -119,10 +119,10 @@ def test_by_the_command(quick, capsys):
 
 def test_a_callable_that_never_says_the_same_keeps_nobody_waiting(quick, monkeypatch):
     numbers = count()
-    monkeypatch.setattr("test_upkeep.cart_size", lambda fields: next(numbers))
+    monkeypatch.setattr("test_reindexing.cart_size", lambda fields: next(numbers))
     quick.MULTISESSION_REFERENCES = NEW
     handle = made(cart=[1])
-    upkeep.reindex()
+    reindexing.reindex()
     (size,) = {sessions.get(handle).references["size"]}
     assert found("size", size) == [handle]
 
@@ -140,7 +140,7 @@ def test_a_value_that_cannot_be_indexed_stops_nothing(quick, clock, value):
         handles.append(made(org_id=org_id))
         clock.advance(minutes=1)
     quick.MULTISESSION_REFERENCES = NEW
-    assert upkeep.reindex() == 2
+    assert reindexing.reindex() == 2
     assert found("org", 7) == sorted([handles[0], handles[2]])
 
 
@@ -149,14 +149,14 @@ def test_beside_a_value_that_cannot_be_indexed_the_others_are(quick):
     quick.MULTISESSION_REFERENCES = {}
     handle = made(_auth_user_id="1", org_id=[7])
     quick.MULTISESSION_REFERENCES = NEW
-    upkeep.reindex()
+    reindexing.reindex()
     assert found("user", 1) == [handle]
 
 
 def test_a_callable_that_fails_for_one_session_stops_nothing(quick):
     bad, good = made(cart=7), made(cart=[1])
     quick.MULTISESSION_REFERENCES = NEW
-    upkeep.reindex()
+    reindexing.reindex()
     assert found("size", 1) == [good]
     assert sessions.get(bad) is not None
 
@@ -165,7 +165,7 @@ def test_a_corrupt_field_stops_nothing(quick):
     bad, good = made(org_id=7), made(org_id=7)
     SessionStore.storage.update(bad, Change(set={"org_id": b"{"}))
     quick.MULTISESSION_REFERENCES = NEW
-    assert upkeep.reindex() == 1
+    assert reindexing.reindex() == 1
     assert found("org", 7) == [good]
 
 
@@ -175,7 +175,7 @@ def test_whose_field_cannot_be_read_keeps_whose_it_was(quick):
     handle = made(_auth_user_id="1", org_id=7)
     SessionStore.storage.update(handle, Change(set={"_auth_user_id": b"{"}))
     quick.MULTISESSION_REFERENCES = NEW
-    upkeep.reindex()
+    reindexing.reindex()
     assert found("user", 1) == found("org", 7) == [handle]
 
 
@@ -204,7 +204,7 @@ def test_one_that_is_used_during_every_pass_is_not_missed(quick, clock):
             SessionStore(each.session_key).touch()
 
     use(0)
-    upkeep.reindex(progress=use)
+    reindexing.reindex(progress=use)
     assert found("org", 7) == [holder.handle]
 
 
@@ -222,7 +222,7 @@ def test_one_that_gets_new_keys_meanwhile_is_not_missed(quick, monkeypatch, time
         return read(id, names)
 
     monkeypatch.setattr(SessionStore.storage, "read", rotate_first)
-    upkeep.reindex()
+    reindexing.reindex()
     assert found("org", 7) == [held[-1].handle]
 
 
@@ -240,6 +240,6 @@ def test_a_login_between_looking_and_writing_wins(quick, monkeypatch):
         return update(id, change)
 
     monkeypatch.setattr(SessionStore.storage, "update", log_in_first)
-    upkeep.reindex()
+    reindexing.reindex()
     assert (found("user", 1), found("org", 8)) == ([holder.handle], [holder.handle])
     assert found("org", 7) == []

@@ -1,0 +1,94 @@
+"""Sessions in a terminal: whose they are, of what device, and when they were last used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils.timezone import localtime
+
+from django_multisession.info import SessionInfo
+from django_multisession.management import choice
+from django_multisession.management.console import (
+    as_json,
+    counted,
+    current_engine,
+    number,
+    shown,
+    told,
+)
+
+COLUMNS = {  # and how many characters they have; the last one takes what it needs
+    "handle": 43,
+    "belongs to": 16,
+    "device": 26,
+    "address": 15,
+    "last seen": 16,
+    "ends": 16,
+    "label": 0,
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "List live sessions, as they come from the server: where that can sort them, the most "
+        "recently active first. Times are in the time zone of the project."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        choice.add_arguments(parser.add_mutually_exclusive_group())
+        text = "so many at most (all)"
+        parser.add_argument("--limit", type=number, metavar="N", help=text)
+        text = "print a line of JSON for each instead of a table"
+        parser.add_argument("--json", action="store_true", dest="as_json", help=text)
+
+    def handle(self, *, as_json: bool, limit: int | None, **options: Any) -> None:
+        with told(current_engine()):
+            found = choice.found(choice.reference_of(options["user"], options["reference"]))
+            seen = self._list(islice(found, limit), as_json)
+            if not as_json and options["verbosity"] > 0:
+                self.stderr.write(counted(seen, "session"))
+
+    def _list(self, infos: Iterable[SessionInfo], as_json: bool) -> int:
+        seen = 0
+        for seen, info in enumerate(infos, 1):
+            if seen == 1 and not as_json:
+                self.stdout.write(_line([*COLUMNS]).upper())
+            cells = [shown(cell, self.stdout) for cell in _cells(info)]
+            self.stdout.write(_json(info) if as_json else _line(cells))
+        return seen
+
+
+def _cells(info: SessionInfo) -> list[str]:
+    references = (v if n == "user" else f"{n}={v}" for n, v in info.references.items())
+    times = _time(info.last_seen_at), _time(info.expires_at)
+    return [
+        *(info.handle, " ".join(references) or "-", info.device or "-", info.ip or "-"),
+        *(*times, info.label),
+    ]
+
+
+def _line(cells: list[str]) -> str:
+    """What is too long ends in dots."""
+    texts = zip(cells, COLUMNS.values(), strict=True)
+    return "  ".join(_fitted(text, width) for text, width in texts).rstrip()
+
+
+def _fitted(text: str, width: int) -> str:
+    if not width or len(text) <= width:
+        return text.ljust(width)
+    return f"{text[: width - 3]}..."
+
+
+def _time(moment: datetime) -> str:
+    return localtime(moment).strftime("%Y-%m-%d %H:%M")
+
+
+def _json(info: SessionInfo) -> str:
+    names = ("handle", "device", "ip", "user_agent", "label")
+    times = ("created_at", "last_seen_at", "expires_at")
+    facts = {name: getattr(info, name) for name in (*names, *times)}
+    return as_json({**facts, "references": dict(info.references)})

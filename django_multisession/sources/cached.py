@@ -1,0 +1,44 @@
+"""Django's cache engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.cache import caches
+
+from .. import codec, conf, keys
+from ..record import Record
+from .base import Listed, NotListable, Source, record_of
+
+
+class Cached(Source):
+    """A cache tells neither which sessions it has, nor until when."""
+
+    def check(self) -> None:
+        self._cache  # noqa: B018 - CACHES may not have it
+
+    def find(self, name: str) -> Record | None:
+        """Django's own load() takes an outage for an unknown session."""
+        data = self._cache.get(self._key(name))
+        handle = keys.handle_of(name)
+        if data is not None and not isinstance(data, dict):
+            codec.logger.warning("The record of session %s is corrupt", handle)
+            return None
+        return record_of(data or {}, handle)
+
+    def remove(self, name: str) -> bool:
+        return bool(self._cache.delete(self._key(name)))
+
+    def each(self) -> Iterator[Listed]:
+        raise NotListable(f"A cache cannot tell which sessions it has ({self.engine}).")
+
+    def count(self) -> int:
+        raise NotListable(f"A cache cannot tell how many sessions it has ({self.engine}).")
+
+    @property
+    def _cache(self) -> Any:
+        return caches[conf.djangos("SESSION_CACHE_ALIAS")]
+
+    def _key(self, name: str) -> str:
+        return f"{self.store.cache_key_prefix}{name}"

@@ -1,0 +1,48 @@
+"""Another engine of ours, on another server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from .. import keys
+from ..record import Record
+from ..storage.base import Storage
+from .base import Listed, Source
+
+PAGE = 500  # sessions a page
+
+
+class Ours(Source):
+    """Sessions go as they are stored, whole. Of their keys nothing is known but the hashes, so
+    they are named by their handles, too."""
+
+    def find(self, name: str) -> Record | None:
+        return self._live(self._storage.read(keys.named(name)))
+
+    def remove(self, name: str) -> bool:
+        return self._storage.delete(keys.named(name)) is not None
+
+    def each(self) -> Iterator[Listed]:
+        cursor, is_over = None, False
+        while not is_over:
+            found, cursor = self._storage.page(cursor, PAGE)
+            for handle, _ in found:
+                yield handle, partial(self.find, handle)
+            is_over = cursor is None
+
+    def count(self) -> int:
+        return self._storage.count()
+
+    async def afind(self, name: str) -> Record | None:
+        return self._live(await self._storage.aread(keys.named(name)))
+
+    async def aremove(self, name: str) -> bool:
+        return await self._storage.adelete(keys.named(name)) is not None
+
+    @property
+    def _storage(self) -> Storage:
+        return self.store.storage  # type: ignore[no-any-return]
+
+    def _live(self, record: Record | None) -> Record | None:
+        return record if record and record.is_live(self._storage.clock()) else None

@@ -1,0 +1,104 @@
+"""A source and a storage that stop at every step, so that a test can force any interleaving."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+from django.db import connections
+
+from django_multisession import keys
+from django_multisession.record import Record
+from django_multisession.sources import Source, arrivals, endings
+from django_multisession.sources.base import Listed
+from django_multisession.storage.base import Storage
+
+VERBS = ("read", "insert", "rename", "delete", "delete_found", "clear", "held", "hold")
+
+
+def put(monkeypatch: Any, sources: list[Source]) -> None:
+    """In the place of MULTISESSION_MIGRATE_FROM."""
+    for module in (arrivals, endings):
+        monkeypatch.setattr(module, "configured", lambda: sources)
+
+
+class Outage(Exception):
+    """The server of the source is not to be had."""
+
+
+class Steps:
+    """What happened, and what else is to happen in between, once."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+        self._step, self._call = "", lambda: None
+
+    def at(self, step: str, call: Callable[[], Any]) -> None:
+        self._step, self._call = step, call
+
+    @property
+    def is_waiting(self) -> bool:
+        return bool(self._step)
+
+    def watch(self, owner: Any, name: str, monkeypatch: Any) -> None:
+        verb = getattr(owner, name)
+
+        def watched(*args: Any) -> Any:
+            self.taken.append(name)
+            self._reach(f"before {name}")
+            answer = verb(*args)
+            self._reach(f"after {name}")
+            return answer
+
+        monkeypatch.setattr(owner, name, watched)
+
+    def watch_all(self, source: Source, storage: Storage, monkeypatch: Any) -> None:
+        for name in ("find", "remove"):
+            self.watch(source, name, monkeypatch)
+        for name in VERBS:
+            self.watch(storage, name, monkeypatch)
+
+    def _reach(self, step: str) -> None:
+        if step == self._step:
+            self._step = ""
+            self._call()
+            if threading.current_thread() is not threading.main_thread():
+                connections.close_all()  # of a thread that a verb was offloaded to
+
+
+class Elsewhere(Source):
+    """Records by key, under a name of its own: what was ended is noted by it, and notes last.
+
+    ``broken`` names the verbs that raise, and what."""
+
+    def __init__(self) -> None:
+        super().__init__(f"elsewhere-{uuid4()}", object)
+        self.records: dict[str, Record] = {}
+        self.broken: dict[str, BaseException] = {}
+
+    def keep(self, record: Record) -> str:
+        key = keys.new_key()
+        self.records[key] = record
+        return key
+
+    def find(self, name: str) -> Record | None:
+        self._fail("find")
+        record = self.records.get(name)
+        return record and replace(record)  # another object each time, as from a server
+
+    def remove(self, name: str) -> bool:
+        self._fail("remove")
+        return self.records.pop(name, None) is not None
+
+    def each(self) -> Iterator[Listed]:
+        raise NotImplementedError
+
+    def count(self) -> int:
+        return len(self.records)
+
+    def _fail(self, verb: str) -> None:
+        if verb in self.broken:
+            raise self.broken[verb]

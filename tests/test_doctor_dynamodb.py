@@ -1,0 +1,182 @@
+"""Faults of a DynamoDB table that `checksessions` finds; its remedies are carried out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.core.management import call_command
+
+from django_multisession.backends import dynamodb
+from django_multisession.doctor import examine
+from django_multisession.expiry import utcnow
+from django_multisession.storage.dynamodb import DynamoDBStorage
+from django_multisession.storage.dynamodb.plan import Plan, request
+from doctor_cases import opened
+from dynamodb_proxy import Proxy
+from dynamodb_servers import MOTO
+from dynamodb_worlds import hurry
+
+pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
+
+
+@pytest.fixture(scope="module")
+def proxy():
+    with Proxy(MOTO) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def storage(proxy, settings, monkeypatch):
+    """The engine in use, on a table that is not there yet."""
+    storage = DynamoDBStorage(table=f"doctor-{uuid4()}", options=proxy.options)
+    yield opened(storage, settings, monkeypatch)
+    proxy.clear()
+    if storage.table.exists():
+        storage._link.call("delete_table", {"TableName": storage.table.name})
+    storage._link.process.client.close()
+
+
+@pytest.fixture
+def fine(storage):
+    """The same, on one that is as it should be."""
+    storage.table.create(Plan(), lambda line: None)
+    return storage
+
+
+def found():
+    return [finding.name for finding in examine().findings]
+
+
+def aws(storage, command):
+    """What the command line of AWS would send."""
+    program, service, operation, *words = shlex.split(command)
+    assert (program, service) == ("aws", "dynamodb")
+    options = dict(zip(words[::2], words[1::2], strict=True))
+    assert options["--table-name"] == storage.table.name
+    pairs = options["--time-to-live-specification"].split(",")
+    specification = dict(pair.split("=") for pair in pairs)
+    specification["Enabled"] = specification["Enabled"] == "true"
+    named = {"TableName": storage.table.name, "TimeToLiveSpecification": specification}
+    storage._link.call(operation.replace("-", "_"), named)
+
+
+def test_a_table_that_is_as_it_should_be(fine):
+    assert found() == []
+
+
+def test_no_table(storage, monkeypatch):
+    missing, failure = examine().findings
+    assert (missing.name, failure.name) == ("missing", "failure")
+    monkeypatch.setattr(dynamodb.SessionStore, "storage", storage)
+    command = re.search(r"manage.py (\w+)$", missing.remedy)[1]
+    call_command(command, verbosity=0)
+    assert found() == []
+
+
+def test_no_ttl(storage):
+    storage._link.call("create_table", request(storage.table.name, Plan()))
+    (finding,) = examine().findings
+    assert finding.name == "ttl"
+    aws(storage, finding.remedy.removeprefix("Run: "))
+    assert found() == []
+
+
+def test_ttl_of_something_else(storage):
+    storage._link.call("create_table", request(storage.table.name, Plan()))
+    aws(storage, enable(storage, "expires"))
+    (finding,) = examine().findings
+    first, then = finding.remedy.removeprefix("Run: ").split("; an hour later: ")
+    aws(storage, first)
+    aws(storage, then)
+    assert found() == []
+
+
+def enable(storage, attribute):
+    options = f"--time-to-live-specification Enabled=true,AttributeName={attribute}"
+    return f"aws dynamodb update-time-to-live --table-name {storage.table.name} {options}"
+
+
+def test_other_keys(storage):
+    schema = [{"AttributeName": "id", "KeyType": "HASH"}]
+    types = [{"AttributeName": "id", "AttributeType": "S"}]
+    wrong = {"KeySchema": schema, "AttributeDefinitions": types}
+    storage._link.call("create_table", {**request(storage.table.name, Plan()), **wrong})
+    keys, ttl, failure = examine().findings
+    assert [keys.name, ttl.name, failure.name] == ["keys", "ttl", "failure"]
+    assert "MULTISESSION_DYNAMODB_TABLE" in keys.remedy
+
+
+@pytest.mark.parametrize("status", ["CREATING", "DELETING", "ARCHIVED"])
+def test_a_table_that_cannot_be_used(fine, monkeypatch, status):
+    """Nor can it be asked for the time."""
+    described = {**fine.table._describe(), "TableStatus": status}
+    call = fine._link.call
+
+    def absent(operation, request):
+        table = {} if "describe" in operation else {"TableName": "gone"}
+        return call(operation, {**request, **table})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fine.table, "_describe", lambda: described)
+        patch.setattr(fine._link, "call", absent)
+        assert found() == ["status", "failure"]
+
+
+@pytest.mark.parametrize("operation", ["DescribeTable", "DescribeTimeToLive"])
+def test_who_may_not_look(fine, proxy, operation):
+    """Everything else goes on."""
+    proxy.refuse("AccessDeniedException", operation)
+    told = examine()
+    assert [finding.name for finding in told.findings] == ["unknown"]
+    assert told.timings
+    assert "createsessiontable --check" in told.findings[0].remedy
+
+
+def test_who_may_not_write(fine, proxy):
+    proxy.refuse("AccessDeniedException", "PutItem")
+    (finding,) = examine().findings
+    assert finding.problem.startswith("Insert fails: ")
+    assert "AccessDenied" in finding.problem
+    assert fine.count() == 0
+
+
+@pytest.mark.parametrize(("ahead", "word"), [(60, "behind"), (-60, "ahead")])
+def test_a_clock_that_is_wrong(fine, ahead, word):
+    fine.clock = lambda: utcnow() + timedelta(seconds=ahead)
+    (finding,) = examine().findings
+    assert (finding.name, word in finding.problem) == ("clock", True)
+
+
+@pytest.mark.parametrize("ahead", [-3, 3])
+def test_a_clock_that_is_right(fine, ahead):
+    fine.clock = lambda: utcnow() + timedelta(seconds=ahead)
+    assert found() == []
+
+
+def test_a_server_that_fails(fine, proxy, monkeypatch):
+    hurry(monkeypatch)
+    proxy.fail(times=100)
+    (finding,) = examine().findings
+    assert finding.name == "failure"
+    proxy.clear()
+    assert found() == []
+
+
+def test_answers_that_are_lost(fine, proxy):
+    """The client asks again; nobody notices."""
+    for operation in ("GetItem", "Query", "TransactWriteItems"):
+        proxy.lose(operation)
+    assert found() == []
+    assert proxy.struck == 3
+
+
+def test_one_that_fails_in_the_middle_is_cleaned_up_after(fine, proxy, monkeypatch):
+    hurry(monkeypatch)
+    proxy.fail("TransactWriteItems", times=100)
+    (finding,) = examine().findings
+    assert finding.problem.startswith("Rename fails: ")
+    assert fine.count() == 0
