@@ -21,11 +21,13 @@ from .references import Source
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+USER_FIELD = "_auth_user_id"  # in which Django's login() keeps the user
+
 # In the order of the README.
 DEFAULTS: dict[str, Any] = {
     # Whom sessions are indexed by: reference name -> session field, or dotted path of a
     # callable(session fields) -> text or None.
-    "MULTISESSION_REFERENCES": {"user": "_auth_user_id"},
+    "MULTISESSION_REFERENCES": {"user": USER_FIELD},
     # Idle lifetime: seconds, a timedelta, or dotted path of a callable(session) -> seconds,
     # timedelta or None. None: SESSION_COOKIE_AGE.
     "MULTISESSION_TTL": None,
@@ -69,9 +71,6 @@ DEFAULTS: dict[str, Any] = {
     "MULTISESSION_CLIENT_IP": "django_multisession.client.remote_addr",
 }
 
-
-# The field in which Django's login() keeps the user.
-USER_FIELD = "_auth_user_id"
 
 _REDIS = ("alias", "url", "options")
 _DYNAMODB = ("table", "options", "consistent")
@@ -173,6 +172,12 @@ def dynamodb() -> dict[str, Any]:
 @kept
 def client_ip() -> Callable[[HttpRequest], str | None]:
     return imported(get("MULTISESSION_CLIENT_IP"))  # type: ignore[no-any-return]
+
+
+@kept
+def serializer() -> Any:
+    """What SESSION_SERIALIZER names."""
+    return imported(djangos("SESSION_SERIALIZER"))
 
 
 def djangos(name: str) -> Any:

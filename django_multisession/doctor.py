@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from . import conf, keys
@@ -16,7 +17,7 @@ from .fields import Fields
 from .pruning import Progress
 from .record import Change, Record
 from .reindexing import reindex_one, repaired
-from .storage.base import Finding, Found, Storage
+from .storage.base import Finding, Storage, pages
 
 LIVES = 3  # taken through, to time each verb when connections and statements are there
 LIFETIME = timedelta(minutes=5)  # of the session that is thrown away, if it is left over
@@ -132,7 +133,9 @@ def examine(
     examination = Examination(storage, repair=repair)
     try:
         some, report.about = ([], storage.count()) if full else storage.sample(sample)
-        for report.looked_at, each in enumerate(_all(storage) if full else some, 1):
+        for report.looked_at, each in enumerate(
+            chain.from_iterable(pages(storage)) if full else some, 1
+        ):
             examination.look(*each)
             if progress is not None:
                 progress(report.looked_at)
@@ -203,14 +206,6 @@ class Examination:
     def _still_has(self, handle: str, name: str, value: str) -> bool:
         record = self.storage.read(handle, ())
         return record is not None and record.references.get(name) == value
-
-
-def _all(storage: Storage) -> Iterator[Found]:
-    found, cursor = storage.page()
-    yield from found
-    while cursor is not None:
-        found, cursor = storage.page(cursor)
-        yield from found
 
 
 def _failure(verb: str, error: Exception) -> Finding:

@@ -13,7 +13,7 @@ from .engine import store
 from .record import Record
 from .session import SessionStore
 from .sources import endings
-from .storage.base import Found, Tell
+from .storage.base import Found, Tell, pages
 
 Progress = Callable[[int], object]  # told how many so far
 
@@ -133,10 +133,8 @@ async def abatches(engine: type[SessionStore], pace: Pace) -> AsyncIterator[int]
 def weed(engine: type[SessionStore], policy: Policy, pace: Pace) -> Iterator[int]:
     """End live sessions that a policy covers, one with each step: 1; and 0 after each page of all
     there are. One that is used at that very moment ends, too."""
-    done, cursor, is_over, storage = 0, None, False, engine.storage
-    while not is_over:
-        found, cursor = storage.page(cursor, pace.batch_size)
-        is_over = cursor is None
+    done, storage = 0, engine.storage
+    for found in pages(storage, pace.batch_size):
         for id in [id for id, record in found if policy.covers(record, storage.clock())]:
             if not pace.next(done):
                 return
@@ -144,8 +142,6 @@ def weed(engine: type[SessionStore], policy: Policy, pace: Pace) -> Iterator[int
             done += number
             yield number
         yield 0
-        if not is_over:
-            time.sleep(pace.pause)
 
 
 def _weed_one(engine: type[SessionStore], id: str, pace: Pace) -> int:
@@ -158,11 +154,8 @@ def _weed_one(engine: type[SessionStore], id: str, pace: Pace) -> int:
 
 def covered(engine: type[SessionStore], policy: Policy, pace: Pace) -> Iterator[int]:
     """How many `weed` would end, a page with each step."""
-    cursor, is_over = None, False
-    while not is_over:
-        found, cursor = engine.storage.page(cursor, pace.batch_size)
+    for found in pages(engine.storage, pace.batch_size):
         yield sum(policy.covers(record, engine.storage.clock()) for _, record in found)
-        is_over = cursor is None
 
 
 def _tell(engine: type[SessionStore], pace: Pace, ended: list[Found]) -> Tell | None:

@@ -9,6 +9,7 @@ from .engine import store
 from .fields import Fields
 from .pruning import Progress
 from .record import Change, Record
+from .storage.base import pages
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +35,10 @@ def reindex(*, progress: Progress | None = None) -> int:
 
 def _pass(progress: Progress | None) -> tuple[int, int]:
     moved = gone = seen = 0
-    cursor, is_over = None, False
-    while not is_over:
-        found, cursor = store().storage.page(cursor)
+    for found in pages(store().storage):
         answers = [reindex_one(handle) for handle, _ in found]
         moved, gone = moved + answers.count(True), gone + answers.count(None)
-        seen, is_over = seen + len(found), cursor is None
+        seen += len(found)
         if progress is not None:
             progress(seen)
     return moved, gone

@@ -24,6 +24,7 @@ from django_multisession.models import SessionLease
 from django_multisession.record import Record
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
+from elsewhere import Elsewhere, put
 from loops import lasting
 from projects import install, spoken
 from subjects import ALIKE, DATABASES, SAME, STORAGES, THOROUGH, Clock, is_native, memory
@@ -235,3 +236,17 @@ def make_record(clock: Clock, **facts: Any) -> Record:
         "expires_at": clock.now + timedelta(days=14),
     }
     return Record(**(times | facts))
+
+
+@pytest.fixture
+def session(store, dialect):
+    """``session(key)``: its holder."""
+    return lambda key=None: dialect(store(key))
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Where sessions were kept before."""
+    it = Elsewhere()
+    put(monkeypatch, [it])
+    return it

@@ -7,7 +7,7 @@ import pytest
 from conftest import make_record, store_on
 from django_multisession import keys
 from django_multisession.session import SessionGone
-from elsewhere import Elsewhere, Outage, put
+from elsewhere import Outage
 from projects import as_spoken
 
 ADA = {"_auth_user_id": b'"7"', "cart": b"[1]"}
@@ -15,21 +15,9 @@ REFERENCES = {"user": "7"}
 
 
 @pytest.fixture
-def elsewhere(monkeypatch):
-    it = Elsewhere()
-    put(monkeypatch, [it])
-    return it
-
-
-@pytest.fixture
 def kept(elsewhere, clock):
     """``kept()``: the key of another session there."""
     return lambda: elsewhere.keep(make_record(clock, fields=ADA, references=REFERENCES))
-
-
-@pytest.fixture
-def session(store, dialect):
-    return lambda key=None: dialect(store(key))
 
 
 class TestWhoeverAsks:

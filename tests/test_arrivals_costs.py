@@ -13,21 +13,9 @@ ADA = {"_auth_user_id": b'"7"', "cart": b"[1]"}
 
 
 @pytest.fixture
-def elsewhere(monkeypatch):
-    it = Elsewhere()
-    put(monkeypatch, [it])
-    return it
-
-
-@pytest.fixture
 def kept(elsewhere, clock):
     """``kept()``: the key of another session there."""
     return lambda: elsewhere.keep(make_record(clock, fields=ADA))
-
-
-@pytest.fixture
-def session(store, dialect):
-    return lambda key=None: dialect(store(key))
 
 
 @pytest.fixture

@@ -7,18 +7,11 @@ import pytest
 
 from conftest import make_record
 from django_multisession import keys, sessions
-from elsewhere import Elsewhere, Outage, Steps, put
+from elsewhere import Outage, Steps
 from projects import install
 
 ADA = {"_auth_user_id": b'"7"', "org_id": b'"3"', "cart": b"[1]"}
 REFERENCES = {"user": "7", "org": "3"}
-
-
-@pytest.fixture
-def elsewhere(monkeypatch):
-    it = Elsewhere()
-    put(monkeypatch, [it])
-    return it
 
 
 @pytest.fixture(autouse=True)
@@ -30,11 +23,6 @@ def project(memory_storage, settings, monkeypatch):
 @pytest.fixture
 def key(elsewhere, clock):
     return elsewhere.keep(make_record(clock, fields=ADA, references=REFERENCES))
-
-
-@pytest.fixture
-def session(store, dialect):
-    return lambda key=None: dialect(store(key))
 
 
 @pytest.fixture

@@ -37,11 +37,6 @@ def old(relations, request):
     yield from old_engines.opened(request.param, request)
 
 
-@pytest.fixture
-def session(store, dialect):
-    return lambda key=None: dialect(store(key))
-
-
 def only(*kinds):
     return pytest.mark.parametrize("old", kinds, indirect=True)
 

@@ -17,9 +17,9 @@ from typing import Any
 from django.core.management.base import CommandError, OutputWrapper
 
 from .. import conf
+from ..checks.common import ENGINES
 from ..session import SessionStore
 
-ENGINES = "django_multisession.backends."
 PARTIAL = 3  # exit status: something was done, and something is left to do (2 is argparse's)
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}

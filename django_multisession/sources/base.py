@@ -34,6 +34,8 @@ class Source(ABC):
     """Sessions of another engine. Async twins run in the thread of Django's connections, unless a
     source says otherwise."""
 
+    # Why can it not tell which sessions it has, if it cannot?
+    why_unlisted: ClassVar[str] = ""
     # Can it delete a session? A cookie is the client's, who may keep it.
     removes: ClassVar[bool] = True
 
@@ -60,16 +62,16 @@ class Source(ABC):
     def remove(self, name: str) -> bool:
         """Delete it. False: it was gone already."""
 
-    @abstractmethod
     def each(self) -> Iterator[Listed]:
         """All live sessions, some at a time. Those that are removed meanwhile do no harm.
 
-        Raises NotListable.
+        Raises NotListable, unless the source knows how.
         """
+        raise NotListable(f"{self.why_unlisted} ({self.engine}).")
 
-    @abstractmethod
     def count(self) -> int:
-        """How many `each` will give, about. Raises NotListable."""
+        """How many `each` will give, about. Raises NotListable, too."""
+        raise NotListable(f"{self.why_unlisted} ({self.engine}).")
 
     async def afind(self, name: str) -> Record | None:
         return await sync_to_async(self.find)(name)
@@ -128,7 +130,7 @@ def _idle_end(data: Mapping[str, Any], now: datetime) -> datetime:
 
 
 def _fields(data: Mapping[str, Any], handle: str) -> Fields:
-    fields = Fields(conf.imported(conf.djangos("SESSION_SERIALIZER")), handle=handle)
+    fields = Fields(conf.serializer(), handle=handle)
     for name, value in data.items():
         try:
             fields[name] = value

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.cache import caches
 
 from .. import codec, conf, keys
 from ..record import Record
-from .base import Listed, NotListable, Source, record_of
+from .base import Source, record_of
 
 
 class Cached(Source):
     """A cache tells neither which sessions it has, nor until when."""
+
+    why_unlisted = "A cache cannot tell which sessions it has"
 
     def check(self) -> None:
         self._cache  # noqa: B018 - CACHES may not have it
@@ -29,12 +30,6 @@ class Cached(Source):
 
     def remove(self, name: str) -> bool:
         return bool(self._cache.delete(self._key(name)))
-
-    def each(self) -> Iterator[Listed]:
-        raise NotListable(f"A cache cannot tell which sessions it has ({self.engine}).")
-
-    def count(self) -> int:
-        raise NotListable(f"A cache cannot tell how many sessions it has ({self.engine}).")
 
     @property
     def _cache(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 
@@ -10,7 +9,7 @@ from django.core import signing
 
 from .. import conf, expiry, keys
 from ..record import Record
-from .base import Listed, NotListable, Source, record_of
+from .base import Source, record_of
 
 SALT = "django.contrib.sessions.backends.signed_cookies"
 LENGTH = 8192  # characters; browsers keep half of that
@@ -18,6 +17,8 @@ LENGTH = 8192  # characters; browsers keep half of that
 
 class Cookies(Source):
     """Asks nobody, and can delete nothing: the client may keep a copy of its cookie."""
+
+    why_unlisted = "Nobody but the browsers has these sessions"
 
     removes = False
 
@@ -31,7 +32,7 @@ class Cookies(Source):
         return False
 
     def find(self, name: str) -> Record | None:
-        serializer = conf.imported(conf.djangos("SESSION_SERIALIZER"))
+        serializer = conf.serializer()
         try:
             data = self._signer().unsign_object(name, serializer=serializer)
         except Exception:  # as Django's engine has it: whatever an old serializer left
@@ -42,12 +43,6 @@ class Cookies(Source):
 
     def remove(self, name: str) -> bool:
         return False
-
-    def each(self) -> Iterator[Listed]:
-        raise NotListable(f"Nobody but the browsers has these sessions ({self.engine}).")
-
-    def count(self) -> int:
-        raise NotListable(f"Nobody but the browsers has these sessions ({self.engine}).")
 
     async def afind(self, name: str) -> Record | None:
         return self.find(name)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from .. import keys
 from ..record import Record
-from .base import Listed, NotListable, Source, aware, record_of
+from .base import Source, aware, record_of
 
 
 class Other(Source):
     """Takes its word for what is unknown, outages included, if it has it so."""
+
+    why_unlisted = "Nothing is known of how this engine lists sessions"
 
     def find(self, name: str) -> Record | None:
         store = self.store(name)
@@ -25,9 +25,3 @@ class Other(Source):
         is_there = bool(store.exists(name))
         store.delete(name)
         return is_there
-
-    def each(self) -> Iterator[Listed]:
-        raise NotListable(f"Nothing is known of how this engine lists sessions ({self.engine}).")
-
-    def count(self) -> int:
-        raise NotListable(f"Nothing is known of how this engine lists sessions ({self.engine}).")

@@ -7,7 +7,7 @@ from functools import partial
 
 from .. import keys
 from ..record import Record
-from ..storage.base import Storage
+from ..storage.base import Storage, pages
 from .base import Listed, Source
 
 PAGE = 500  # sessions a page
@@ -24,12 +24,9 @@ class Ours(Source):
         return self._storage.delete(keys.named(name)) is not None
 
     def each(self) -> Iterator[Listed]:
-        cursor, is_over = None, False
-        while not is_over:
-            found, cursor = self._storage.page(cursor, PAGE)
+        for found in pages(self._storage, PAGE):
             for handle, _ in found:
                 yield handle, partial(self.find, handle)
-            is_over = cursor is None
 
     def count(self) -> int:
         return self._storage.count()

@@ -106,5 +106,5 @@ class Returning(SessionBase):
 
 
 def _decoded(key: str, record: Record) -> dict[str, Any]:
-    serializer = conf.imported(conf.djangos("SESSION_SERIALIZER"))
+    serializer = conf.serializer()
     return dict(Fields(serializer, record.fields, keys.handle_of(key)))

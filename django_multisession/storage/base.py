@@ -40,6 +40,15 @@ def clock_findings(server: datetime, here: datetime) -> list[Finding]:
     return [Finding("clock", problem, "Have all machines keep their clocks by NTP.")]
 
 
+def pages(storage: Storage, limit: int = 100) -> Iterator[list[Found]]:
+    """All live sessions, a page at a time. One that is used meanwhile may be missed."""
+    cursor, is_over = None, False
+    while not is_over:
+        found, cursor = storage.page(cursor, limit)
+        yield found
+        is_over = cursor is None
+
+
 class SessionTooLarge(ValueError):
     """The server cannot keep a session of this size. Nothing was sent; what it keeps is unchanged.
 

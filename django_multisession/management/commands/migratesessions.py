@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_multisession import conf
+from django_multisession.checks.common import ENGINES
 from django_multisession.management.console import (
-    ENGINES,
     PARTIAL,
     Progress,
     as_json,
