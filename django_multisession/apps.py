@@ -1,12 +1,15 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class MultisessionConfig(AppConfig):
     name = "django_multisession"
-    verbose_name = "Sessions"
+    verbose_name = gettext_lazy("Sessions")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import auth, checks  # noqa: F401 - importing them registers what they hold
+        from . import auth, checks, conf, sockets  # noqa: F401 - importing registers what they hold
 
         auth.connect()
+        if conf.channel_layers():
+            sockets.connect()

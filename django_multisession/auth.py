@@ -16,7 +16,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.translation import ngettext
 
-from . import conf, current, sessions, signals, whose
+from . import conf, current, recent, sessions, signals, whose
 from .checks.common import session_middleware, session_store
 from .middleware import SessionMiddleware
 from .session import SessionStore
@@ -60,6 +60,13 @@ def refuse_beyond_limit(request: HttpRequest | None, user: Any, **kwargs: Any) -
             logout(request)
             _forget_awaited(request)
             raise
+
+
+@receiver(user_logged_in)
+def note_authentication(request: HttpRequest | None, **kwargs: Any) -> None:
+    session = getattr(request, "session", None)
+    if isinstance(session, SessionStore):
+        recent.note(session)
 
 
 def _forget_awaited(request: Any) -> None:

@@ -62,7 +62,12 @@ def network_of(ip: str) -> IPv4Network | IPv6Network:
 
 def device_of(user_agent: str) -> str:
     """In words: "Firefox on Linux", "Mobile Safari on iOS", "curl"; "" where it tells nothing."""
-    return " on ".join(filter(None, (_browser_of(user_agent), _system_of(user_agent))))
+    return " on ".join(filter(None, parts_of(user_agent)))
+
+
+def parts_of(user_agent: str) -> tuple[str, str]:
+    """Browser and system: ("Firefox", "Linux"); "" for what it does not tell."""
+    return _browser_of(user_agent), _system_of(user_agent)
 
 
 def kind_of(user_agent: str) -> str:

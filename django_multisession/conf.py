@@ -47,6 +47,9 @@ DEFAULTS: dict[str, Any] = {
     "MULTISESSION_BEYOND_LIMIT": "end",
     # Does a new password end the user's other sessions at once?
     "MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE": True,
+    # Seconds (or a timedelta) after signing in from which ending a device asks for the password
+    # again. None: never.
+    "MULTISESSION_CONFIRM_AFTER": 900,
     # Database alias of the database engine. None asks the routers.
     "MULTISESSION_DATABASE": None,
     # What the names of all keys in Redis begin with.
@@ -144,12 +147,17 @@ def logs_out_on_password_change() -> bool:
 
 
 @kept
+def confirm_after() -> timedelta | None:
+    return _duration(get("MULTISESSION_CONFIRM_AFTER"))
+
+
+@kept
 def secret_names() -> tuple[str, ...]:
     return tuple(name.casefold() for name in get("MULTISESSION_SECRET_NAMES"))
 
 
 @kept
-def knows_countries() -> bool:
+def knows_places() -> bool:
     """Does Django's GeoIP2 have a database?"""
     return bool(getattr(settings, "GEOIP_PATH", None))
 
@@ -190,6 +198,11 @@ def cookie() -> dict[str, Any]:
     names = ("domain", "path", "secure", "httponly", "samesite")
     attributes = {name: djangos(f"SESSION_COOKIE_{name.upper()}") for name in names}
     return {"key": djangos("SESSION_COOKIE_NAME"), **attributes}
+
+
+def channel_layers() -> list[str]:
+    """Their names, of Django Channels."""
+    return [*(getattr(settings, "CHANNEL_LAYERS", None) or ())]
 
 
 def written() -> list[str]:

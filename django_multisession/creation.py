@@ -10,12 +10,10 @@ from typing import Any
 from django.http import HttpRequest
 
 from . import whose
-from .codec import is_storable
 from .engine import store
 from .middleware import client_of
+from .record import checked_label
 from .session import SessionStore
-
-LABEL_LENGTH = 100  # characters
 
 
 def create(
@@ -58,13 +56,9 @@ def _new(
     expires_in: float | timedelta | None,
     request: HttpRequest | None,
 ) -> SessionStore:
-    if not is_storable(label):
-        raise ValueError(f"The label {label!r} holds a NUL or a lone surrogate.")
-    if len(label) > LABEL_LENGTH:
-        raise ValueError(f"A label has {LABEL_LENGTH} characters at most, not {len(label)}.")
     session = store()()
     session.update({**(data or {}), **(whose.login(user) if user is not None else {})})
-    session.label = label
+    session.label = checked_label(label)
     if request is not None:
         session.describe_client = partial(client_of, request)
     if expires_in is not None:

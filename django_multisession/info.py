@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from . import signals
 from .client import device_of
 from .fields import Fields
 from .record import Record
 from .session import SessionStore
-from .sources import endings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,21 +63,13 @@ class SessionInfo:
 
     def end(self, *, reason: str = "ended") -> bool:
         """False: it had ended already. One round trip."""
-        endings.refuse(self.store.storage, self.handle)
-        ended = self.store.storage.delete(self.handle)
-        if ended:
-            signals.send(self.store, [signals.ended(self.handle, ended, reason)])
-        return ended is not None
+        return self.store.end(self.handle, reason)
 
     end.alters_data = True  # type: ignore[attr-defined]  # templates do not call it
 
     async def aend(self, *, reason: str = "ended") -> bool:
         """See end()."""
-        await endings.arefuse(self.store.storage, self.handle)
-        ended = await self.store.storage.adelete(self.handle)
-        if ended:
-            await signals.asend(self.store, [signals.ended(self.handle, ended, reason)])
-        return ended is not None
+        return await self.store.aend(self.handle, reason)
 
     aend.alters_data = True  # type: ignore[attr-defined]
 

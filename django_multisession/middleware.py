@@ -12,8 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from . import conf, current
+from . import bearer, conf, current
 from .client import Client, clean_ip, clean_user_agent
+from .refusals import Refused
 from .session import SessionStore
 
 SERVER_ERROR = 500
@@ -47,14 +48,22 @@ class SessionMiddleware(middleware.SessionMiddleware):
 
     async def __acall__(self, request: HttpRequest) -> HttpResponse:
         with current.during(request):
-            self.process_request(request)
-            response = await self.get_response(request)  # type: ignore[misc]
+            response = await self.aprocess_request(request)
+            if response is None:
+                response = await self.get_response(request)  # type: ignore[misc]
             return await self.aprocess_response(request, response)
 
-    def process_request(self, request: HttpRequest) -> None:
+    def process_request(  # type: ignore[override]  # Django answers with what it returns
+        self, request: HttpRequest
+    ) -> HttpResponse | None:
         super().process_request(request)
         session: Any = request.session
         session.describe_client = partial(client_of, request)
+        return None
+
+    async def aprocess_request(self, request: HttpRequest) -> HttpResponse | None:
+        """See process_request()."""
+        return self.process_request(request)  # nothing is read yet
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response = super().process_response(request, response)
@@ -83,6 +92,58 @@ class SessionMiddleware(middleware.SessionMiddleware):
             await session.aget_expire_at_browser_close()
             _send_cookie(session, response)
         return response
+
+
+class BearerSessionMiddleware(SessionMiddleware):
+    """The same, and ``Authorization: Bearer <token>`` counts where there is no session cookie.
+
+    A token is the key of a session: `sessions.create` makes one. The session is read at once (one
+    round trip, which its first use is spared), because a token that is none any more is an error
+    of the client's, 401, and no visitor. No cookie is set; and since no page can have another
+    one's browser send this header, CSRF is not checked. All that of requests with a cookie, whose
+    header is ignored, stays as it was.
+    """
+
+    def process_request(  # type: ignore[override]
+        self, request: HttpRequest
+    ) -> HttpResponse | None:
+        try:
+            session = self._offered(request)
+            if session is not None and session.created_at is None:
+                raise bearer.unknown()
+        except Refused as refused:
+            return refused.response()
+        return self._begun(request, session)
+
+    async def aprocess_request(self, request: HttpRequest) -> HttpResponse | None:
+        """See process_request()."""
+        try:
+            session = self._offered(request)
+            if session is not None and await session.acreated_at() is None:
+                raise bearer.unknown()
+        except Refused as refused:
+            return refused.response()
+        return self._begun(request, session)
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        return bearer.settled(request, super().process_response(request, response))
+
+    async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """See process_response()."""
+        return bearer.settled(request, await super().aprocess_response(request, response))
+
+    def _offered(self, request: HttpRequest) -> SessionStore | None:
+        """By a header. Raises Refused."""
+        token = bearer.token_of(request)
+        return None if token is None else self.SessionStore(token)
+
+    def _begun(self, request: HttpRequest, session: SessionStore | None) -> HttpResponse | None:
+        if session is None:
+            return super().process_request(request)
+        session.describe_client = partial(client_of, request)
+        request.session = session
+        request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # what Django asks
+        return None
 
 
 def client_of(request: HttpRequest) -> Client:

@@ -9,6 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
 
 from .client import USER_AGENT_LENGTH
+from .record import LABEL_LENGTH
 from .references import MAX_LENGTH
 
 
@@ -50,7 +51,7 @@ class Session(models.Model):
     purge_at = models.DateTimeField(_("may be purged"))
     ip = models.GenericIPAddressField(_("address"), null=True, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=USER_AGENT_LENGTH, blank=True)
-    label = models.CharField(_("label"), max_length=100, blank=True)
+    label = models.CharField(_("label"), max_length=LABEL_LENGTH, blank=True)
 
     class Meta:
         verbose_name = _("session")

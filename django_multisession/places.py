@@ -10,33 +10,43 @@ from . import conf
 
 logger = logging.getLogger(__name__)
 
+Place = tuple[str, str]  # city and country, in English; "" for what is not known
+NOWHERE: Place = ("", "")
+
 
 def country_of(ip: str) -> str:
     """Its name, in English; "" where it is not known. A lookup in a file, no request."""
-    return _lookup()(ip)
+    return _lookup()(ip)[1]
+
+
+def place_of(ip: str) -> str:
+    """In words, as far as the database knows: "Berlin, Germany", "Germany", ""."""
+    return ", ".join(filter(None, _lookup()(ip)))
 
 
 @conf.kept
-def _lookup() -> Callable[[str], str]:
-    if conf.knows_countries():
+def _lookup() -> Callable[[str], Place]:
+    if conf.knows_places():
         try:
             return _opened()
-        except Exception as error:  # of whatever reads it; and what is missing then is a picture
+        except Exception as error:  # of whatever reads it; and what is missing then is a word
             logger.warning("The database of GEOIP_PATH cannot be read: %s", error)
-    return lambda ip: ""
+    return lambda ip: NOWHERE
 
 
-def _opened() -> Callable[[str], str]:
+def _opened() -> Callable[[str], Place]:
     from django.contrib.gis.geoip2 import GeoIP2
     from geoip2.errors import AddressNotFoundError
 
     database = GeoIP2()
+    find = database.city if database.is_city else database.country
 
     @lru_cache(maxsize=4096)
-    def lookup(ip: str) -> str:
+    def lookup(ip: str) -> Place:
         try:
-            return str(database.country(ip)["country_name"] or "")
+            found = find(ip)
         except (AddressNotFoundError, ValueError):  # of IPv6, a database of IPv4
-            return ""
+            return NOWHERE
+        return str(found.get("city") or ""), str(found["country_name"] or "")
 
     return lookup

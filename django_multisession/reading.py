@@ -113,20 +113,6 @@ class SessionReader(SessionState):
         known = await self._aknown()
         return known.references if known else NOTHING
 
-    # Django's expiry methods, within the absolute end
-
-    def get_expiry_age(self, **kwargs: Any) -> int:
-        return self._capped_age(super().get_expiry_age(**kwargs))
-
-    async def aget_expiry_age(self, **kwargs: Any) -> int:
-        return self._capped_age(await super().aget_expiry_age(**kwargs))
-
-    def get_expiry_date(self, **kwargs: Any) -> datetime:
-        return self._capped_date(super().get_expiry_date(**kwargs))
-
-    async def aget_expiry_date(self, **kwargs: Any) -> datetime:
-        return self._capped_date(await super().aget_expiry_date(**kwargs))
-
     # The steps between plan and settle that several methods share
 
     def _stored(self, names: Collection[str] | None = None) -> Record | None:

@@ -8,7 +8,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from .codec import is_storable
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
+LABEL_LENGTH = 100  # characters
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -76,6 +79,15 @@ class Change:
             user_agent=record.user_agent if self.user_agent is None else self.user_agent,
             label=record.label if self.label is None else self.label,
         )
+
+
+def checked_label(label: str) -> str:
+    """Raises ValueError for one that no server could keep."""
+    if len(label) > LABEL_LENGTH:
+        raise ValueError(f"A label has {LABEL_LENGTH} characters at most, not {len(label)}.")
+    if not is_storable(label):
+        raise ValueError(f"The label {label!r} holds a NUL or a lone surrogate.")
+    return label
 
 
 def _merged(

@@ -146,6 +146,24 @@ class SessionStore(SessionReader):
         self._settle_flush()
 
     @classmethod
+    def end(cls, handle: str, reason: str) -> bool:
+        """End the session of this handle, whoever holds it. False: there is none."""
+        endings.refuse(cls.storage, handle)
+        ended = cls.storage.delete(handle)
+        if ended:
+            signals.send(cls, [signals.ended(handle, ended, reason)])
+        return ended is not None
+
+    @classmethod
+    async def aend(cls, handle: str, reason: str) -> bool:
+        """See end()."""
+        await endings.arefuse(cls.storage, handle)
+        ended = await cls.storage.adelete(handle)
+        if ended:
+            await signals.asend(cls, [signals.ended(handle, ended, reason)])
+        return ended is not None
+
+    @classmethod
     def clear_expired(cls) -> None:
         """Delete all expired sessions, in batches of 1000. Django's ``clearsessions`` calls it."""
         while cls.storage.purge(PURGE_BATCH) >= PURGE_BATCH:
@@ -198,18 +216,12 @@ class SessionStore(SessionReader):
         if not keys.is_key(key) or (self._unborn and key == self.session_key):
             return
         handle = keys.handle_of(key)
-        endings.refuse(self.storage, handle)
-        if ended := self.storage.delete(handle):
-            self._announce([signals.ended(handle, ended, reason)])
-        else:
+        if not self.end(handle, reason):
             arrivals.remove(handle, self._cookies.get(key, key))
 
     async def _adelete(self, key: str | None, reason: str) -> None:
         if not keys.is_key(key) or (self._unborn and key == self.session_key):
             return
         handle = keys.handle_of(key)
-        await endings.arefuse(self.storage, handle)
-        if ended := await self.storage.adelete(handle):
-            await self._aannounce([signals.ended(handle, ended, reason)])
-        else:
+        if not await self.aend(handle, reason):
             await arrivals.aremove(handle, self._cookies.get(key, key))

@@ -14,7 +14,7 @@ from .creation import acreate, create
 from .engine import store
 from .info import SessionInfo
 from .pruning import aprune, prune
-from .record import Record
+from .record import Change, Record, checked_label
 from .session import SessionStore
 from .sources import endings
 from .storage.base import Found
@@ -34,6 +34,7 @@ __all__ = [
     "alog_out_everywhere",
     "apage",
     "aprune",
+    "arelabel",
     "asample",
     "clear",
     "count",
@@ -46,6 +47,7 @@ __all__ = [
     "log_out_everywhere",
     "page",
     "prune",
+    "relabel",
     "sample",
 ]
 
@@ -152,29 +154,31 @@ async def acount() -> int:
     return await store().storage.acount()
 
 
+def relabel(handle: str, label: str) -> bool:
+    """What to call a session in lists: 100 characters at most, or "". False: there is none of this
+    handle. It is no use of the session, so it moves neither its end nor when it was last seen.
+    Raises ValueError. One round trip."""
+    change = Change(label=checked_label(label))
+    return keys.is_handle(handle) and store().storage.update(handle, change)
+
+
+async def arelabel(handle: str, label: str) -> bool:
+    """See relabel()."""
+    change = Change(label=checked_label(label))
+    return keys.is_handle(handle) and await store().storage.aupdate(handle, change)
+
+
 # Ending
 
 
 def end(handle: str, *, reason: str = "ended") -> bool:
     """End one session. False: there is none of this handle. ``reason`` is told by the signal."""
-    if not keys.is_handle(handle):
-        return False
-    endings.refuse(store().storage, handle)
-    ended = store().storage.delete(handle)
-    if ended:
-        signals.send(store(), [signals.ended(handle, ended, reason)])
-    return ended is not None
+    return keys.is_handle(handle) and store().end(handle, reason)
 
 
 async def aend(handle: str, *, reason: str = "ended") -> bool:
     """See end()."""
-    if not keys.is_handle(handle):
-        return False
-    await endings.arefuse(store().storage, handle)
-    ended = await store().storage.adelete(handle)
-    if ended:
-        await signals.asend(store(), [signals.ended(handle, ended, reason)])
-    return ended is not None
+    return keys.is_handle(handle) and await store().aend(handle, reason)
 
 
 def log_out_everywhere(
@@ -216,15 +220,20 @@ async def aend_found(name: str, value: Any, *, keep: Keep = None, reason: str = 
 
 
 def clear() -> int:
-    """End all sessions there are, of everybody; how many there were. No signal tells of it."""
+    """End all sessions there are, of everybody; how many there were. `sessions_cleared` tells of
+    it, once, and no signal of each."""
     endings.refuse_all(store().storage)
-    return store().storage.clear()
+    number = store().storage.clear()
+    signals.send(store(), [signals.cleared(number)])
+    return number
 
 
 async def aclear() -> int:
     """See clear()."""
     await endings.arefuse_all(store().storage)
-    return await store().storage.aclear()
+    number = await store().storage.aclear()
+    await signals.asend(store(), [signals.cleared(number)])
+    return number
 
 
 def _check_limit(limit: int) -> None:

@@ -1,7 +1,7 @@
 """What happened to a session. Sent after the fact, with the handle and never the key.
 
-The sender is the ``SessionStore`` class. Every signal carries ``handle`` (text) and
-``references`` (reference name to value, as stored). A receiver that fails is logged by Django
+The sender is the ``SessionStore`` class. Every signal but the last one carries ``handle`` (text)
+and ``references`` (reference name to value, as stored). A receiver that fails is logged by Django
 (``django.dispatch``) and breaks nothing: what it is told of is stored already.
 """
 
@@ -29,13 +29,17 @@ session_saved = Signal()
 # lives on under another key; ``successor`` is its handle), "expired" (it was over when next asked
 # for; told once), "ended" (deleted by code), "logged_out_everywhere", "password_changed",
 # "deactivated" or "deleted" (the user was), "too_many" (beyond MULTISESSION_SESSIONS_PER_USER),
-# "ended_by_admin" (in the session browser), "ended_by_command" (endsessions), "pruned" (by a policy
-# of clearsessions_multi), or whatever code that ended it gave for a reason.
+# "ended_by_user" (on the page of one's devices), "ended_by_admin" (in the session browser),
+# "ended_by_command" (endsessions), "pruned" (by a policy of clearsessions_multi), or whatever code
+# that ended it gave for a reason.
 session_ended = Signal()
 
 # A session was used from another network, or another device, than before. Not of every new
 # address: telephones change theirs by the minute. ``before``, ``after``: client.Client.
 client_changed = Signal()
+
+# All sessions of everybody were ended at once. ``number``: how many there were.
+sessions_cleared = Signal()
 
 Event = tuple[Signal, dict[str, Any]]
 
@@ -62,6 +66,10 @@ def changed(handle: str, before: Record, change: Change, after: Record) -> list[
             known = {"before": old, "after": new}
             events.append((client_changed, {**_facts(handle, after), **known}))
     return events
+
+
+def cleared(number: int) -> Event:
+    return sessions_cleared, {"number": number}
 
 
 def send(sender: type, events: Iterable[Event]) -> None:

@@ -7,20 +7,18 @@ blocking and the async dialect share everything that could go wrong twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from math import ceil
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 
 from . import conf, expiry, keys, references, signals
 from .client import NOBODY, Client
 from .fields import Fields
+from .lifetime import SessionLifetime
 from .record import NOTHING, Change, Record
 from .signals import Event
 from .sources import arrivals
-from .storage.base import Storage
 
 
 class SessionGone(UpdateError, SessionInterrupted):
@@ -36,10 +34,8 @@ class SessionGone(UpdateError, SessionInterrupted):
         )
 
 
-class SessionState(SessionBase):
+class SessionState(SessionLifetime):
     """What one holder, usually a request, knows of its session."""
-
-    storage: ClassVar[Storage]
 
     # Tells the client's address and user agent. The middleware sets it; nothing requires it.
     describe_client: Callable[[], Client] | None = None
@@ -61,8 +57,7 @@ class SessionState(SessionBase):
         if session_key and not self.session_key and (key := arrivals.key_of(session_key)):
             self._session_key, self._cookies = key, {key: session_key}
         self._named = ("", "")  # the last key that was hashed, and its handle
-        # As stored, as far as we know. None: not read yet, or nothing is stored.
-        self._record: Record | None = None
+        self._record = None
         # Is a key chosen, and nothing stored under it yet?
         self._unborn = False
         # Did this holder give the session a new key, and not save it since?
@@ -87,14 +82,14 @@ class SessionState(SessionBase):
         )
 
     @property
+    def is_unsaved(self) -> bool:
+        """Has it a key, and is not stored yet?"""
+        return self._unborn
+
+    @property
     def is_rekeyed(self) -> bool:
         """Is it stored under a key that it was given here, and not saved since?"""
         return self.key_is_fresh and self._may_be_stored
-
-    def get_session_cookie_age(self) -> int:
-        """Seconds of inactivity: MULTISESSION_TTL, else SESSION_COOKIE_AGE."""
-        age = conf.idle_age(self)
-        return super().get_session_cookie_age() if age is None else ceil(age)
 
     # What is known
 
@@ -148,26 +143,6 @@ class SessionState(SessionBase):
 
     def _client(self) -> Client:
         return self.describe_client() if self.describe_client else NOBODY
-
-    # When it ends
-
-    def _expires_at(self, now: datetime, created_at: datetime) -> datetime:
-        custom = self._fields().get(expiry.CUSTOM)
-        age = 0 if custom else self.get_session_cookie_age()  # a policy may be dear to ask
-        end = expiry.idle_end(custom, age, now)
-        return expiry.capped(end, created_at, conf.absolute_age())
-
-    def _capped_date(self, date: datetime) -> datetime:
-        created_at = self._record.created_at if self._record else self.storage.clock()
-        end = expiry.capped(date.astimezone(expiry.UTC), created_at, conf.absolute_age())
-        return end.astimezone(date.tzinfo) if date.tzinfo else expiry.local(end)
-
-    def _capped_age(self, age: int) -> int:
-        if conf.absolute_age() is None:
-            return age
-        now = self.storage.clock()
-        end = self._capped_date(expiry.idle_end(None, age, now))
-        return ceil((end - now).total_seconds())
 
     # Plan
 

@@ -33,7 +33,8 @@ backends = [backend, *before]
 SESSION_ENGINE, *MULTISESSION_MIGRATE_FROM = (
     ENGINES.get(name, f"django_multisession.backends.{name}") for name in backends
 )
-middleware = "django.contrib.sessions" if backend.startswith("django") else "django_multisession"
+DJANGOS = "django.contrib.sessions.middleware.SessionMiddleware"
+OURS = "django_multisession.middleware.BearerSessionMiddleware"
 if "redis" in backends:
     MULTISESSION_REDIS_URL = os.environ.get("MULTISESSION_REDIS_URL", "redis://127.0.0.1:6379/0")
 if "dynamodb" in backends:
@@ -61,7 +62,8 @@ if {"django", "django_db"} & {*backends}:
     INSTALLED_APPS.append("django.contrib.sessions")  # has the table
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    f"{middleware}.middleware.SessionMiddleware",
+    DJANGOS if backend.startswith("django") else OURS,
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -1,8 +1,9 @@
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 
 import views
+from demo.engine import is_ours
 
 login = LoginView.as_view(
     template_name="login.html",
@@ -15,12 +16,14 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("remember/", views.remember, name="remember"),
     path("forget/", views.forget, name="forget"),
-    path("sessions/<handle>/end/", views.end_session, name="end_session"),
-    path("sessions/end-others/", views.end_others, name="end_others"),
     path("password/", views.PasswordView.as_view(), name="password"),
     path("login/", login, name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("api/session/", views.api_session, name="api_session"),
-    path("api/sessions/", views.api_sessions, name="api_sessions"),
     path("api/visits/", views.api_visits, name="api_visits"),
 ]
+if is_ours():
+    urlpatterns += [
+        path("devices/", include("django_multisession.urls")),
+        path("api/devices/", include("django_multisession.api.urls")),
+    ]

@@ -1,22 +1,18 @@
-"""Pages that show the session they are asked with, and the user's other ones. Handles they show,
-keys never."""
+"""Pages that show the session they are asked with. Handles they show, keys never. The user's other
+sessions are on the pages of django_multisession itself."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
 from django import forms
-from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import PasswordChangeView
 from django.contrib.messages.views import SuccessMessageMixin
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.template.defaultfilters import pluralize
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -25,12 +21,9 @@ from django.views.decorators.http import require_POST, require_safe
 from demo.engine import is_ours
 from demo.people import MARK, NAMES, PASSWORD
 from demo.times import ago, ahead
-from django_multisession import sessions
-from django_multisession.sessions import SessionInfo
 
 CREDENTIALS = {"names": NAMES, "password": PASSWORD}
 TAKEN = {"visits", MARK}
-UNKNOWN = "Django's engine does not know whose sessions there are."
 HIDDEN = {"_auth_user_hash", "_csrftoken"}  # names of fields: nothing for people who look on
 
 
@@ -75,29 +68,6 @@ def forget(request: HttpRequest) -> HttpResponse:
     return redirect("home")
 
 
-# Whoever was logged out meanwhile is asked to log in, and not sent back here with a GET.
-@login_required(redirect_field_name=None)
-@require_POST
-def end_session(request: HttpRequest, handle: str) -> HttpResponse:
-    """One of the user's own: that there are others' nobody is told."""
-    info = sessions.get(handle) if is_ours() else None
-    if info is None or info.user_id != str(request.user.pk):
-        raise Http404
-    info.end()
-    messages.success(request, f"Session ended: {_device(info)}.")
-    return redirect("home")
-
-
-@login_required(redirect_field_name=None)
-@require_POST
-def end_others(request: HttpRequest) -> HttpResponse:
-    if not is_ours():
-        raise Http404
-    number = sessions.log_out_everywhere(request.user, keep=request.session)
-    messages.success(request, f"{number} other session{pluralize(number)} ended.")
-    return redirect("home")
-
-
 class PasswordView(SuccessMessageMixin, PasswordChangeView):
     """Django's own. That the other sessions end needs nothing here."""
 
@@ -127,24 +97,10 @@ async def api_visits(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"visits": visits, "user": user.get_username() or None})
 
 
-@never_cache
-@require_safe
-async def api_sessions(request: HttpRequest) -> JsonResponse:
-    """All sessions of the user, the most recently active first."""
-    user = await request.auser()
-    if not user.is_authenticated:
-        return JsonResponse({"error": "Log in first."}, status=HTTPStatus.FORBIDDEN)
-    if not is_ours():
-        return JsonResponse({"error": UNKNOWN}, status=HTTPStatus.NOT_FOUND)
-    found = await sessions.afor_user(user)
-    return JsonResponse({"sessions": [_described(info, request) for info in found]})
-
-
 def _page(request: HttpRequest, form: FieldForm) -> HttpResponse:
     # Facts and fields are handed over one by one: to a template, `session.handle` would be
     # the field of that name, if somebody made the session remember one.
     context = {
-        "unknown": UNKNOWN,
         "visits": request.session.get("visits", 0),
         "fields": sorted(_fields(request.session), key=lambda field: field["is_djangos"]),
         "form": form,
@@ -158,39 +114,12 @@ def _known(request: HttpRequest) -> dict[str, Any]:
     """As stored: None for a session that this request has just begun."""
     session: Any = request.session
     return {
-        "sessions": sorted(_sessions(request), key=lambda row: not row["is_current"]),
         "handle": session.handle,
         "references": dict(session.references),
         "created": _moment(session.created_at, ago),
         "last_seen": _moment(session.last_seen_at, ago),
         "expires": _moment(session.expires_at, ahead),
     }
-
-
-def _sessions(request: HttpRequest) -> Iterator[dict[str, Any]]:
-    """Rows of a table, the most recently active first."""
-    for info in sessions.for_user(request.user) if request.user.is_authenticated else []:
-        times = {
-            "created": _moment(info.created_at, ago),
-            "last_seen": _moment(info.last_seen_at, ago),
-        }
-        yield {**_described(info, request), "user_agent": info.user_agent, **times}
-
-
-def _described(info: SessionInfo, request: HttpRequest) -> dict[str, Any]:
-    return {
-        "handle": info.handle,
-        "device": _device(info),
-        "ip": info.ip,
-        "created": info.created_at,
-        "last_seen": info.last_seen_at,
-        "expires": info.expires_at,
-        "is_current": info.is_current(request),
-    }
-
-
-def _device(info: SessionInfo) -> str:
-    return info.label or info.device or "Unknown device"
 
 
 def _fields(session: Any) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,8 @@ from typing import Any
 from selenium.webdriver.support.ui import Select
 
 from chromium import Chromium
-from demo_sites import DEADLINE, HERE, PLACES, Browser, environment, running_in
+from demo_sites import DEADLINE, HERE, PLACES, Browser, environment, manage, running_in
+from django_multisession import keys
 
 LIST = "/admin/django_multisession/session/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
@@ -23,25 +24,45 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.
 class Demo:
     """A running one: where it is, and who seeds it."""
 
-    def __init__(self, place: str, site: str, seeds: subprocess.Popen[str]) -> None:
-        self.place, self.site, self._seeds = place, site, seeds
+    def __init__(self, place: str, folder: Path, kept_in: dict[str, str], site: str) -> None:
+        self.place, self.folder, self.kept_in, self.site = place, folder, kept_in, site
         self.keys: set[str] = set()  # of the sessions that were made here
 
-    def user(self, name: str, email: str = "") -> str:
-        """The primary key."""
-        return str(self._call("user", name=name, email=email))
+    def user(self, name: str, email: str = "", password: str = "") -> str:
+        """The primary key. Without a password, only a session lets them in."""
+        return str(self._call("user", name=name, email=email, password=password))
 
     def session(self, name: str | None = None, **options: Any) -> str:
         """The handle of a new one. ``options``: as `demo_seeds.session` takes them."""
+        return keys.handle_of(self.key(name, **options))
+
+    def key(self, name: str | None = None, **options: Any) -> str:
+        """The same; its key."""
         made = self._call("session", name=name, **options)
         self.keys.add(made["key"])
-        return str(made["handle"])
+        return str(made["key"])
 
     def crowd(self, number: int) -> list[str]:
         return list(self._call("crowd", number=number))
 
     def clear(self) -> None:
         self._call("clear")
+
+    def manage(self, *arguments: str) -> str:
+        """What a command of the project says, which must succeed."""
+        with manage(self.folder, self.kept_in, *arguments) as process:
+            said = process.communicate(timeout=DEADLINE)[0]
+        assert process.returncode == 0, said
+        return said
+
+    @contextmanager
+    def seeded(self) -> Iterator[Demo]:
+        command = [sys.executable, "-W", "error", str(HERE / "demo_seeds.py")]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        variables = environment(self.folder, self.kept_in)
+        with subprocess.Popen(command, env=variables, **pipes) as self._seeds:
+            yield self
+            self._seeds.communicate(timeout=DEADLINE)
 
     def _call(self, call: str, /, **arguments: Any) -> Any:
         """An answer that does not come is the process's end, and no JSON."""
@@ -53,16 +74,14 @@ class Demo:
 
 
 @contextmanager
-def demo_in(folder: Path, place: str) -> Iterator[Demo]:
-    kept_in = PLACES[place]()
-    command = [sys.executable, "-W", "error", str(HERE / "demo_seeds.py")]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+def demo_in(folder: Path, place: str, **variables: str) -> Iterator[Demo]:
+    """``variables``: further ones of its environment."""
+    kept_in = {**PLACES[place](), **variables}
     with (
         running_in(folder, kept_in) as site,
-        subprocess.Popen(command, env=environment(folder, kept_in), **pipes) as seeds,
+        Demo(place, folder, kept_in, site).seeded() as demo,
     ):
-        yield Demo(place, site, seeds)
-        seeds.communicate(timeout=DEADLINE)
+        yield demo
 
 
 # In the list of sessions

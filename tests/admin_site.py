@@ -95,11 +95,13 @@ class Office:
 
 
 @contextmanager
-def opened(storage: Storage, settings: Any, monkeypatch: Any) -> Iterator[Office]:
+def opened(
+    storage: Storage, settings: Any, monkeypatch: Any, kind: type[Office] = Office
+) -> Iterator[Any]:
     """For a fixture, on databases without transactions."""
     settings.ROOT_URLCONF = __name__
     install(storage, settings, monkeypatch)
-    it = Office(storage)
+    it = kind(storage)
     signals.session_ended.connect(it.note)
     # What the admin's templates lack it tells with all they have, and asks the database for it.
     templates = logging.getLogger("django.template")

@@ -7,7 +7,7 @@ slow the machine. It keeps every text and every session key it was ever sent.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 from servers import missing
 
 DEADLINE = 60  # seconds for a page
-DESKTOP, PHONE = (1280, 900), (390, 844)
+DESKTOP, PHONE, NARROW = (1280, 900), (390, 844), (320, 640)
 OPTIONS = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 BUTTON = (
     "//input[@type='submit' and @value={0}] | //button[normalize-space()={0}]"
@@ -66,19 +66,26 @@ class Chromium:
         self.begin("")
 
     def begin(self, site: str) -> None:
-        """Without cookies, in English, in light colours and in a large window."""
+        """Without cookies, in English, in light colours, in a large window, and with scripts."""
         self.site, self.texts, self.keys = site, [], set()
         self.driver.get("about:blank")
         self.driver.execute_cdp_cmd("Network.enable", {})
         self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
         self.speak("en")
+        self.pretend("")
+        self.run_scripts(True)
         self.look()
         self.errors()
 
     def look(self, size: tuple[int, int] = DESKTOP, colours: str = "light") -> None:
         """At the same page, on another screen."""
         width, height = size
-        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
+        screen = {
+            "width": width,
+            "height": height,
+            "deviceScaleFactor": 1,
+            "mobile": size != DESKTOP,
+        }
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
         scheme = [{"name": "prefers-color-scheme", "value": colours}]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
@@ -86,6 +93,14 @@ class Chromium:
     def speak(self, language: str) -> None:
         headers = {"headers": {"Accept-Language": language}}
         self.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", headers)
+
+    def pretend(self, user_agent: str) -> None:
+        """To be another browser; "": none."""
+        self.driver.execute_cdp_cmd("Emulation.setUserAgentOverride", {"userAgent": user_agent})
+
+    def run_scripts(self, value: bool) -> None:
+        """Those of pages; what a test asks for runs anyway."""
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not value})
 
     # Pages
 
@@ -95,16 +110,20 @@ class Chromium:
 
     def press(self, name: str) -> None:
         """The button or the link of this name, or else of this CSS selector; it opens a page."""
-        is_selector = name.startswith(("#", ".", "["))
+        is_selector = name.startswith(("#", ".", "[", "main "))
         found = self.find(name) if is_selector else self.find(BUTTON.format(f'"{name}"'), By.XPATH)
+        self.leave(found.click, name)
+
+    def leave(self, act: Callable[[], None], name: str) -> None:
+        """By whatever opens another page."""
         self.driver.execute_script("window.leaving = true")
-        found.click()
+        act()
         self._wait().until(_arrived, f"{name!r} opens no page")
         self._keep()
 
     def type(self, name: str, text: str) -> None:
         """Into the field of a form."""
-        field = self.find(f'#content [name="{name}"]')
+        field = self.find(f'main [name="{name}"]')
         field.clear()
         field.send_keys(text)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import gc
 import logging
+import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from contextvars import copy_context
 from datetime import timedelta
+from functools import cache
 from typing import Any
+from zlib import crc32
 
 import pytest
 from django.apps import apps
@@ -29,6 +34,10 @@ from loops import lasting
 from projects import install, spoken
 from subjects import ALIKE, DATABASES, SAME, STORAGES, THOROUGH, Clock, is_native, memory
 
+# Python remembers which encodings it did not find, and a test that breaks imports for a moment must
+# not be the first to want this one, which Django's file engine needs.
+codecs.lookup("ascii")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -41,6 +50,19 @@ def pytest_configure(config: pytest.Config) -> None:
     # A file, because threads see one in-memory database through one lock only.
     databases["default"]["TEST"] = {"NAME": config.cache.mkdir("sqlite") / "test.sqlite3"}
     connections.__dict__.pop("settings", None)  # Django may have read them before
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where MULTISESSION_SHARE is 2/6, of what is thorough the second sixth."""
+    number, _, shares = os.environ.get("MULTISESSION_SHARE", "1/1").partition("/")
+
+    def is_others(item: pytest.Item) -> bool:
+        turn = crc32(item.nodeid.encode()) % int(shares) + 1
+        return item.get_closest_marker("thorough") is not None and turn != int(number)
+
+    others = [item for item in items if is_others(item)]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if not is_others(item)]
 
 
 def pytest_collection_finish() -> None:
@@ -227,6 +249,43 @@ def office(
 def browser(office: Any) -> Client:
     """Of an administrator of the office."""
     return office.root()
+
+
+@pytest.fixture
+def home(
+    databases: None, memory_storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
+    """A site with the pages of one's devices, on the specification."""
+    from device_pages import lived_in
+
+    with lived_in(memory_storage, settings, monkeypatch) as it:
+        yield it
+
+
+@pytest.fixture
+def ada(home: Any) -> Any:
+    return home.user("ada")
+
+
+@pytest.fixture
+def mine(home: Any, ada: Any) -> Client:
+    """Ada's browser, signed in just now."""
+    return home.browser(ada)
+
+
+@pytest.fixture(scope="module")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
+    """The demo in a place, which runs from when it is first asked for."""
+    from admin_demos import demo_in  # of a browser
+
+    with ExitStack() as stack:
+        yield cache(lambda place: stack.enter_context(demo_in(tmp_path_factory.mktemp("x"), place)))
+
+
+@pytest.fixture
+def demo(request: pytest.FixtureRequest, demos: Callable[[str], Any]) -> Any:
+    """The one in the place that the test is parametrized with."""
+    return demos(request.param)
 
 
 def make_record(clock: Clock, **facts: Any) -> Record:

@@ -16,15 +16,16 @@ from django.http import HttpRequest
 django.setup()
 
 from django.contrib.auth import get_user_model  # noqa: E402
+from django.contrib.auth.hashers import make_password  # noqa: E402
 from django.db import transaction  # noqa: E402
 
 from django_multisession import sessions  # noqa: E402
 
 
-def user(name: str, email: str = "") -> str:
+def user(name: str, email: str = "", password: str = "") -> str:
     """Made, where there is none of this name. The primary key."""
-    users = get_user_model().objects
-    return str(users.get_or_create(username=name, defaults={"email": email})[0].pk)
+    facts = {"email": email, "password": make_password(password or None)}
+    return str(get_user_model().objects.get_or_create(username=name, defaults=facts)[0].pk)
 
 
 def session(

@@ -1,14 +1,21 @@
-"""The demo's settings, but that a login takes a millisecond, not a second, and that browsers choose
-the language. Where CACHED_DB is the URL of a Redis, Django's engine is cached_db, and caches there.
+"""The demo's settings, but that a login takes a millisecond, not a second.
+
+Where CACHED_DB is the URL of a Redis, Django's engine is cached_db, and caches there. Where FRAME
+is "own", pages of devices have the package's frame, as in a project that has none for them.
 """
 
 import os
+from pathlib import Path
 
+import django_multisession
 from settings import *  # noqa: F403
-from settings import MIDDLEWARE, MULTISESSION_MIGRATE_FROM, SESSION_ENGINE
+from settings import MULTISESSION_MIGRATE_FROM, SESSION_ENGINE, TEMPLATES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-MIDDLEWARE = [*MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
+
+if os.environ.get("FRAME") == "own":
+    (package,) = django_multisession.__path__
+    TEMPLATES[0]["DIRS"].insert(0, Path(package) / "templates")
 
 if "CACHED_DB" in os.environ:
     djangos, cached = (f"django.contrib.sessions.backends.{name}" for name in ("db", "cached_db"))

@@ -95,6 +95,11 @@ def assert_no_key_is_shown(*browsers: Browser) -> None:
     assert not [key for key in keys for text in texts if key in text]
 
 
+def tells_of_the_end(name: str) -> str:
+    """The name is isolated, whatever its direction."""
+    return f"\u2068{name}\u2069 is signed out."
+
+
 def redis(url: str) -> dict[str, str]:
     return {"SESSION_BACKEND": "redis", "MULTISESSION_REDIS_URL": url}
 

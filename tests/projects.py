@@ -74,3 +74,10 @@ def tokens(api: Any, number: int, clock: Any, **data: Any) -> list[str]:
         handles.append(api.create(data=data).handle)
         clock.advance(minutes=1)
     return handles
+
+
+def install_with_orgs(storage: Storage, settings: Any, monkeypatch: Any) -> Storage:
+    """The same, where sessions belong to users and to organisations."""
+    settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
+    install(storage, settings, monkeypatch)
+    return storage

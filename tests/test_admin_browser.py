@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
 
 import pytest
 
@@ -32,22 +30,6 @@ everywhere = pytest.mark.parametrize("demo", ENGINES, indirect=True)
 def chromium() -> Iterator[Chromium]:
     with chromiums.running() as chromium:
         yield chromium
-
-
-@pytest.fixture(scope="module")
-def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Demo]]:
-    """The demo in a place, which runs from when it is first asked for."""
-    with ExitStack() as stack:
-        yield cache(
-            lambda place: stack.enter_context(
-                admin_demos.demo_in(tmp_path_factory.mktemp("x"), place)
-            )
-        )
-
-
-@pytest.fixture
-def demo(request: pytest.FixtureRequest, demos: Callable[[str], Demo]) -> Demo:
-    return demos(request.param)
 
 
 @pytest.fixture

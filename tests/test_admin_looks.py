@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.utils.translation import to_language
 
 import chromium as chromiums
 from admin_demos import FIREFOX, LIST, Demo, demo_in
 from chromium import DESKTOP, PHONE, Chromium
 from demo_sites import Browser
+from translations import LANGUAGES
 
 pytestmark = pytest.mark.thorough
 
@@ -65,7 +67,7 @@ every_page = pytest.mark.parametrize("page", PAGES)
 
 @every_page
 def test_no_page_is_wider_than_the_screen(admin: Chromium, handle: str, page: str) -> None:
-    for language in ("en", "ar"):
+    for language in ("en", "de", "ar"):
         admin.speak(language)
         for size in (DESKTOP, PHONE):
             admin.look(size)
@@ -107,3 +109,18 @@ def test_charts_begin_where_one_begins_to_read(admin: Chromium, language: str, b
     edges = [edge for box in (boxes if begins == "left" else boxes[::-1]) for edge in box]
     assert edges == sorted(edges)
     assert len({*edges}) == 6
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_label_of_a_chart_reaches_its_bar(admin: Chromium, language: str) -> None:
+    admin.speak(to_language(language))
+    admin.open(LIST)
+    script = """
+        const labels = [...document.querySelectorAll(".session-chart text:has(+ .track)")];
+        const edges = (label, bar) => [label.getBoundingClientRect().right,
+            bar.getBoundingClientRect().left];
+        return labels.map(label => [label.textContent, ...edges(label, label.nextElementSibling)]);
+    """
+    labels = admin.run(script)
+    assert len(labels) > 5
+    assert [label for label, end, begin in labels if end >= begin] == []

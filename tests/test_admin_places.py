@@ -7,8 +7,9 @@ import pytest
 from admin_site import PAGE, words
 from django_multisession import places, sessions
 from django_multisession.admin import charts
+from geoip_files import write, write_cities
 
-writers = pytest.importorskip("mmdb_writer")
+pytest.importorskip("mmdb_writer")
 pytest.importorskip("geoip2")
 
 COUNTRIES = {
@@ -18,16 +19,6 @@ COUNTRIES = {
     "203.0.113.0/24": "",  # known, but no country
     **{f"192.0.2.{16 * n}/28": f"Country {n}" for n in range(8)},
 }
-
-
-def write(path, countries, version=6):
-    from netaddr import IPSet
-
-    writer = writers.MMDBWriter(version, "GeoLite2-Country", ipv4_compatible=version == 6)
-    for network, name in countries.items():
-        country = {"country": {"iso_code": "XX", "names": {"en": name}}} if name else {}
-        writer.insert_network(IPSet([network]), country)
-    writer.to_db_file(str(path / "GeoLite2-Country.mmdb"))
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +95,14 @@ def test_five_need_no_others(office, known):
     for n in range(5):
         office.add(ip=f"192.0.2.{16 * n}")
     assert countries(office) == {f"Country {n}": "1" for n in range(5)}
+
+
+def test_they_are_counted_where_cities_are_known_too(office, settings, tmp_path):
+    write_cities(tmp_path, {"198.51.100.0/28": ("Paris", "France"), "192.0.2.0/24": ("", "Kenya")})
+    settings.GEOIP_PATH = str(tmp_path)
+    for ip in ("198.51.100.1", "198.51.100.2", "192.0.2.1", "127.0.0.1"):
+        office.add(ip=ip)
+    assert countries(office) == {"France": "2", "Kenya": "1"}
 
 
 def test_in_the_list(office, known):

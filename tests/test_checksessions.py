@@ -152,6 +152,7 @@ def execute(shell, statement):
     connection.close()
 
 
+@pytest.mark.thorough
 def test_from_nothing_to_all_is_well(shell):
     done = shell("checksessions")
     assert (done.status, done.err) == (0, "")
@@ -167,6 +168,7 @@ def test_from_nothing_to_all_is_well(shell):
     assert shell.python("print(sessions.count())") == "0"
 
 
+@pytest.mark.thorough
 def test_before_the_first_migration(tmp_path):
     shell = object.__new__(Shell)
     shell.environment = {**Shell(tmp_path).environment, "SQLITE": str(tmp_path / "other.sqlite3")}
@@ -178,11 +180,13 @@ def test_before_the_first_migration(tmp_path):
     assert shell("checksessions").status == 0
 
 
+@pytest.mark.thorough
 def test_a_wrong_option_is_a_usage_error(shell):
     done = shell("checksessions", "--repare")
     assert (done.status, "--repare" in done.err) == (2, True)
 
 
+@pytest.mark.thorough
 def test_a_server_that_is_down_is_a_finding(shell):
     place = {"SESSION_BACKEND": "redis", "MULTISESSION_REDIS_URL": "redis://127.0.0.1:1"}
     done = shell("checksessions", **place)
@@ -191,6 +195,7 @@ def test_a_server_that_is_down_is_a_finding(shell):
     assert "MULTISESSION_REDIS_URL" in done.out
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "words", [["listsessions"], ["endsessions", "--all", "--yes"], ["checksessions", "--full"]]
 )
@@ -203,6 +208,7 @@ def test_an_outage_exits_with_1_and_says_no_number(shell, words):
     assert "Traceback" not in done.err
 
 
+@pytest.mark.thorough
 def test_whoever_lists_and_ends(shell):
     shell.python("for _ in range(3): sessions.create(data={'_auth_user_id': '1'})")
     done = shell("listsessions", "--json", "--limit", "1")

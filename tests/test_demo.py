@@ -124,6 +124,7 @@ def test_keys_and_password_hashes_are_never_shown(browser: Browser) -> None:
     assert not re.search(r"\b[0-9a-f]{64}\b", "".join(browser.texts))  # Django's session hash
 
 
+@pytest.mark.thorough
 def test_the_demo_ends_with_how_the_administrator_gets_in(tmp_path: Path) -> None:
     with running(tmp_path, "db") as site:
         browser = Browser(site)
@@ -140,6 +141,7 @@ def test_the_demo_ends_with_how_the_administrator_gets_in(tmp_path: Path) -> Non
         assert "End all sessions" in browser.open(path)
 
 
+@pytest.mark.thorough
 def test_a_second_demo_takes_the_place_of_the_first(tmp_path: Path) -> None:
     first, second = (output(tmp_path, PLACES["db"](), "--no-serve") for _ in range(2))
     assert _users_in(first) == _users_in(second) == SIMULATED
@@ -147,6 +149,7 @@ def test_a_second_demo_takes_the_place_of_the_first(tmp_path: Path) -> None:
     assert "Chrome Mobile on Android" in second
 
 
+@pytest.mark.thorough
 def test_the_next_demo_brings_the_password_back(tmp_path: Path) -> None:
     with running(tmp_path, "db") as site:
         browser = Browser(site)

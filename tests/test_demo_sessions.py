@@ -1,4 +1,4 @@
-"""The demo's pages on which people see their sessions and end them, over real HTTP."""
+"""The demo, in which people see their sessions and end them, over real HTTP."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from urllib.error import HTTPError
 
 import pytest
 
-from demo_sites import EVERYWHERE, Browser, assert_no_key_is_shown, running
+from demo_sites import EVERYWHERE, Browser, assert_no_key_is_shown, running, tells_of_the_end
+
+pytestmark = pytest.mark.thorough
 
 LogIn = Callable[..., Browser]
-OTHERS = "/sessions/end-others/"
+OTHERS = "/devices/end-others/"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 # Of which ua-parser makes 'My<b>App</b>"><script>alert(1)</script> on iOS'.
 HOSTILE = 'My<b>App</b>"><script>alert(1)</script>/1 CFNetwork/1 Darwin/22'
@@ -42,15 +44,16 @@ def log_in(site: str) -> Iterator[LogIn]:
 
 def test_one_browser_ends_another(log_in: LogIn) -> None:
     first, second, third, grace = *(log_in("ada") for _ in range(3)), log_in("grace")
-    assert "Session ended: Unknown device." in first.submit("/", end_of(second))
+    page = first.submit("/", end_of(second))
+    assert tells_of_the_end("Unknown device") in page
     assert second.session() == {"user": None, "handle": None, "references": {}, "fields": []}
     assert [user_of(each) for each in (first, third, grace)] == ["ada", "ada", "grace"]
 
 
 def test_a_browser_may_end_itself(log_in: LogIn) -> None:
-    """No button does, but nothing forbids it."""
     browser = log_in("ada")
     assert "Hello, stranger." in browser.submit("/", end_of(browser))
+    assert user_of(browser) is None
 
 
 def test_one_browser_logs_out_all_others(log_in: LogIn) -> None:
@@ -58,9 +61,9 @@ def test_one_browser_logs_out_all_others(log_in: LogIn) -> None:
     first.submit("/", OTHERS)  # those of other tests, and simulated ones
     second, third = log_in("ada"), log_in("ada")
     page = first.submit("/", OTHERS)
-    assert "2 other sessions ended." in page
-    assert 'action="/sessions/' not in page  # nothing is left to end
-    assert "2 other sessions ended." not in first.open("/")
+    assert "2 other devices are signed out." in page
+    assert OTHERS not in page  # nothing is left to end
+    assert "2 other devices are signed out." not in first.open("/")
     assert "Hello, stranger." in second.open("/")
     assert [user_of(each) for each in (first, second, third, grace)] == ["ada", None, None, "grace"]
 
@@ -82,20 +85,25 @@ def test_a_browser_that_was_logged_out_can_end_nothing(log_in: LogIn) -> None:
 def test_nothing_but_ones_own_can_be_ended(log_in: LogIn, handle: str | None) -> None:
     """None: another user's. It is not told apart from what never was."""
     ada, grace = log_in("ada"), log_in("grace")
-    path = f"/sessions/{handle}/end/" if handle else end_of(grace)
+    path = f"/devices/{handle}/end/" if handle else end_of(grace)
     with pytest.raises(HTTPError, match="404"):
         ada.submit("/", path)
     assert [user_of(ada), user_of(grace)] == ["ada", "grace"]
 
 
-@pytest.mark.parametrize("data", [None, {}, {"csrfmiddlewaretoken": "A" * 64}])
-def test_no_link_and_no_other_site_ends_anything(
-    log_in: LogIn, data: dict[str, str] | None
-) -> None:
+def test_a_link_only_asks(log_in: LogIn) -> None:
+    first, second = log_in("ada"), log_in("ada")
+    for path in (OTHERS, end_of(second)):
+        assert "<h1>Sign out" in first.open(path)
+    assert user_of(second) == "ada"
+
+
+@pytest.mark.parametrize("data", [{}, {"csrfmiddlewaretoken": "A" * 64}])
+def test_no_other_site_ends_anything(log_in: LogIn, data: dict[str, str]) -> None:
     first, second = log_in("ada"), log_in("ada")
     first.open("/")
     for path in (OTHERS, end_of(second)):
-        with pytest.raises(HTTPError, match="405" if data is None else "403"):
+        with pytest.raises(HTTPError, match="403"):
             first.open(path, data)
     assert user_of(second) == "ada"
 
@@ -126,20 +134,20 @@ def test_the_page_shows_where_one_is_logged_in(log_in: LogIn) -> None:
     log_in("grace", HOSTILE)
     log_in("grace")
     page = grace.open("/")
-    shown = ["Firefox on Linux", "this one", "Unknown device", "Log out all others"]
+    shown = ["Firefox on Linux", "This device", "Unknown device", "Manage your devices"]
     places = [page.index(text) for text in shown]
     assert places == sorted(places)
-    assert page.count("this one<") == 1
-    assert page.count("<code>127.0.0.1</code>") == 3
-    assert page.count("/end/") == 2
+    assert page.count("This device<") == 1
+    assert page.count("127.0.0.1") == 3
+    assert 'href="/devices/"' in page
     assert 'href="/password/"' in page
 
 
 def test_a_user_agent_is_no_markup(log_in: LogIn) -> None:
     """Neither where it is shown, nor in the message that tells of its end."""
     grace, other = log_in("grace"), log_in("grace", HOSTILE)
-    pages = [grace.open("/"), grace.submit("/", end_of(other))]
-    for page in pages:
+    path = end_of(other)
+    for page in (grace.open("/"), grace.open("/devices/"), grace.submit(path, path)):
         assert "My&lt;b&gt;App&lt;/b&gt;&quot;&gt;&lt;script&gt;" in page
         assert "<script" not in page
         assert "App<" not in page
@@ -149,13 +157,14 @@ def test_scripts_are_told_the_same(log_in: LogIn) -> None:
     first = log_in("ada", FIREFOX)
     first.submit("/", OTHERS)
     second = log_in("ada", HOSTILE)
-    newer, older = sessions_of(first)
-    handles = [each.session()["handle"] for each in (second, first)]
-    assert [newer["handle"], older["handle"]] == handles
-    assert [newer["is_current"], older["is_current"]] == [False, True]
-    assert [older["device"], older["ip"]] == ["Firefox on Linux", "127.0.0.1"]
+    own, other = sessions_of(first)
+    assert [own["handle"], other["handle"]] == [
+        each.session()["handle"] for each in (first, second)
+    ]
+    assert [own["is_current"], other["is_current"]] == [True, False]
+    assert [own["device"], own["ip"]] == ["Firefox on Linux", "127.0.0.1"]
     created, last_seen, expires = (
-        datetime.fromisoformat(older[name].replace("Z", "+00:00"))
+        datetime.fromisoformat(own[f"{name}_at"].replace("Z", "+00:00"))
         for name in ("created", "last_seen", "expires")
     )
     assert created <= last_seen < expires
@@ -163,9 +172,10 @@ def test_scripts_are_told_the_same(log_in: LogIn) -> None:
 
 def test_strangers_are_told_nothing(site: str) -> None:
     browser = Browser(site)
-    assert "Your sessions" not in browser.open("/")
-    with pytest.raises(HTTPError, match="403"):
-        browser.open("/api/sessions/")
+    assert "/devices/" not in browser.open("/")
+    assert "<title>Log in" in browser.open("/devices/")
+    with pytest.raises(HTTPError, match="401"):
+        browser.open("/api/devices/")
 
 
 def user_of(browser: Browser) -> Any:
@@ -174,12 +184,12 @@ def user_of(browser: Browser) -> Any:
 
 
 def sessions_of(browser: Browser) -> Any:
-    return json.loads(browser.open("/api/sessions/"))["sessions"]
+    return json.loads(browser.open("/api/devices/"))["devices"]
 
 
 def end_of(browser: Browser) -> str:
     """The path that ends its session."""
-    return f"/sessions/{browser.session()['handle']}/end/"
+    return f"/devices/{browser.session()['handle']}/end/"
 
 
 def change_password(browser: Browser, old: str, new: str) -> str:

@@ -12,7 +12,7 @@ from django_multisession.backends.memory import SessionStore
 from django_multisession.management import choice
 from django_multisession.session import SessionGone
 from django_multisession.storage.redis import RedisStorage
-from projects import hearing, install
+from projects import hearing, install, install_with_orgs
 from redis_servers import HOST, free_port
 from terminals import refused, run
 
@@ -23,16 +23,12 @@ ALL = "end all sessions"
 
 @pytest.fixture
 def engine(storage, settings, monkeypatch):
-    settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    install(storage, settings, monkeypatch)
-    return storage
+    return install_with_orgs(storage, settings, monkeypatch)
 
 
 @pytest.fixture
 def quick(memory_storage, settings, monkeypatch):
-    settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    install(memory_storage, settings, monkeypatch)
-    return memory_storage
+    return install_with_orgs(memory_storage, settings, monkeypatch)
 
 
 @pytest.fixture

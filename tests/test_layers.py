@@ -13,7 +13,7 @@ import django_multisession
 PACKAGE = django_multisession.__name__
 ROOT = Path(django_multisession.__file__).parent
 PURE = {"record", "keys", "codec", "fields", "references", "expiry", "client", "signals"}
-SESSION = {"state", "reading", "session"}
+SESSION = {"lifetime", "state", "reading", "session"}
 CLIENTS = {"redis", "django_redis", "boto3", "botocore"}
 
 # Layer -> the layers it may import, besides itself. A storage that is not named is a "storage.*".

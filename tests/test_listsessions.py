@@ -14,7 +14,7 @@ from conftest import make_record
 from django_multisession import keys, sessions
 from django_multisession.expiry import utcnow
 from django_multisession.storage.redis import RedisStorage
-from projects import install
+from projects import install, install_with_orgs
 from redis_servers import HOST, free_port
 from terminals import refused, run
 
@@ -26,16 +26,12 @@ HEAD = ["HANDLE", "BELONGS", "TO", "DEVICE", "ADDRESS", "LAST", "SEEN", "ENDS", 
 
 @pytest.fixture
 def engine(storage, settings, monkeypatch):
-    settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    install(storage, settings, monkeypatch)
-    return storage
+    return install_with_orgs(storage, settings, monkeypatch)
 
 
 @pytest.fixture
 def quick(memory_storage, settings, monkeypatch):
-    settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    install(memory_storage, settings, monkeypatch)
-    return memory_storage
+    return install_with_orgs(memory_storage, settings, monkeypatch)
 
 
 def made(user="1", org=7):

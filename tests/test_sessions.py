@@ -199,6 +199,7 @@ USES = {
     "sample": [],
     "count": [],
     "create": [],
+    "relabel": ["A" * 43, "CI"],
     "end": ["A" * 43],
     "log_out_everywhere": [1],
     "end_found": ["user", 1],

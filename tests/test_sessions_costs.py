@@ -154,6 +154,14 @@ def test_what_is_heard_is_the_payload_where_it_is_read(api, trips):
     assert PAYLOAD in trips.heard
 
 
+def test_another_name(api, trips):
+    (handle, *_) = [info.handle for info in api.for_user(1)]
+    with trips:
+        assert api.relabel(handle, "Kitchen")
+    assert trips.count == 1
+    assert PAYLOAD not in trips.heard or isinstance(trips, SQL)  # asks for no field by its name
+
+
 def test_to_log_out_everywhere_is_by_batches(api, trips):
     with trips:
         assert api.log_out_everywhere(1) == SESSIONS

@@ -9,7 +9,15 @@ import pkgutil
 import re
 from textwrap import dedent
 
-from django_multisession import creation, pruning, reindexing, sessions, signals, storage
+from django_multisession import (
+    creation,
+    pruning,
+    recent,
+    reindexing,
+    sessions,
+    signals,
+    storage,
+)
 from django_multisession.info import SessionInfo
 from django_multisession.session import SessionStore
 from django_multisession.sources import arrivals, endings
@@ -69,11 +77,16 @@ def parameters(function):
 
 # Their code
 
-MODULES = (sessions, creation, pruning, reindexing, signals, arrivals, endings)
+MODULES = (sessions, creation, pruning, recent, reindexing, signals, arrivals, endings)
 OWNERS = (SessionStore, SessionInfo, Returning, Source, *MODULES, *STORAGES)
 NAMES = {twin: name for owner in OWNERS for name, twin in pairs(owner).items()}
 NAMES |= {f"a{verb}": verb for verb in VERBS}
-NAMES |= {"asend_robust": "send_robust", "_alink": "_link", "asyncio": "time"}
+NAMES |= {
+    "asend_robust": "send_robust",
+    "_alink": "_link",
+    "asyncio": "time",
+    "aauthenticate": "authenticate",
+}
 
 
 def code(function):
@@ -81,6 +94,8 @@ def code(function):
     source = re.sub(r"\b(async|await) ", "", dedent(inspect.getsource(function)))
     source = re.sub(r"\w+", lambda word: NAMES.get(word[0], word[0]), source)
     source = source.replace("._get_session()", "._session")
+    source = source.replace("request.auser()", "request.user")
+    source = source.replace(".created_at()", ".created_at")
     source = re.sub(r"for each in (\w+):\s+yield each", r"yield from \1", source)
     (definition,) = Mapped().visit(ast.parse(source)).body
     docstring = ast.get_docstring(definition) is not None

@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from .. import conf, sessions, whose
+from ..outages import page, telling_outages
 from . import ending
 from .changelist import SessionList
 from .columns import Columns, latin
 from .ending import Confirmation
 from .filters import End, Owner, SignedIn
-from .outage import telling_outages
 from .rows import Row, rows_of
 from .tree import hides_any, tree_of
 
@@ -78,15 +78,16 @@ class SessionAdmin(Columns):
         view = self.admin_site.admin_view(self.end_all_view)
         name = f"{self.opts.app_label}_{self.opts.model_name}_end_all"
         urls = [path("end-all/", view, name=name), *super().get_urls()]
+        told = telling_outages(page("admin/django_multisession/session/outage.html"))
         for url in urls:
-            url.callback = telling_outages(url.callback)
+            url.callback = told(url.callback)
         return urls
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         may_end_all = self.may(request, "end_all_sessions")
         context = {"title": _("Sessions"), "may_end_all": may_end_all, **(extra_context or {})}
-        page: HttpResponse = super().changelist_view(request, context)
-        return page
+        answer: HttpResponse = super().changelist_view(request, context)
+        return answer
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.contrib import admin
 from django.urls import reverse
@@ -11,15 +11,13 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince, timeuntil
+from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..engine import store
+from ..moments import ago, marked, now
 from .people import page_of
 from .rows import Row
-
-MINUTE = 60
 
 
 class Columns(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -54,19 +52,19 @@ class Columns(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=gettext_lazy("created"))
     def created(self, row: Row) -> SafeString:
-        return _ago(row.info.created_at)
+        return ago(row.info.created_at)
 
     @admin.display(description=gettext_lazy("last seen"))
     def seen(self, row: Row) -> SafeString:
-        return _ago(row.info.last_seen_at)
+        return ago(row.info.last_seen_at)
 
     @admin.display(description=gettext_lazy("expires"))
     def ends(self, row: Row) -> SafeString:
         """In words only where it is near."""
-        end, now = row.info.expires_at, _now()
-        if end - now > timedelta(days=1):
-            return _moment(end, date_format(timezone.localtime(end), "DATE_FORMAT"))
-        return _moment(end, _("in %(span)s") % {"span": timeuntil(end, now, depth=1)})
+        end, moment = row.info.expires_at, now()
+        if end - moment > timedelta(days=1):
+            return marked(end, date_format(timezone.localtime(end), "DATE_FORMAT"))
+        return marked(end, _("in %(span)s") % {"span": timeuntil(end, moment, depth=1)})
 
     def url_of(self, name: str, value: str) -> str:
         """The list of the sessions that have a reference."""
@@ -78,18 +76,3 @@ class Columns(admin.ModelAdmin):  # type: ignore[type-arg]
 def latin(text: str) -> SafeString:
     """Read from the left, whatever is around it."""
     return format_html('<bdi dir="ltr">{}</bdi>', text)
-
-
-def _ago(at: datetime) -> SafeString:
-    if (_now() - at).total_seconds() < MINUTE:
-        return _moment(at, _("just now"))
-    return _moment(at, _("%(span)s ago") % {"span": timesince(at, _now(), depth=1)})
-
-
-def _moment(at: datetime, words: str) -> SafeString:
-    exact = date_format(timezone.localtime(at), "DATETIME_FORMAT")
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact, words)
-
-
-def _now() -> datetime:
-    return store().storage.clock()

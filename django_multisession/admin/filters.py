@@ -9,6 +9,7 @@ from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from .. import whose
 from ..engine import store
@@ -60,8 +61,11 @@ class End(Filter):
     spans = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
     def lookups(self, request: Any, model_admin: Any) -> Any:
-        words = [_("Within an hour"), _("Within a day"), _("Within a week")]
-        return list(zip(self.spans, words, strict=True))
+        return [
+            ("hour", pgettext_lazy("expires", "Within an hour")),
+            ("day", pgettext_lazy("expires", "Within a day")),
+            ("week", pgettext_lazy("expires", "Within a week")),
+        ]
 
     def wants(self, info: SessionInfo) -> bool:
         left = info.expires_at - store().storage.clock()

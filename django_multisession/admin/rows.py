@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from ..devices import in_words
 from ..models import Session
 from ..sessions import SessionInfo
 from .people import to_key
@@ -29,7 +30,7 @@ class Row:
 
     @property
     def device(self) -> str:
-        return self.info.device or _("Unknown device")
+        return in_words(self.info.user_agent)
 
     @property
     def owner(self) -> str:

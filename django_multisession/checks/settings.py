@@ -141,6 +141,14 @@ def _beyond_limit() -> Messages:
         yield error(26, f"MULTISESSION_BEYOND_LIMIT {action!r} is neither of the two.", hint)
 
 
+def _confirm_after() -> Messages:
+    age = conf.get("MULTISESSION_CONFIRM_AFTER")
+    if age is not None and not _is_duration(age):
+        hint = "Set seconds, a timedelta, or None to ask never."
+        text = f"MULTISESSION_CONFIRM_AFTER {age!r} is no time of a second or more."
+        yield error(31, text, hint)
+
+
 def _secret_names() -> Messages:
     names = conf.get("MULTISESSION_SECRET_NAMES")
     is_list = isinstance(names, (list, tuple, set, frozenset))
@@ -181,5 +189,5 @@ CHECKS = (
     *(_references, _ttl, _absolute_age, _touch_interval, _database, _client_ip, _names),
     *(_key_prefix, _redis_alias, _redis_url, _redis_options),
     *(_dynamodb_table, _dynamodb_options, _flags),
-    *(_sessions_per_user, _beyond_limit, _secret_names),
+    *(_sessions_per_user, _beyond_limit, _confirm_after, _secret_names),
 )

@@ -1,0 +1,143 @@
+"""The views of the API. They need a user, by cookie (and then a CSRF token) or by bearer token."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import logout
+from django.core.paginator import InvalidPage, Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_safe
+
+from .. import conf, devices, recent, sessions
+from ..devices import Device
+from ..guards import Guarded
+from ..outages import telling_outages
+from ..refusals import Refused
+from ..session import SessionGone
+from . import csrf, errors
+from .bodies import text_in
+
+SCHEMA = Path(__file__).with_name("openapi.json")
+
+
+class ApiView(Guarded):
+    """Every answer but 204 is JSON, errors too."""
+
+    guards = (telling_outages(errors.unavailable), never_cache, csrf_exempt)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            if not request.user.is_authenticated:
+                raise errors.not_authenticated()
+            csrf.check(request)
+            return super().dispatch(request, *args, **kwargs)
+        except Refused as refused:
+            return refused.response()
+        except SessionGone:  # while the request was under way
+            logout(request)
+            return errors.not_authenticated().response()
+
+    def http_method_not_allowed(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        raise errors.not_allowed(request.method, [*self._allowed_methods()])  # type: ignore[attr-defined]
+
+    @property
+    def session(self) -> Any:
+        return self.request.session
+
+    def require_recent(self) -> None:
+        """Raises Refused."""
+        if not recent.is_recent(self.session):
+            raise errors.unconfirmed()
+
+
+class Devices(ApiView):
+    paginate_by = 100
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        found = Paginator(devices.of(request), self.paginate_by)
+        try:
+            page = found.page(request.GET.get("page", 1))
+        except InvalidPage as error:
+            raise errors.invalid(f"There are pages 1 to {found.num_pages}.") from error
+        facts = {"count": found.count, "page": page.number, "pages": found.num_pages}
+        return JsonResponse({**facts, "devices": [described(device) for device in page]})
+
+
+class OneDevice(ApiView):
+    def get(self, request: HttpRequest, handle: str) -> HttpResponse:
+        return JsonResponse(described(self._device(handle)))
+
+    def patch(self, request: HttpRequest, handle: str) -> HttpResponse:
+        """Rename it."""
+        self._device(handle)
+        label = text_in(request, "label")
+        try:
+            sessions.relabel(handle, label)
+        except ValueError as error:
+            raise errors.invalid(str(error)) from error
+        return JsonResponse(described(self._device(handle)))
+
+    def delete(self, request: HttpRequest, handle: str) -> HttpResponse:
+        """End it. One's own is a logout."""
+        device = self._device(handle)
+        if device.is_current:
+            logout(request)
+        else:
+            self.require_recent()
+            devices.end(device)
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+    def _device(self, handle: str) -> Device:
+        """Raises Refused."""
+        device = devices.get(self.request, handle)
+        if device is None:
+            raise errors.not_found()
+        return device
+
+
+class EndOthers(ApiView):
+    def post(self, request: HttpRequest) -> HttpResponse:
+        self.require_recent()
+        return JsonResponse({"ended": devices.end_others(request)})
+
+
+class Confirm(ApiView):
+    @sensitive_variables()
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if not recent.confirm(request, text_in(request, "password")):
+            raise errors.wrong_password()
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+@require_safe
+def schema(request: HttpRequest) -> HttpResponse:
+    description = json.loads(SCHEMA.read_text())
+    description["components"]["securitySchemes"]["cookie"]["name"] = conf.cookie()["key"]
+    return JsonResponse(description)
+
+
+def described(device: Device) -> dict[str, Any]:
+    """Times as ISO 8601 has them, in UTC."""
+    info = device.info
+    return {
+        "handle": info.handle,
+        "name": device.name,
+        "label": info.label,
+        "device": info.device,
+        "kind": device.kind,
+        "ip": info.ip,
+        "place": device.place,
+        "created_at": info.created_at,
+        "last_seen_at": info.last_seen_at,
+        "expires_at": info.expires_at,
+        "is_current": device.is_current,
+    }

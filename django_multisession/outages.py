@@ -1,0 +1,49 @@
+"""What pages say where sessions cannot be had."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+
+from .engine import store
+
+logger = logging.getLogger(__name__)
+
+View = Callable[..., HttpResponse]
+
+
+def telling_outages(answer: Callable[[], HttpResponse]) -> Callable[[View], View]:
+    """A decorator: answer with what says so. Who asks may not be known then: that is in a session,
+    too. So the answer shows neither a menu nor what the server said, and the middleware leaves the
+    session alone; but a key that was changed before, it still sends."""
+
+    def decorated(view: View) -> View:
+        @wraps(view)
+        def telling(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                return view(request, *args, **kwargs)
+            except store().storage.outages:
+                logger.exception("Sessions cannot be reached")
+                if not getattr(request.session, "is_rekeyed", False):
+                    del request.session
+                return answer()
+
+        return telling
+
+    return decorated
+
+
+def page(template: str) -> Callable[[], HttpResponse]:
+    """An answer for people."""
+
+    def answer() -> HttpResponse:
+        text = render_to_string(template)
+        return HttpResponse(text, status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return answer

@@ -1,0 +1,21 @@
+"""Requests of clients that are refused, told in JSON."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import JsonResponse
+
+
+class Refused(Exception):
+    """``error`` is a word for programs, ``detail`` a sentence for who writes them."""
+
+    def __init__(
+        self, status: HTTPStatus, error: str, detail: str, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.error, self.detail, self.headers = status, error, detail, headers
+
+    def response(self) -> JsonResponse:
+        facts = {"error": self.error, "detail": self.detail}
+        return JsonResponse(facts, status=self.status, headers=self.headers)

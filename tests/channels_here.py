@@ -1,0 +1,75 @@
+"""Channels in this process: a layer in memory, and sockets without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+
+from django_multisession import signals, sockets
+from django_multisession.channels import ClosesWithSession
+
+UID = "multisession_sockets"
+DEADLINE = 10  # seconds for an answer
+
+
+@contextmanager
+def layered(settings: Any) -> Iterator[Any]:
+    """For a fixture: the layer of a project that has one. Receivers are connected."""
+    backend = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    settings.CHANNEL_LAYERS = {"default": backend}
+    sockets.connect()
+    yield get_channel_layer()
+    for signal in (signals.session_ended, signals.sessions_cleared):
+        assert signal.disconnect(dispatch_uid=UID)
+
+
+class Echo(ClosesWithSession, AsyncWebsocketConsumer):
+    """Says what it is told, and remembers what it was called with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+        self.codes: list[int] = []
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        self.heard.append(text_data or "")
+        await self.send(text_data=text_data)
+
+    async def disconnect(self, code: int) -> None:
+        self.codes.append(code)
+
+
+@asynccontextmanager
+async def opened(consumer: Any, session: Any) -> AsyncIterator[Any]:
+    """A socket without a server, which was heard; its tasks are over at the end."""
+    before = asyncio.all_tasks()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await consumer({**scope, "session": session}, receive, send)
+
+    socket = WebsocketCommunicator(application, "/")
+    assert (await socket.connect(DEADLINE))[0]
+    await echo(socket)
+    yield socket
+    await socket.send_input({"type": "websocket.disconnect", "code": 4000})
+    await socket.wait(DEADLINE)
+    left = asyncio.all_tasks() - before
+    assert not left
+
+
+async def echo(socket: Any) -> None:
+    await socket.send_to(text_data="hi")
+    assert await socket.receive_from(DEADLINE) == "hi"
+
+
+async def closed(socket: Any) -> int:
+    """The code that it is closed with."""
+    message = await socket.receive_output(DEADLINE)
+    assert message["type"] == "websocket.close"
+    return int(message["code"])
