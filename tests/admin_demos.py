@@ -14,7 +14,16 @@ from typing import Any
 from selenium.webdriver.support.ui import Select
 
 from chromium import Chromium
-from demo_sites import DEADLINE, HERE, PLACES, Browser, environment, manage, running_in
+from demo_sites import (
+    DEADLINE,
+    HERE,
+    PLACES,
+    Browser,
+    environment,
+    killed_at_last,
+    manage,
+    running_in,
+)
 from django_multisession import keys
 
 LIST = "/admin/django_multisession/session/"
@@ -60,7 +69,7 @@ class Demo:
         command = [sys.executable, "-W", "error", str(HERE / "demo_seeds.py")]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         variables = environment(self.folder, self.kept_in)
-        with subprocess.Popen(command, env=variables, **pipes) as self._seeds:
+        with killed_at_last(subprocess.Popen(command, env=variables, **pipes)) as self._seeds:
             yield self
             self._seeds.communicate(timeout=DEADLINE)
 

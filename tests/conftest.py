@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import faulthandler
 import gc
 import logging
 import os
@@ -32,6 +33,7 @@ from django_multisession.storage.base import Storage
 from elsewhere import Elsewhere, put
 from loops import lasting
 from projects import install, spoken
+from servers import DEADLINE
 from subjects import ALIKE, DATABASES, SAME, STORAGES, THOROUGH, Clock, is_native, memory
 
 # Python remembers which encodings it did not find, and a test that breaks imports for a moment must
@@ -50,6 +52,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # A file, because threads see one in-memory database through one lock only.
     databases["default"]["TEST"] = {"NAME": config.cache.mkdir("sqlite") / "test.sqlite3"}
     connections.__dict__.pop("settings", None)  # Django may have read them before
+
+
+@pytest.hookimpl(trylast=True)  # pytest's own use of it is over
+def pytest_unconfigure() -> None:
+    """What the process still waits for at its end, a thread for example, it names, and ends."""
+    faulthandler.dump_traceback_later(DEADLINE, exit=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, AnyStr
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, ProxyHandler, build_opener
@@ -133,15 +133,28 @@ def running_in(folder: Path, place: dict[str, str], port: int | None = None) -> 
 def output(folder: Path, place: dict[str, str], *arguments: str) -> str:
     """What a demo says that ends by itself."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with _start(folder, place, *arguments, **pipes) as process:
+    with killed_at_last(_start(folder, place, *arguments, **pipes)) as process:
         return process.communicate(timeout=DEADLINE)[0].decode()
 
 
-def manage(folder: Path, place: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+@contextmanager
+def manage(folder: Path, place: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A command of the demo's project. Both what it says and how it complains can be read."""
     command = [sys.executable, "-W", "error", str(MANAGE), *arguments]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.Popen(command, env=environment(folder, place), text=True, **pipes)
+    options = {"env": environment(folder, place), "text": True, **pipes}
+    with killed_at_last(subprocess.Popen(command, **options)) as process:
+        yield process
+
+
+@contextmanager
+def killed_at_last(process: subprocess.Popen[AnyStr]) -> Iterator[subprocess.Popen[AnyStr]]:
+    """Where a test fails meanwhile, nobody would tell it to end, and Popen waits without limit."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def environment(folder: Path, place: dict[str, str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta, timezone
 from importlib import import_module
 from io import StringIO
@@ -92,7 +93,7 @@ class Site:
             said = process.communicate(timeout=DEADLINE)[0]
         assert process.returncode == 0, said
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
         return manage(self.folder, self.place, *arguments)
 
     def run(self) -> tuple[str, int]:

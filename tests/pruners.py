@@ -20,7 +20,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from demo_sites import MANAGE
+from demo_sites import MANAGE, killed_at_last
 from django_multisession import keys
 from django_multisession.management.commands.clearsessions_multi import purpose_of
 from django_multisession.record import Record
@@ -156,11 +156,9 @@ def begun(
     program = ["-c", BY_HAND] if quickly else [str(MANAGE)]
     command = [sys.executable, *program, COMMAND, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, **(pipes | options)) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    popen = subprocess.Popen(command, env=environment, **(pipes | options))
+    with killed_at_last(popen) as process:
+        yield process
 
 
 def done(environment: dict[str, str], *arguments: str, **options: Any) -> Outcome:

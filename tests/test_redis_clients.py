@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import time
-import traceback
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,7 +14,8 @@ from asgiref.sync import async_to_sync
 
 from conftest import make_record
 from django_multisession.storage.redis import RedisStorage
-from redis_servers import Cluster, Node, Sentinel, wait_until
+from forks import complaint, fork
+from redis_servers import Cluster, Node, Sentinel
 
 pytestmark = pytest.mark.thorough
 
@@ -87,29 +86,6 @@ async def aread_often(storage, id, times):
         record = await storage.aread(id)
         assert (record.label, record.fields) == (id, {"id": id.encode()})
     return True
-
-
-def fork(run):
-    """A child that does this and nothing else. Gives its process and where it complains."""
-    ours, theirs = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # other tests left threads behind
-        pid = os.fork()
-    if pid:
-        os.close(theirs)
-        return pid, ours
-    try:
-        run()
-    except BaseException:
-        os.write(theirs, traceback.format_exc().encode())
-    finally:
-        os._exit(0)
-
-
-def complaint(pid, pipe):
-    wait_until(lambda: os.waitpid(pid, os.WNOHANG)[0], f"the end of child {pid}")
-    with open(pipe) as file:
-        return file.read()
 
 
 class TestForks:
