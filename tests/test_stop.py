@@ -54,6 +54,14 @@ class TestStop:
         now[0] += 0.5
         assert stop
 
+    @pytest.mark.parametrize("seconds", [0, 1e-7])
+    def test_a_wait_for_hardly_any_time_ends(self, seconds):
+        """CPython's queue may forget the time: in one first wait of some thousands."""
+        waiting = Thread(target=lambda: [Stop().wait(seconds) for _ in range(20_000)], daemon=True)
+        waiting.start()
+        waiting.join(30)
+        assert not waiting.is_alive()
+
     def test_it_waits_no_longer_than_that(self):
         stop = Stop(timedelta(seconds=0.1))
         begun = time.monotonic()

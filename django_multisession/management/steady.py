@@ -30,6 +30,10 @@ class Stop:
     def __init__(self, after: timedelta | None = None) -> None:
         self._is_set = False
         self._wakes = SimpleQueue[None]()  # an Event's lock could be taken when a signal comes
+        with suppress(Empty):
+            # Until CPython 3.13 the first get() never returns if its time is over before it has
+            # begun to wait, which a time of 0 may be. This is the first.
+            self._wakes.get_nowait()
         self._until = None if after is None else time.monotonic() + after.total_seconds()
         self._handlers: dict[int, Any] = {}
 
