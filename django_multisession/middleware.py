@@ -12,9 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from . import bearer, conf, current
+from . import bearer, conf, current, outages
 from .client import Client, clean_ip, clean_user_agent
-from .refusals import Refused
+from .refusals import Refused, unavailable
 from .session import SessionStore
 
 SERVER_ERROR = 500
@@ -99,9 +99,10 @@ class BearerSessionMiddleware(SessionMiddleware):
 
     A token is the key of a session: `sessions.create` makes one. The session is read at once (one
     round trip, which its first use is spared), because a token that is none any more is an error
-    of the client's, 401, and no visitor. No cookie is set; and since no page can have another
-    one's browser send this header, CSRF is not checked. All that of requests with a cookie, whose
-    header is ignored, stays as it was.
+    of the client's, 401, and no visitor. Where it cannot be read the answer is 503, and the outage
+    is logged. No cookie is set; and since no page can have another one's browser send this header,
+    CSRF is not checked. All that of requests with a cookie, whose header is ignored, stays as it
+    was.
     """
 
     def process_request(  # type: ignore[override]
@@ -113,6 +114,9 @@ class BearerSessionMiddleware(SessionMiddleware):
                 raise bearer.unknown()
         except Refused as refused:
             return refused.response()
+        except self.SessionStore.storage.outages:
+            outages.log()
+            return unavailable()
         return self._begun(request, session)
 
     async def aprocess_request(self, request: HttpRequest) -> HttpResponse | None:
@@ -123,6 +127,9 @@ class BearerSessionMiddleware(SessionMiddleware):
                 raise bearer.unknown()
         except Refused as refused:
             return refused.response()
+        except self.SessionStore.storage.outages:
+            outages.log()
+            return unavailable()
         return self._begun(request, session)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

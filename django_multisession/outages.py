@@ -29,7 +29,7 @@ def telling_outages(answer: Callable[[], HttpResponse]) -> Callable[[View], View
             try:
                 return view(request, *args, **kwargs)
             except store().storage.outages:
-                logger.exception("Sessions cannot be reached")
+                log()
                 if not getattr(request.session, "is_rekeyed", False):
                     del request.session
                 return answer()
@@ -37,6 +37,11 @@ def telling_outages(answer: Callable[[], HttpResponse]) -> Callable[[View], View
         return telling
 
     return decorated
+
+
+def log() -> None:
+    """Of the exception that is being handled."""
+    logger.exception("Sessions cannot be reached")
 
 
 def page(template: str) -> Callable[[], HttpResponse]:

@@ -19,3 +19,9 @@ class Refused(Exception):
     def response(self) -> JsonResponse:
         facts = {"error": self.error, "detail": self.detail}
         return JsonResponse(facts, status=self.status, headers=self.headers)
+
+
+def unavailable() -> JsonResponse:
+    """The answer where sessions cannot be had. It does not show what the server said."""
+    detail = "The server that keeps sessions does not answer. Nothing was changed; try again."
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail).response()

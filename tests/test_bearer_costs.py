@@ -121,10 +121,11 @@ def test_no_answer_tells_a_key_but_the_one_header(world, settings, monkeypatch, 
     answers = [script.get("/who/"), script.get("/nowhere/"), script.run(broken, status=500)]
     with monkeypatch.context() as patch:
         patch.setattr(world.storage, "read", raising(OperationalError))
+        patch.setattr(world.storage, "outages", (OperationalError,))
         answers.append(script.get("/who/"))
     sessions.end(script.handle)
     answers.append(script.get("/who/"))
-    assert [answer.status_code for answer in answers] == [200, 404, 500, 500, 401]
+    assert [answer.status_code for answer in answers] == [200, 404, 500, 503, 401]
     for answer in answers:
         assert script.token not in f"{answer.content.decode()} {answer.headers}"
 
@@ -136,14 +137,16 @@ def broken(request):
 # Outages: never an answer that tells a client to throw its token away
 
 
-@pytest.mark.parametrize("verb", ["read", "update"])
-def test_an_outage_is_an_error_of_the_server(world, monkeypatch, clock, verb):
+@pytest.mark.parametrize(("verb", "status"), [("read", 503), ("update", 500)])
+def test_an_outage_is_an_error_of_the_server(world, monkeypatch, clock, caplog, verb, status):
     script = bearer(world, world.ada)
     clock.advance(hours=1)
     with monkeypatch.context() as patch:
         patch.setattr(world.storage, verb, raising(OperationalError))
+        patch.setattr(world.storage, "outages", (OperationalError,))
         for _ in range(2):
             response = script.get("/who/")
-            assert response.status_code == 500
+            assert response.status_code == status
             assert "WWW-Authenticate" not in response.headers
+    assert "OperationalError" in caplog.text
     assert script.user == "ada"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from django.http import JsonResponse
-
 from ..bearer import CHALLENGE
 from ..refusals import Refused
 
@@ -53,8 +51,3 @@ def unconfirmed() -> Refused:
 
 def wrong_password() -> Refused:
     return Refused(HTTPStatus.FORBIDDEN, "wrong_password", "This is not your password.")
-
-
-def unavailable() -> JsonResponse:
-    detail = "The server that keeps sessions does not answer. Nothing was changed; try again."
-    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail).response()

@@ -19,7 +19,7 @@ from .. import conf, devices, recent, sessions
 from ..devices import Device
 from ..guards import Guarded
 from ..outages import telling_outages
-from ..refusals import Refused
+from ..refusals import Refused, unavailable
 from ..session import SessionGone
 from . import csrf, errors
 from .bodies import text_in
@@ -30,7 +30,7 @@ SCHEMA = Path(__file__).with_name("openapi.json")
 class ApiView(Guarded):
     """Every answer but 204 is JSON, errors too."""
 
-    guards = (telling_outages(errors.unavailable), never_cache, csrf_exempt)
+    guards = (telling_outages(unavailable), never_cache, csrf_exempt)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
