@@ -131,6 +131,8 @@ def test_no_answer_tells_a_key_but_the_one_header(world, settings, monkeypatch, 
 
 
 def broken(request):
+    # Else Django's page of the error asks, in a thread whose connections nobody closes.
+    assert request.user.is_authenticated
     raise RuntimeError(request.session)
 
 
