@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,10 @@ class Device:
     def name(self) -> str:
         """The label that its owner gave it, or else what it is."""
         return self.info.label or self.model
+
+    def called(self, label: str) -> Device:
+        """The same with another label."""
+        return replace(self, info=replace(self.info, label=label))
 
     @property
     def model(self) -> str:

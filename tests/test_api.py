@@ -167,6 +167,20 @@ def test_what_is_done_again_is_not_found(quick):
     assert mine.call("delete", f"/{mine.own}/").status_code == 401
 
 
+@BY
+def test_one_that_ends_while_it_is_renamed_is_not_found(quick, monkeypatch):
+    mine, other = quick.caller(quick.ada), quick.caller(quick.ada)
+    update = quick.storage.update
+
+    def ended_first(id, change):
+        sessions.end(other.own)
+        return update(id, change)
+
+    monkeypatch.setattr(quick.storage, "update", ended_first)
+    response = mine.call("patch", f"/{other.own}/", {"label": "x"})
+    assert (response.status_code, error(response)) == (404, "not_found")
+
+
 def test_whoever_ends_their_own_loses_the_cookie(memory_storage, databases, settings, monkeypatch):
     with opened(memory_storage, settings, monkeypatch) as site:
         mine = site.caller(site.ada)

@@ -33,7 +33,7 @@ CALLS = {
     "list": (("get", "/"), {"read": 1, "find": 1}, 1),
     "page": (("get", "/?page=1"), {"read": 1, "find": 1}, 1),
     "get": (("get", "/{other}/"), {"read": 2}, 1),
-    "rename": (("patch", "/{other}/", {"label": "x"}), {"read": 3, "update": 1}, 1),
+    "rename": (("patch", "/{other}/", {"label": "x"}), {"read": 2, "update": 1}, 1),
     "end": (("delete", "/{other}/"), {"read": 2, "delete": 1}, 1),
     "end own": (("delete", "/{own}/"), {"read": 2, "delete": 1}, 1),
     "end others": (("post", "/end-others/"), {"read": 1, "delete_found": 1}, 1),

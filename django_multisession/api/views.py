@@ -78,13 +78,14 @@ class OneDevice(ApiView):
 
     def patch(self, request: HttpRequest, handle: str) -> HttpResponse:
         """Rename it."""
-        self._device(handle)
-        label = text_in(request, "label")
+        device, label = self._device(handle), text_in(request, "label")
         try:
-            sessions.relabel(handle, label)
+            is_there = sessions.relabel(handle, label)
         except ValueError as error:
             raise errors.invalid(str(error)) from error
-        return JsonResponse(described(self._device(handle)))
+        if not is_there:
+            raise errors.not_found()
+        return JsonResponse(described(device.called(label)))
 
     def delete(self, request: HttpRequest, handle: str) -> HttpResponse:
         """End it. One's own is a logout."""

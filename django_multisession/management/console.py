@@ -18,6 +18,7 @@ from django.core.management.base import CommandError, OutputWrapper
 
 from .. import conf
 from ..checks.common import ENGINES
+from ..engine import store
 from ..session import SessionStore
 
 PARTIAL = 3  # exit status: something was done, and something is left to do (2 is argparse's)
@@ -54,25 +55,25 @@ def engine_name(text: str) -> str:
     return text if "." in text else f"{ENGINES}{text}"
 
 
+@contextmanager
+def needing(name: str) -> Iterator[None]:
+    """An engine, which may be of no use in many ways: settings, packages and apps are missing."""
+    try:
+        yield
+    except Exception as reason:
+        raise CommandError(f"The engine {name!r} cannot be used: {reason}") from reason
+
+
 def engine_of(name: str) -> type[Any]:
     """Its ``SessionStore``. Raises CommandError."""
-    try:
+    with needing(name):
         return import_module(name).SessionStore  # type: ignore[no-any-return]
-    except Exception as reason:  # settings and packages are missing in many ways
-        text = f"The engine {name!r} cannot be used: {reason}"
-        raise CommandError(text) from reason
 
 
 def current_engine() -> type[SessionStore]:
     """Raises CommandError where SESSION_ENGINE is not one of ours."""
-    name = conf.djangos("SESSION_ENGINE")
-    engine = engine_of(name)
-    if not issubclass(engine, SessionStore):
-        raise CommandError(
-            f"SESSION_ENGINE {name!r} does not know whose sessions are. This command is for the "
-            f"engines of django_multisession, {ENGINES}db for example."
-        )
-    return engine
+    with needing(conf.djangos("SESSION_ENGINE")):
+        return store()
 
 
 def counted(number: int, thing: str) -> str:

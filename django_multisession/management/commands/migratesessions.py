@@ -14,6 +14,7 @@ from django_multisession.management.console import (
     as_json,
     engine_name,
     engine_of,
+    needing,
     number,
 )
 from django_multisession.management.mover import ENDED, FAILED, GONE, HERE, MOVED, Move
@@ -146,9 +147,7 @@ def _target(name: str) -> type[SessionStore]:
 def _source(name: str, to: str) -> Source:
     if name == to:
         raise CommandError(f"--from and --to are the same engine: {name!r}.")
-    try:
+    with needing(name):
         source = source_of(name)
         source.check()
-    except Exception as reason:  # settings, packages and apps are missing in many ways
-        raise CommandError(f"The engine {name!r} cannot be used: {reason}") from reason
     return source
