@@ -25,9 +25,11 @@ from demo_sites import (
     running_in,
 )
 from django_multisession import keys
+from user_agents import FIREFOX
 
 LIST = "/admin/django_multisession/session/"
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+# Whatever of it becomes an element, or runs, is seen by `is_unharmed`.
+MARKUP = '<b class=hacked>"\'></b></script><img class=hacked src=x onerror="window.hacked=1">'
 
 
 class Demo:
@@ -91,6 +93,18 @@ def demo_in(folder: Path, place: str, **variables: str) -> Iterator[Demo]:
         Demo(place, folder, kept_in, site).seeded() as demo,
     ):
         yield demo
+
+
+# In the admin
+
+
+def enter(browser: Chromium, demo: Demo) -> None:
+    """As the administrator, without the form."""
+    visitor = Browser(demo.site, FIREFOX)
+    visitor.log_in("admin")
+    assert visitor.key
+    browser.begin(demo.site)
+    browser.take_over(visitor.key)
 
 
 # In the list of sessions

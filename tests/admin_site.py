@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from html import unescape
 from typing import Any
 
+import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote, unquote
@@ -21,11 +22,16 @@ from django.urls import path, reverse
 from django_multisession import keys, sessions, signals
 from django_multisession.storage.base import Storage
 from projects import install
+from user_agents import FIREFOX
 
 PAGE = "/admin/django_multisession/session/"
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 DEVICE = "Firefox on Linux"
 MARKUP = "<b>&\"'{{ 7 }}%s"  # what may not get into a page as it is
+
+# What is done to sessions that are selected in the list, and that one's own is meant, too.
+END, EVERYWHERE = "delete_selected", "log_out_everywhere"
+BOTH = pytest.mark.parametrize("action", [END, EVERYWHERE])
+OWN = {"post": "End", "own": "on"}
 
 # What the list shows of a session is a link, which holds its handle.
 LINK = re.compile(rf'class="field-device"><a href="{PAGE}([^/]+)/change/')
@@ -124,6 +130,19 @@ def listed(response: Any) -> list[str]:
     """The handles that a list shows, in its order."""
     assert response.status_code == 200
     return [unquote(each) for each in LINK.findall(response.content.decode())]
+
+
+def all_pages(browser: Client, query: str = "?") -> list[list[str]]:
+    """The handles of each page, from link to link."""
+    pages, response = [], browser.get(PAGE + query)
+    while True:
+        pages.append(listed(response))
+        next_page = response.context["cl"].next_page
+        if next_page is None:
+            return pages
+        assert next_page.replace("&", "&amp;") in response.content.decode()
+        assert len(pages) < 100, "it never ends"
+        response = browser.get(PAGE + next_page)
 
 
 def found(browser: Client, text: str) -> set[str]:

@@ -17,9 +17,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 import auth_pages
 import django_multisession.api
 from auth_worlds import USER, Browser, World, inhabited
-from bearers import BEARER, CSRF, FIREFOX
+from bearers import BEARER, CSRF
 from django_multisession import keys, sessions
 from django_multisession.storage.base import Storage
+from user_agents import FIREFOX
 
 ROOT = "/api/devices"
 SCHEMA = json.loads(Path(django_multisession.api.__file__).with_name("openapi.json").read_text())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django.apps import AppConfig, apps
 from django.contrib.auth import get_user_model
+from django.db import connection
 from django.test import AsyncClient, Client
 
 import auth_pages
@@ -22,6 +24,7 @@ USER = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
 NAMES = ["ada", "grace"]
 PASSWORD = "demo"
+MEMBERS = ["Club", "Profile", "Numbered", "Named", "Derived", "Customer"]  # those with tables
 NEW = {"new_password1": "jR4-unlikely", "new_password2": "jR4-unlikely"}
 
 
@@ -122,3 +125,59 @@ def inhabited(
         signals.session_ended.disconnect(it.note)
         people = get_user_model()._default_manager.filter(username__in=NAMES)
         people._raw_delete(people.db)  # nobody is told of it
+
+
+# What becomes of users
+
+
+def set_password(user: Any) -> None:
+    user.set_password("new")
+    user.save()
+
+
+def deactivate(user: Any, **options: Any) -> None:
+    user.is_active = False
+    user.save(**options)
+
+
+def delete(user: Any) -> None:
+    user.delete()
+
+
+# Where the project changes its engine
+
+
+def use(settings: Any, engine: str, middleware: str = OURS, before: Iterable[str] = ()) -> None:
+    settings.SESSION_ENGINE, settings.MIDDLEWARE = engine, [middleware, USER]
+    settings.MULTISESSION_MIGRATE_FROM = [*before]
+
+
+def restarted(browser: Browser) -> Browser:
+    """Who has the same cookies, at a site that was started anew."""
+    again = Browser(type(browser.client))
+    again.client.cookies = browser.client.cookies
+    return again
+
+
+def copy_of(browser: Browser) -> Browser:
+    """Somebody who has the cookies as they are now."""
+    thief = Browser(type(browser.client))
+    thief.client.cookies["sessionid"] = browser.client.cookies["sessionid"].value
+    return thief
+
+
+# Where users are of other models
+
+
+@contextmanager
+def joined(settings: Any) -> Iterator[AppConfig]:
+    """For a fixture: the app of the models is installed, and has its tables."""
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "members"]
+    apps.clear_cache()
+    with connection.schema_editor() as editor:
+        for name in MEMBERS:
+            editor.create_model(apps.get_model("members", name))
+    yield apps.get_app_config("members")
+    with connection.schema_editor() as editor:
+        for name in reversed(MEMBERS):
+            editor.delete_model(apps.get_model("members", name))

@@ -15,7 +15,6 @@ from django_multisession.storage.base import Storage
 
 BEARER = "django_multisession.middleware.BearerSessionMiddleware"
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 HANDLERS = {"params": [Client, AsyncClient], "ids": ["wsgi", "asgi"]}  # of a fixture
 
@@ -77,12 +76,3 @@ def assert_refused(response: Any, error: str = "invalid_token", status: int = 40
     assert response["WWW-Authenticate"] == challenge
     assert "Authorization" in response["Vary"]
     assert dict(response.cookies) == {}
-
-
-def raising(error: type[Exception]) -> Any:
-    """A verb of a storage whose server is away."""
-
-    def fail(*args: Any) -> None:
-        raise error("no answer from <server>")
-
-    return fail

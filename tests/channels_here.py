@@ -45,6 +45,12 @@ class Echo(ClosesWithSession, AsyncWebsocketConsumer):
         self.codes.append(code)
 
 
+class Often(Echo):
+    """Looks at its session often."""
+
+    session_check_interval = 0.05
+
+
 @asynccontextmanager
 async def opened(consumer: Any, session: Any) -> AsyncIterator[Any]:
     """A socket without a server, which was heard; its tasks are over at the end."""

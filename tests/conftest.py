@@ -8,10 +8,8 @@ import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from contextvars import copy_context
 from datetime import timedelta
-from functools import cache
 from typing import Any
 from zlib import crc32
 
@@ -35,6 +33,8 @@ from loops import lasting
 from projects import install, spoken
 from servers import DEADLINE
 from subjects import ALIKE, DATABASES, SAME, STORAGES, THOROUGH, Clock, is_native, memory
+
+pytest_plugins = ["fixtures_people", "fixtures_dynamodb"]
 
 # Python remembers which encodings it did not find, and a test that breaks imports for a moment must
 # not be the first to want this one, which Django's file engine needs.
@@ -240,60 +240,6 @@ def quick(
     """The same, on the specification only."""
     install(memory_storage, settings, monkeypatch)
     return dialect(sessions)
-
-
-@pytest.fixture
-def office(
-    databases: None, memory_storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
-    """A site whose admin has the session browser, on the specification."""
-    from admin_site import opened  # of models, which are there once Django is set up
-
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def browser(office: Any) -> Client:
-    """Of an administrator of the office."""
-    return office.root()
-
-
-@pytest.fixture
-def home(
-    databases: None, memory_storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
-    """A site with the pages of one's devices, on the specification."""
-    from device_pages import lived_in
-
-    with lived_in(memory_storage, settings, monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def ada(home: Any) -> Any:
-    return home.user("ada")
-
-
-@pytest.fixture
-def mine(home: Any, ada: Any) -> Client:
-    """Ada's browser, signed in just now."""
-    return home.browser(ada)
-
-
-@pytest.fixture(scope="module")
-def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
-    """The demo in a place, which runs from when it is first asked for."""
-    from admin_demos import demo_in  # of a browser
-
-    with ExitStack() as stack:
-        yield cache(lambda place: stack.enter_context(demo_in(tmp_path_factory.mktemp("x"), place)))
-
-
-@pytest.fixture
-def demo(request: pytest.FixtureRequest, demos: Callable[[str], Any]) -> Any:
-    """The one in the place that the test is parametrized with."""
-    return demos(request.param)
 
 
 def make_record(clock: Clock, **facts: Any) -> Record:

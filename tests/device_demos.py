@@ -20,12 +20,6 @@ LAPTOP = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36"
 )
-IPHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/18.6 Mobile/15E148 Safari/604.1"
-)
-# Whatever of it becomes an element, or runs, is seen by `admin_demos.is_unharmed`.
-MARKUP = '<b class=hacked>"\'></b></script><img class=hacked src=x onerror="window.hacked=1">'
 # 500 characters, of which ua-parser makes 'My<b ...>App">...</script> on iOS'.
 HOSTILE = (
     'My<b class=hacked>App</b>"><script>window.hacked=1</script>/1 CFNetwork/1 Darwin/22 '.ljust(

@@ -27,10 +27,6 @@ ACTS = ["rename", "end"]
 PASSWORD = "demo"  # of all users
 STALE = {"minutes": 16}  # after so long the password is asked for
 
-PHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
-)
 TAGGED = "{% load multisession %}{% devices as d %}{% for each in d %}{{ each.name }};{% endfor %}"
 
 # Of the page with the name of a device: its handle, and what it is called.

@@ -17,6 +17,9 @@ DESERVED = {
     "RedisStorage": {"persistence", "memory"},
     "DynamoDBStorage": {"ttl"},
 }
+# What it tries, in this order.
+VERBS = ["insert", "read", "update", "touch", "find", "rename", "read the old id"]
+VERBS += ["read the new id", "find again", "page", "delete", "read nothing", "hold", "give back"]
 REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
 
 

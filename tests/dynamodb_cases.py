@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from django_multisession.expiry import NEVER
 from django_multisession.record import Change, Record
+from record_cases import STORABLE
 
 # Reserved words, the attributes of an item, and what means something in an expression.
 AWKWARD = [
@@ -20,7 +21,6 @@ AWKWARD = [
     *("\u00fc", "u\u0308", "\u4e2d", "\U0001f600", "\u202e", "\ufeff", "n" * 300),
 ]
 
-STORABLE = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 TEXTS = st.text(STORABLE, max_size=30)
 NAMES = st.sampled_from(AWKWARD) | TEXTS
 VALUES = st.text(st.characters(min_codepoint=1, max_codepoint=127)).map(str.encode)

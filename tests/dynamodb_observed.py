@@ -8,19 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
-import pytest
-
 from conftest import make_record
 from django_multisession.record import Record
 from django_multisession.storage.dynamodb import items
 from django_multisession.storage.dynamodb.link import BATCH, chunks
 from dynamodb_proxy import Proxy
 from dynamodb_rules import assert_legal
-from dynamodb_servers import DYNALITE, MOTO, connect
+from dynamodb_servers import NODES, connect
 from subjects import Clock, dynamodb
-
-NODES = {"moto": MOTO, "dynalite": DYNALITE}
-SERVERS = ["moto", pytest.param("dynalite", marks=pytest.mark.thorough)]
 
 
 class Contents:
@@ -67,6 +62,11 @@ class Contents:
         for batch in chunks(steps, BATCH):
             answer = self.client.batch_write_item(RequestItems={self.name: batch})
             assert not answer["UnprocessedItems"]
+
+
+def strange(pk: str, sk: str, **attributes: Any) -> Any:
+    """An item that another hand may have put there."""
+    return {"pk": {"S": pk}, "sk": {"S": sk}, **attributes}
 
 
 class Patient:

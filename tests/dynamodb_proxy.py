@@ -68,7 +68,8 @@ class Proxy:
         self._plans: list[Plan] = []
         self._lock = threading.Lock()
         self._listener = _Listener(self, urlsplit(server.url).netloc)
-        self._thread = threading.Thread(target=self._listener.serve_forever, args=(0.02,))
+        serve = self._listener.serve_forever
+        self._thread = threading.Thread(target=serve, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
@@ -119,3 +120,5 @@ def connect(server: Any, **config: Any) -> Any:
 
 
 MOTO, DYNALITE = LazyNode(Moto()), LazyNode(Dynalite())
+NODES = {"moto": MOTO, "dynalite": DYNALITE}
+SERVERS = ["moto", pytest.param("dynalite", marks=pytest.mark.thorough)]

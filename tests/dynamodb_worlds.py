@@ -17,7 +17,7 @@ from conftest import make_record
 from django_multisession.record import Record
 from django_multisession.storage.dynamodb import DynamoDBStorage, items, link, process, sweep
 from dynamodb_proxy import Proxy
-from dynamodb_servers import DYNALITE, MOTO, LazyNode, connect
+from dynamodb_servers import NODES, LazyNode, connect
 from subjects import Clock, dynamodb
 
 A, B, C, D, OVER = (letter * 43 for letter in "ABCDX")
@@ -30,8 +30,6 @@ SEEDS = {
     B: make_record(CLOCK, label="b", references={"user": "1"}),
     OVER: make_record(CLOCK, expires_at=CLOCK.now, references={"user": "1"}),
 }
-NODES = {"moto": MOTO, "dynalite": DYNALITE}  # which knows no transactions
-SERVERS = ["moto", pytest.param("dynalite", marks=pytest.mark.thorough)]
 
 
 class Hasty:

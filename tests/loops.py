@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from typing import Any
 
 from dialects import Blocking
@@ -17,7 +18,7 @@ class InOneLoop:
 
     def __init__(self, subject: Any) -> None:
         self.subject, self.loop = subject, asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
 
     def __getattr__(self, name: str) -> Any:
@@ -44,6 +45,5 @@ def lasting(dialect: Any, subject: Any) -> Iterator[Any]:
     if dialect is Blocking:
         yield Blocking(subject)
         return
-    it = InOneLoop(subject)
-    yield it
-    it.close()
+    with closing(InOneLoop(subject)) as it:
+        yield it

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.db import connections
+
+from django_multisession.storage.base import Storage
+
+FAST = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}  # a client of Redis, in seconds
 
 
 def logs_nobody_out(browser: Any, server: Any, start: Callable[[], None]) -> None:
@@ -41,3 +48,45 @@ def is_raised_by_every_method(
     assert store(key)["a"] == 1
     holder.save()
     assert store(key)["a"] == 2
+
+
+# Where no server is needed for that
+
+
+class Away(Exception):
+    """What a client says of its server."""
+
+
+def broken(monkeypatch: Any, storage: Storage, verb: str, error: type[Exception] = Away) -> None:
+    """The server is away whenever this verb of the storage asks it something."""
+    monkeypatch.setattr(storage, verb, raising(error))
+
+
+def raising(error: type[Exception]) -> Any:
+    """A verb of a storage whose server is away."""
+
+    def fail(*args: Any, **facts: Any) -> None:
+        raise error("no answer from <server>")
+
+    return fail
+
+
+def raising_any(kind: type[Exception]) -> Any:
+    """The same, for errors that take something else than a text."""
+
+    def fail(*args: Any, **facts: Any) -> None:
+        raise kind.__new__(kind)
+
+    return fail
+
+
+@contextmanager
+def nowhere(entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The alias of such a database, which is not there."""
+    configured = connections.configure_settings({**settings.DATABASES, "nowhere": entry})
+    with monkeypatch.context() as patch:
+        patch.setitem(connections.settings, "nowhere", configured["nowhere"])
+        try:
+            yield connections["nowhere"].alias
+        finally:
+            del connections["nowhere"]

@@ -55,7 +55,7 @@ class Proxy:
             each.close()
 
     def _spawn(self, run: Any, *args: Any) -> None:
-        self._threads.append(threading.Thread(target=run, args=args))
+        self._threads.append(threading.Thread(target=run, args=args, daemon=True))
         self._threads[-1].start()
 
     def _accept(self) -> None:

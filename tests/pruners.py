@@ -24,12 +24,12 @@ from demo_sites import MANAGE, killed_at_last
 from django_multisession import keys
 from django_multisession.management.commands.clearsessions_multi import purpose_of
 from django_multisession.record import Record
-from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
 
 HERE = Path(__file__).resolve().parent
 DEADLINE = 60  # seconds for a process to say something, or to end
 COMMAND = "clearsessions_multi"
+AGO = timedelta(hours=-3)
 QUICKLY = "from django_multisession.management import steady; steady.MARGIN = 1"
 BY_HAND = f"{QUICKLY}; from django.core.management import *; execute_from_command_line()"
 
@@ -101,6 +101,11 @@ def add(storage: Storage, number: int, end: timedelta, first: int = 0, **facts: 
     return ids
 
 
+def over(storage: Storage, number: int, first: int = 0) -> None:
+    """So many sessions ended some hours ago."""
+    add(storage, number, AGO, first)
+
+
 def ids_in(storage: Storage) -> set[str]:
     """Of live sessions."""
     found, cursor = storage.page(None, 1000)
@@ -114,10 +119,6 @@ def engine(name: str, store: type[Any], monkeypatch: Any) -> type[Any]:
     module.SessionStore = store  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, name, module)
     return store
-
-
-def store_on(storage: Storage) -> type[SessionStore]:
-    return type("SessionStore", (SessionStore,), {"storage": storage})
 
 
 @contextmanager

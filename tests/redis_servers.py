@@ -20,6 +20,14 @@ import redis
 
 from servers import HOST, Lazily, Process, free_port, missing, wait_until
 
+# How one is configured that sessions are safe on, and cheap.
+FINE = {
+    "maxmemory": "0",
+    "maxmemory-policy": "noeviction",
+    "save": "",
+    "appendonly": "yes",
+    "hash-max-listpack-value": "256",
+}
 BINARY = os.environ.get("MULTISESSION_REDIS_SERVER", "redis-server")
 
 

@@ -7,13 +7,23 @@ import re
 import pytest
 from django.contrib.admin.models import CHANGE, DELETION
 
-from admin_site import PAGE, is_logged_in, listed, log, opened, own, selected, told, words
+from admin_site import (
+    BOTH,
+    END,
+    EVERYWHERE,
+    OWN,
+    PAGE,
+    is_logged_in,
+    listed,
+    log,
+    opened,
+    own,
+    selected,
+    told,
+    words,
+)
 from django_multisession.admin import SessionAdmin
 from django_multisession.admin.search import MOST
-
-END, EVERYWHERE = "delete_selected", "log_out_everywhere"
-BOTH = pytest.mark.parametrize("action", [END, EVERYWHERE])
-OWN = {"post": "End", "own": "on"}
 
 
 def fields(response):

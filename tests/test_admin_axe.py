@@ -5,15 +5,14 @@ What is Django's there, around it, is Django's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 import axe
-import chromium as chromiums
-from admin_demos import FIREFOX, LIST, Demo, choose, demo_in
+from admin_demos import LIST, Demo, choose, enter
 from chromium import DESKTOP, PHONE, Chromium
-from demo_sites import Browser
+from user_agents import FIREFOX
 
 pytestmark = pytest.mark.thorough
 
@@ -28,9 +27,8 @@ OURS = (
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with demo_in(tmp_path_factory.mktemp("demo"), "db") as demo:
-        yield demo
+def demo(demos: Callable[..., Demo]) -> Demo:
+    return demos("db")
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +37,9 @@ def handle(demo: Demo) -> str:
 
 
 @pytest.fixture(scope="module")
-def admin(demo: Demo) -> Iterator[Chromium]:
-    visitor = Browser(demo.site, FIREFOX)
-    visitor.log_in("admin")
-    assert visitor.key
-    with chromiums.running() as chromium:
-        chromium.begin(demo.site)
-        chromium.take_over(visitor.key)
-        yield chromium
+def admin(chromium: Chromium, demo: Demo) -> Chromium:
+    enter(chromium, demo)
+    return chromium
 
 
 def show_hidden(admin: Chromium, handle: str) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import admin_demos
-import chromium as chromiums
-from admin_demos import FIREFOX, LIST, Demo, choose, handles, own, search, user_of
+from admin_demos import LIST, MARKUP, Demo, choose, handles, own, search, user_of
 from chromium import Chromium
 from demo_sites import Browser
+from user_agents import FIREFOX
 
 pytestmark = pytest.mark.thorough
 
@@ -18,18 +18,10 @@ Visit = Callable[..., Browser]
 
 ENGINES = ["db", "redis", "dynamodb"]
 CROWD = {"dynamodb": 1001}  # more than are listed at once; moto takes 10 ms for each
-# Whatever of it becomes an element, or runs, is seen by `is_unharmed`.
-MARKUP = '<b class=hacked>"\'></b></script><img class=hacked src=x onerror="window.hacked=1">'
 # Of which ua-parser makes 'My<b ...>App">...</script> on iOS'.
 HOSTILE = 'My<b class=hacked>App</b>"><script>window.hacked=1</script>/1 CFNetwork/1 Darwin/22'
 
 everywhere = pytest.mark.parametrize("demo", ENGINES, indirect=True)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with chromiums.running() as chromium:
-        yield chromium
 
 
 @pytest.fixture

@@ -7,12 +7,10 @@ from datetime import timedelta
 import pytest
 from django.utils import translation
 
-from admin_site import FIREFOX, PAGE
+from admin_site import PAGE
 from django_multisession import client, sessions
 from django_multisession.admin import charts
-
-PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like "
-PHONE += "Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+from user_agents import FIREFOX, IPHONE
 
 
 def charted(office, about=None):
@@ -26,7 +24,7 @@ def numbers(chart):
 
 @pytest.fixture
 def three(office):
-    office.add(agent=PHONE, data={"_auth_user_id": "1"})
+    office.add(agent=IPHONE, data={"_auth_user_id": "1"})
     office.add(agent="curl/8.0", data={"_auth_user_id": "2"})
     office.clock.advance(hours=2)
     office.add()
@@ -150,7 +148,7 @@ def test_coordinates_are_no_matter_of_language(office, three, language, settings
 
 KINDS = [
     (FIREFOX, "computer"),
-    (PHONE, "mobile"),
+    (IPHONE, "mobile"),
     ("Mozilla/5.0 (Linux; Android 14; Pixel 8) Chrome/126.0.0.0 Mobile", "mobile"),
     ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/126.0.0.0", "computer"),
     ("Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) Chrome/126.0.0.0", "computer"),

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import contextmanager
-from inspect import isgenerator
-
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
-from admin_site import PAGE, listed, opened, page_of, selected
+from admin_site import PAGE, listed, page_of, selected
+from costs import counting
 from django_multisession.admin import SessionAdmin, search
-from subjects import BLOCKING_VERBS
 
 NUMBERS = pytest.mark.parametrize("number", [10, 300])
 
 
 @pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
+def office(office, settings):
     settings.MULTISESSION_TOUCH_INTERVAL = None  # a write, now and then
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
+    return office
 
 
 @pytest.fixture
@@ -33,31 +26,6 @@ def browser(office):
     browser.get(PAGE)
     ContentType.objects.get_for_model(User)
     return browser
-
-
-@contextmanager
-def counting(storage, monkeypatch):
-    """Yields [verbs, queries], which are told when it is over."""
-    verbs, told, inside = Counter(), [], []  # a verb may be made of others
-
-    def counted(verb, method):
-        def call(*args, **facts):
-            verbs[verb] += not inside
-            inside.append(verb)
-            try:
-                found = method(*args, **facts)
-                return iter([*found]) if isgenerator(found) else found
-            finally:
-                inside.pop()
-
-        return call
-
-    with monkeypatch.context() as patch:
-        for verb in BLOCKING_VERBS:
-            patch.setattr(storage, verb, counted(verb, getattr(storage, verb)))
-        with CaptureQueriesContext(connection) as captured:
-            yield told
-    told += [{verb: n for verb, n in verbs.items() if n}, len(captured)]
 
 
 def people(office, number):

@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from admin_site import PAGE, found, listed, own, words
+from admin_site import PAGE, all_pages, found, listed, own, words
 from django_multisession.admin import SessionAdmin, search
-from test_admin_list import all_pages
 
 
 @pytest.fixture

@@ -9,17 +9,17 @@ import pytest
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from admin_site import DEVICE, FIREFOX, PAGE, listed, log, opened, own, page_of, words
+from admin_site import DEVICE, PAGE, listed, log, own, page_of, words
 from conftest import make_record
 from django_multisession import sessions
 from django_multisession.record import Change
+from user_agents import FIREFOX
 
 
 @pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
+def office(office, settings):
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
+    return office
 
 
 def facts(response):

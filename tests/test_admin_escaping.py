@@ -7,16 +7,15 @@ from html import escape, unescape
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from admin_site import MARKUP, PAGE, listed, opened, page_of, selected, words
+from admin_site import MARKUP, PAGE, listed, page_of, selected, words
 
 SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
+def office(office, settings):
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
+    return office
 
 
 def marked(name):

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from admin_site import DEVICE, PAGE, listed, own, words
+from admin_site import DEVICE, PAGE, all_pages, listed, own, words
 from django_multisession.admin import SessionAdmin, search
 
 COLUMNS = ["Device", "User", "Address", "Label", "Created", "Last seen", "Expires"]
@@ -31,19 +31,6 @@ def cells(response, column):
     html = response.content.decode()
     found = re.findall(rf'(?s)<t[dh] class="field-{column}">(.*?)</t[dh]>', html)
     return [" ".join(re.sub(r"<[^>]+>", " ", each).split()) for each in found]
-
-
-def all_pages(browser, query="?"):
-    """The handles of each page, from link to link."""
-    pages, response = [], browser.get(PAGE + query)
-    while True:
-        pages.append(listed(response))
-        next_page = response.context["cl"].next_page
-        if next_page is None:
-            return pages
-        assert next_page.replace("&", "&amp;") in response.content.decode()
-        assert len(pages) < 100, "it never ends"
-        response = browser.get(PAGE + next_page)
 
 
 def test_what_is_shown_of_a_session(office):

@@ -9,10 +9,10 @@ import pytest
 from django.utils.translation import to_language
 
 import chromium as chromiums
-from admin_demos import FIREFOX, LIST, Demo, demo_in
+from admin_demos import LIST, Demo, enter
 from chromium import DESKTOP, PHONE, Chromium
-from demo_sites import Browser
 from translations import LANGUAGES
+from user_agents import FIREFOX
 
 pytestmark = pytest.mark.thorough
 
@@ -24,15 +24,8 @@ OURS = ".session-chart text, .session-mark, .session-hidden, .session-value, .se
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with chromiums.running() as chromium:
-        yield chromium
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    with demo_in(tmp_path_factory.mktemp("demo"), "db") as demo:
-        yield demo
+def demo(demos: Callable[..., Demo]) -> Demo:
+    return demos("db")
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +38,7 @@ def handle(demo: Demo) -> str:
 
 @pytest.fixture
 def admin(chromium: Chromium, demo: Demo) -> Iterator[Chromium]:
-    visitor = Browser(demo.site, FIREFOX)
-    visitor.log_in("admin")
-    assert visitor.key
-    chromium.begin(demo.site)
-    chromium.take_over(visitor.key)
+    enter(chromium, demo)
     yield chromium
     assert chromium.errors() == []
 

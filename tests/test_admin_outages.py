@@ -6,20 +6,16 @@ import pytest
 from django.db import Error
 
 from admin_site import PAGE, end_all_page, log, opened, own, page_of, selected, words
+from outages import Away, broken, raising_any
 from subjects import BLOCKING_VERBS
 
 SAYS = "Sessions cannot be reached"
 
 
-class Away(Exception):
-    """What a client says of its server."""
-
-
 @pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    monkeypatch.setattr(memory_storage, "outages", (Away,))
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
+def office(office, monkeypatch):
+    monkeypatch.setattr(office.storage, "outages", (Away,))
+    return office
 
 
 @pytest.fixture
@@ -54,13 +50,6 @@ CASES = [(page, verb) for page, (_, verbs) in PAGES.items() for verb in sorted({
 
 def everywhere(handle):
     return selected("log_out_everywhere", handle, post="1")
-
-
-def broken(monkeypatch, storage, verb, error=Away):
-    def fail(*args, **facts):
-        raise error("no answer from <server>")
-
-    monkeypatch.setattr(storage, verb, fail)
 
 
 @pytest.mark.parametrize(("page", "verb"), CASES)
@@ -163,14 +152,7 @@ def test_what_storages_say_is_known(storage, databases, settings, monkeypatch):
         mine = own(browser)
         for error in storage.outages:
             with monkeypatch.context() as patch:
-                patch.setattr(storage, "sample", raising(error))
+                patch.setattr(storage, "sample", raising_any(error))
                 response = browser.get(PAGE)
             assert response.status_code == 503
         assert office.is_there(mine)
-
-
-def raising(kind):
-    def fail(*args):
-        raise kind.__new__(kind)
-
-    return fail

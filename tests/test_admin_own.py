@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 
-from admin_site import PAGE, is_logged_in, log, own, selected, words
-from test_admin_actions import BOTH, END, EVERYWHERE, OWN
+from admin_site import BOTH, END, EVERYWHERE, OWN, PAGE, is_logged_in, log, own, selected, words
 
 
 @BOTH

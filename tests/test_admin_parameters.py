@@ -24,11 +24,10 @@ STRANGE += ["handle__regex", "signed_in__exact", "sessionreference__name", "refe
 
 
 @pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        it.browser_of_root = it.root()
-        it.add()
-        yield it
+def office(office):
+    office.browser_of_root = office.root()
+    office.add()
+    return office
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ from django_multisession.admin import SessionAdmin, search
 
 
 @pytest.fixture
-def office(databases, memory_storage, settings, monkeypatch):
+def office(office, settings):
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
+    return office
 
 
 class TestUsers:

@@ -8,43 +8,19 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.contrib.auth import get_user_model
-from django.db import connection
 from django.test import RequestFactory
 from django.urls import path, resolve
 
-from admin_site import MARKUP, opened
+from admin_site import MARKUP
 from django_multisession import sessions
 from django_multisession.admin import people, rows
 from django_multisession.admin.search import Search
 
-MODELS = ["Club", "Profile", "Numbered", "Named", "Derived", "Customer"]
-
 
 @pytest.fixture
-def members(relations, databases, settings):
-    """The app is installed, and has its tables."""
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "members"]
-    apps.clear_cache()
-    with connection.schema_editor() as editor:
-        for name in MODELS:
-            editor.create_model(apps.get_model("members", name))
-    yield
-    with connection.schema_editor() as editor:
-        for name in reversed(MODELS):
-            editor.delete_model(apps.get_model("members", name))
-
-
-@pytest.fixture(params=["Numbered", "Named", "Derived"])
-def model(members, request, settings):
-    settings.AUTH_USER_MODEL = f"members.{request.param}"
-    return get_user_model()
-
-
-@pytest.fixture
-def office(model, memory_storage, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
+def office(model, office):
+    """Whose users are of such a model."""
+    return office
 
 
 @pytest.fixture

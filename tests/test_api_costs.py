@@ -6,17 +6,13 @@ import pytest
 
 from api_clients import ROOT, error, opened
 from auth_worlds import PASSWORD
-from bearers import raising
+from costs import counting
 from django_multisession import sessions
-from test_admin_costs import counting
+from outages import Away, raising, raising_any
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
 
 NUMBERS = pytest.mark.parametrize("number", [2, 60])
-
-
-class Away(Exception):
-    """What a client says of its server."""
 
 
 @pytest.fixture(params=["cookie", "token"])
@@ -123,10 +119,6 @@ def test_what_storages_raise_is_known(storage, databases, settings, monkeypatch)
         mine = site.caller(site.ada)
         for kind in storage.outages:
             with monkeypatch.context() as patch:
-                patch.setattr(storage, "find", lambda *args, kind=kind: throw(kind))
+                patch.setattr(storage, "find", raising_any(kind))
                 assert mine.call("get", "/").status_code == 503
         assert mine.listed()
-
-
-def throw(kind):
-    raise kind.__new__(kind)

@@ -6,17 +6,17 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from django.contrib.auth import aupdate_session_auth_hash, update_session_auth_hash
 from django.db import connections
 from django.http import Http404
-from django.test import AsyncClient, Client
+from django.test import Client
 
 import old_engines
-from auth_worlds import DJANGOS, OURS, USER, Browser, inhabited
+from auth_pages import achange, change
+from auth_worlds import DJANGOS, OURS, copy_of, restarted, use
 from conftest import store_on
 from django_multisession import keys, sessions
 from django_multisession.backends import memory
-from test_concurrency import at_once, few_connections, threads  # noqa: F401 - close connections
+from together import at_once, few_connections, threads  # noqa: F401 - close connections
 
 DJANGO_KINDS = ["db", "cached_db", "cache", "file", "signed_cookies"]
 PARALLEL = 8
@@ -27,16 +27,10 @@ def old(relations, request):
     yield from old_engines.opened(request.param, request)
 
 
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, old, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        use(settings, old.engine, DJANGOS)
-        yield it
-
-
-def use(settings, engine, middleware=OURS, before=()):
-    settings.SESSION_ENGINE, settings.MIDDLEWARE = engine, [middleware, USER]
-    settings.MULTISESSION_MIGRATE_FROM = list(before)
+@pytest.fixture
+def world(old, world, settings):
+    use(settings, old.engine, DJANGOS)
+    return world
 
 
 @pytest.fixture
@@ -49,20 +43,6 @@ def switched(world, old, settings):
         return there if len(there) > 1 else there[0]
 
     return switch
-
-
-def restarted(browser):
-    """Who has the same cookies, at a site that was started anew."""
-    again = Browser(type(browser.client))
-    again.client.cookies = browser.client.cookies
-    return again
-
-
-def copy_of(browser):
-    """Somebody who has the cookies as they are now."""
-    thief = Browser(type(browser.client))
-    thief.client.cookies["sessionid"] = browser.client.cookies["sessionid"].value
-    return thief
 
 
 @pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
@@ -88,24 +68,10 @@ def test_to_log_in_again_is_to_get_another_key(world, old, switched):
     assert world.handles(world.ada) == {browser.handle}
 
 
-def new_password(request):
-    request.user.set_password("new")
-    request.user.save()
-    update_session_auth_hash(request, request.user)
-
-
-async def anew_password(request):
-    user = await request.auser()
-    request.user = user
-    user.set_password("new")
-    await user.asave()
-    await aupdate_session_auth_hash(request, user)
-
-
 @pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
 def test_a_new_password(world, old, switched):
     first, second = switched(world.browser("ada"), world.browser("ada"))
-    first.run(new_password if world.handler is Client else anew_password)
+    first.run(change if world.handler is Client else achange)
     assert [first.user, second.user] == ["ada", ""]
     assert world.handles(world.ada) == {first.handle}
 

@@ -10,17 +10,10 @@ import pytest
 from django.contrib import auth
 from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
-from django.test import AsyncClient, Client
 
 from auth_pages import MODEL_BACKEND
-from auth_worlds import DJANGOS, PASSWORD, USER, inhabited
+from auth_worlds import DJANGOS, PASSWORD, USER
 from django_multisession import signals
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
 
 
 def enter(user):

@@ -10,18 +10,12 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib import auth
 from django.http import Http404
-from django.test import AsyncClient, Client
+from django.test import AsyncClient
 
 import auth_pages
 from auth_pages import achange, change
-from auth_worlds import DJANGOS, OURS, USER, inhabited
+from auth_worlds import DJANGOS, OURS, USER
 from django_multisession import current
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
 
 
 @pytest.fixture(autouse=True)

@@ -6,19 +6,17 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import alogin
 from django.db import connections
-from django.test import AsyncClient, Client
 
 from auth_pages import MODEL_BACKEND, change
-from auth_worlds import DJANGOS, USER, inhabited
+from auth_worlds import DJANGOS, USER
 from django_multisession import sessions
 from django_multisession.backends import memory
 
 
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
+@pytest.fixture
+def world(world, settings):
     settings.MULTISESSION_SESSIONS_PER_USER = 2
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
+    return world
 
 
 def visit(request):

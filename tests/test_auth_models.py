@@ -7,44 +7,10 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from django.apps import apps
-from django.contrib.auth import get_user_model
-from django.db import connection
-from django.test import AsyncClient, Client
 
 import django_multisession.auth
 from auth_pages import achange, change
 from auth_worlds import inhabited
-
-MODELS = ["Club", "Profile", "Numbered", "Named", "Derived", "Customer"]
-
-
-@pytest.fixture
-def members(relations, databases, settings):
-    """The app is installed, and has its tables."""
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "members"]
-    apps.clear_cache()
-    with connection.schema_editor() as editor:
-        for name in MODELS:
-            editor.create_model(apps.get_model("members", name))
-    yield apps.get_app_config("members")
-    with connection.schema_editor() as editor:
-        for name in reversed(MODELS):
-            editor.delete_model(apps.get_model("members", name))
-
-
-@pytest.fixture(params=["Numbered", "Named", "Derived"])
-def model(members, request, settings):
-    """The project's model of users. Whose receivers are connected when Django starts."""
-    settings.AUTH_USER_MODEL = f"members.{request.param}"
-    django_multisession.auth.connect()
-    return get_user_model()
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
 
 
 @pytest.mark.parametrize("change", [change, achange])

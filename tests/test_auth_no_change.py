@@ -5,24 +5,11 @@ from __future__ import annotations
 import pytest
 from django.contrib import auth
 from django.contrib.auth import get_user_model
-from django.test import AsyncClient, Client
 
 from auth_pages import achange, change
-from auth_worlds import DJANGOS, PASSWORD, USER, inhabited
+from auth_worlds import DJANGOS, PASSWORD, USER
 
 changes = pytest.mark.parametrize("change", [change, achange])
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
-
-
-@pytest.fixture
-def two(world):
-    """Sessions of ada."""
-    return world.browsers("ada", 2)
 
 
 def rename(request):

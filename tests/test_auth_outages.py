@@ -5,21 +5,14 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from django.db import OperationalError, connections
-from django.test import AsyncClient, Client
 from redis.exceptions import ConnectionError
 
 from auth_pages import achange, change
-from auth_worlds import inhabited
+from auth_worlds import deactivate, delete, set_password
 from django_multisession.backends import memory
 from django_multisession.storage.dynamodb import DynamoDBStorage
 from django_multisession.storage.redis import RedisStorage
 from servers import HOST, free_port
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
 
 
 def down(*args):
@@ -31,20 +24,6 @@ def ending_fails(world, monkeypatch):
     """Reading and saving a session works."""
     monkeypatch.setattr(world.storage, "delete_found", down)
     return world
-
-
-def set_password(user):
-    user.set_password("new")
-    user.save()
-
-
-def deactivate(user):
-    user.is_active = False
-    user.save()
-
-
-def delete(user):
-    user.delete()
 
 
 fates = pytest.mark.parametrize("fate", [set_password, deactivate, delete])

@@ -10,20 +10,12 @@ from django.contrib.auth.forms import AdminPasswordChangeForm, SetPasswordForm
 from django.contrib.auth.management.commands import changepassword
 from django.contrib.auth.tokens import default_token_generator
 from django.core.management import call_command
-from django.test import AsyncClient, Client
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from auth_pages import achange, change
-from auth_worlds import NEW, PASSWORD, inhabited
+from auth_worlds import NEW, PASSWORD
 from django_multisession import signals
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
-
 
 changes = pytest.mark.parametrize("change", [change, achange])
 

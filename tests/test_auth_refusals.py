@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth import alogin, login
-from django.test import AsyncClient, Client
 from django.utils import translation
 
 from auth_pages import MODEL_BACKEND
-from auth_worlds import DJANGOS, PASSWORD, USER, inhabited
+from auth_worlds import DJANGOS, PASSWORD, USER
 from django_multisession import sessions
 from django_multisession.auth import TooManySessions, check_limit
 
@@ -16,8 +15,8 @@ ONE = "You are logged in on 1 device already. Log out there first."
 TWO = "You are logged in on 2 devices already. Log out on one of them first."
 
 
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
+@pytest.fixture
+def world(world, settings):
     settings.MULTISESSION_SESSIONS_PER_USER = 2
     settings.MULTISESSION_BEYOND_LIMIT = "refuse"
     pages = {"403.html": "{{ exception }}"}
@@ -27,14 +26,7 @@ def world(request, memory_storage, databases, settings, monkeypatch):
             "OPTIONS": {"loaders": [("django.template.loaders.locmem.Loader", pages)]},
         }
     ]
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
-
-
-@pytest.fixture
-def two(world):
-    """As many sessions as ada may have."""
-    return world.browsers("ada", 2)
+    return world
 
 
 def visit(request):

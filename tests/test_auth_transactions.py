@@ -8,36 +8,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.db import DatabaseError, connections, transaction
-from django.test import AsyncClient, Client
 
 from auth_pages import change
-from auth_worlds import NEW, PASSWORD, inhabited
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
-
-
-@pytest.fixture
-def two(world):
-    """Sessions of ada."""
-    return world.browsers("ada", 2)
-
-
-def set_password(user):
-    user.set_password("new")
-    user.save()
-
-
-def deactivate(user):
-    user.is_active = False
-    user.save()
-
-
-def delete(user):
-    user.delete()
+from auth_worlds import NEW, PASSWORD, deactivate, delete, set_password
 
 
 def delete_by_query(user):

@@ -8,30 +8,12 @@ import pytest
 from django.contrib import messages
 from django.contrib.auth import alogout, get_user_model, logout
 from django.core.management import call_command
-from django.test import AsyncClient, Client
 
-from auth_worlds import DJANGOS, USER, inhabited
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
-
-
-@pytest.fixture
-def two(world):
-    """Sessions of ada."""
-    return world.browsers("ada", 2)
+from auth_worlds import DJANGOS, USER, deactivate, delete
 
 
 def people():
     return get_user_model()._default_manager
-
-
-def deactivate(user, **kwargs):
-    user.is_active = False
-    user.save(**kwargs)
 
 
 # Deactivated
@@ -133,10 +115,6 @@ def test_who_was_not_loaded_in_full_costs_no_query(world, two, django_assert_num
 
 
 # Deleted
-
-
-def delete(user):
-    user.delete()
 
 
 def delete_by_query(user):

@@ -6,9 +6,11 @@ import pytest
 from django.db import OperationalError
 
 from auth_worlds import OURS, USER
-from bearers import FIREFOX, HANDLERS, bearer, opened, raising, with_token
+from bearers import HANDLERS, bearer, opened, with_token
+from costs import counting
 from django_multisession import keys, sessions
-from test_admin_costs import counting
+from outages import raising
+from user_agents import FIREFOX
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import pytest
-from channels.auth import login
 from channels.exceptions import InvalidChannelLayerError
 
-from channels_here import Echo, closed, echo, layered, opened
+from channels_here import Echo, Often, closed, echo, opened
 from django_multisession import sessions
 from django_multisession.engine import store
 from projects import install
@@ -20,20 +18,10 @@ from projects import install
 pytestmark = pytest.mark.usefixtures("layer", "databases")
 
 
-@pytest.fixture
-def layer(settings: Any) -> Iterator[Any]:
-    with layered(settings) as layer:
-        yield layer
-
-
 @pytest.fixture(autouse=True)
 def engine(memory_storage: Any, settings: Any, monkeypatch: Any) -> None:
     """On the specification."""
     install(memory_storage, settings, monkeypatch)
-
-
-class Often(Echo):
-    session_check_interval = 0.05
 
 
 def run(scenario: Any, consumer: Any) -> None:
@@ -201,57 +189,6 @@ def test_one_that_is_read_again_in_the_consumer():
 
 async def _often(consumer: type[Echo], *args: Any) -> None:
     await type("Often", (consumer,), {"session_check_interval": 0.05})()(*args)
-
-
-class TestLogin:
-    """In the consumer."""
-
-    @pytest.fixture
-    def user(self):
-        from django.contrib.auth.models import User
-
-        yield (user := User.objects.create(username="ada"))
-        user.delete()
-
-    def run(self, consumer: type[Echo], user: Any, scenario: Any, session: Any) -> None:
-        class Knows(consumer):  # type: ignore[misc,valid-type]
-            async def receive(self, text_data=None, bytes_data=None):
-                if text_data == "login":
-                    await login(self.scope, user)
-                elif text_data == "save":
-                    await self.scope["session"].asave()
-                await super().receive(text_data)
-
-        async def begin() -> None:
-            async with opened(Knows(), session) as socket:
-                await scenario(socket)
-
-        asyncio.run(begin())
-
-    @pytest.mark.parametrize("is_new", [True, False])
-    def test_it_stays_open_and_closes_when_that_session_ends(self, user, is_new):
-        session = store()(None if is_new else sessions.create().session_key)
-
-        async def scenario(socket):
-            await says(socket, "login", "save", "hi")
-            await sessions.aend(session.handle)
-            assert await closed(socket) == 4401
-
-        self.run(Echo, user, scenario, session)
-
-    def test_a_session_that_is_not_saved_yet_has_not_ended(self, user):
-        async def scenario(socket):
-            await says(socket, "login")
-            await asyncio.sleep(0.2)
-            await says(socket, "save")
-
-        self.run(Often, user, scenario, store()())
-
-
-async def says(socket: Any, *texts: str) -> None:
-    for text in texts:
-        await socket.send_to(text_data=text)
-        assert await socket.receive_from(10) == text
 
 
 def test_without_a_channel_layer_it_says_what_to_do(settings):

@@ -13,9 +13,8 @@ from django.core.management import call_command
 from django_multisession import sessions
 from django_multisession.record import Change
 from django_multisession.storage.base import Finding
-from doctor_cases import opened
+from doctor_cases import VERBS, opened
 from terminals import Shell, run
-from test_doctor_health import VERBS
 
 ENGINE = "django_multisession.backends.memory"
 TIME = re.compile(r"^ {12}(\w[\w ]*?) +(\d+\.\d\d) ms$", re.M)

@@ -9,10 +9,11 @@ from types import SimpleNamespace
 import pytest
 from django.contrib.sessions.backends import file
 
+from conftest import store_on
 from django_multisession.management import steady
 from django_multisession.models import SessionReference
 from projects import install
-from pruners import add, engine, facts_of, run, store_on, told
+from pruners import add, engine, facts_of, run, told
 from subjects import memory
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions

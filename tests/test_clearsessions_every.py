@@ -6,17 +6,14 @@ import re
 import select
 import signal
 import time
-from datetime import timedelta
 
 import pytest
 
 from django_multisession.storage.db import DatabaseStorage
-from pruners import LEASE, add, begun, database, done, ended, environment
+from pruners import LEASE, begun, database, done, ended, environment, over
 from servers import wait_until
 
 pytestmark = pytest.mark.thorough  # a process each, and seconds that pass
-
-AGO = timedelta(hours=-3)
 
 
 @pytest.fixture
@@ -28,10 +25,6 @@ def storage(tmp_path, django_db_blocker, monkeypatch):
 @pytest.fixture
 def here(tmp_path):
     return environment(SQLITE=str(tmp_path / "db"), FILES=str(tmp_path))
-
-
-def over(storage, number, first=0):
-    add(storage, number, AGO, first)
 
 
 EVERY = "--every", "1"

@@ -11,12 +11,12 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from pruners import add, begun, database, done, environment, timeless, told
+from pruners import add, begun, database, done, environment, over, timeless, told
 
 pytestmark = pytest.mark.thorough  # a process each, and seconds that pass
 
 DB = "django_multisession.backends.db"
-AGO, DAY = timedelta(hours=-3), timedelta(days=1)
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -28,10 +28,6 @@ def storage(tmp_path, django_db_blocker, monkeypatch):
 @pytest.fixture
 def here(tmp_path):
     return environment(SQLITE=str(tmp_path / "db"), FILES=str(tmp_path))
-
-
-def over(storage, number, first=0):
-    add(storage, number, AGO, first)
 
 
 class TestStatus:

@@ -14,15 +14,7 @@ from django_multisession.client import (
     network_of,
     remote_addr,
 )
-
-BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-NEWER = BROWSER.replace("140", "141")
-WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
-CHROME = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {WEBKIT} Chrome/138.0.0.0 Safari/537.36"
-IPHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 "
-    "(KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
-)
+from user_agents import CHROME, FIREFOX, IPHONE, NEWER, WEBKIT
 
 
 @pytest.mark.parametrize(
@@ -96,7 +88,7 @@ def test_no_text_is_too_strange(text):
     ("text", "cleaned"),
     [
         ("", ""),
-        (BROWSER, BROWSER),
+        (FIREFOX, FIREFOX),
         ("x" * 512, "x" * 512),
         ("x" * 513, "x" * 512),
         ("x" * 100_000, "x" * 512),
@@ -143,7 +135,7 @@ def test_nobody_is_a_client_of_whom_nothing_is_known():
     ("user_agent", "device"),
     [
         ("", ""),
-        (BROWSER, "Firefox on Linux"),
+        (FIREFOX, "Firefox on Linux"),
         (NEWER, "Firefox on Linux"),
         (CHROME, "Chrome on Windows"),
         (f"{CHROME} Edg/138.0.0.0", "Edge on Windows"),
@@ -188,17 +180,17 @@ def test_an_address_is_in_its_network(address):
     assert ip_address(ip) in network_of(ip)
 
 
-HOME = Client("192.0.2.1", BROWSER)
+HOME = Client("192.0.2.1", FIREFOX)
 
 
 @pytest.mark.parametrize(
     "other",
     [
         HOME,
-        Client("192.0.2.254", BROWSER),
+        Client("192.0.2.254", FIREFOX),
         Client("192.0.2.1", NEWER),
         Client("192.0.2.254", NEWER),
-        Client(None, BROWSER),
+        Client(None, FIREFOX),
     ],
 )
 def test_clients_that_resemble_each_other(other):
@@ -209,11 +201,11 @@ def test_clients_that_resemble_each_other(other):
 @pytest.mark.parametrize(
     "other",
     [
-        Client("192.0.3.1", BROWSER),
-        Client("2001:db8::1", BROWSER),
+        Client("192.0.3.1", FIREFOX),
+        Client("2001:db8::1", FIREFOX),
         Client("192.0.2.1", CHROME),
         Client("192.0.2.1", ""),
-        Client("192.0.2.1", BROWSER.replace("X11; Linux", "Windows NT 10.0;")),
+        Client("192.0.2.1", FIREFOX.replace("X11; Linux", "Windows NT 10.0;")),
         Client(None, IPHONE),
         NOBODY,
     ],
@@ -224,9 +216,9 @@ def test_clients_that_do_not(other):
 
 
 def test_within_a_prefix_of_48_bits_or_not():
-    first = Client("2001:db8:1:1::1", BROWSER)
-    assert first.resembles(Client("2001:db8:1:ffff::2", BROWSER))
-    assert not first.resembles(Client("2001:db8:2:1::1", BROWSER))
+    first = Client("2001:db8:1:1::1", FIREFOX)
+    assert first.resembles(Client("2001:db8:1:ffff::2", FIREFOX))
+    assert not first.resembles(Client("2001:db8:2:1::1", FIREFOX))
 
 
 @settings(deadline=None, max_examples=50)

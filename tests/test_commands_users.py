@@ -8,7 +8,6 @@ from django.contrib.auth import get_user_model
 from django_multisession import sessions
 from projects import install
 from terminals import run
-from test_auth_models import members, model  # noqa: F401 - other models of users
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
 

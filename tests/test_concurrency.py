@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from django.db import connections, transaction
+from django.db import transaction
 
 from conftest import make_record, store_on
 from django_multisession import keys, signals
 from django_multisession.record import Change
 from django_multisession.session import SessionGone
 from django_multisession.storage.redis import RedisStorage
+from together import POOL, THREADS, at_once, few_connections, threads  # noqa: F401 - close connections
 
-THREADS = 32
 OWNERS = 12
 
 
 @pytest.fixture
 def store(real_storage):
     return store_on(real_storage)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def threads():
-    """Kept for the whole module: a new connection to MariaDB costs more than a test."""
-    yield
-    at_once([connections.close_all] * THREADS)
-
-
-@pytest.fixture(autouse=True)
-def few_connections():
-    """PostgreSQL takes 100, of all environments of tox that run side by side."""
-    yield
-    at_once([close_postgres] * THREADS)
-
-
-def close_postgres() -> None:
-    for alias in {"postgres", "prepared"} & set(connections):
-        connections[alias].close()
-
-
-POOL = ThreadPoolExecutor(THREADS)
-
-
-def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """What each call returned, or raised, when all of them started together in threads."""
-    start = threading.Barrier(len(calls))
-
-    def run(call: Callable[[], Any]) -> Any:
-        start.wait(20)
-        try:
-            return call()
-        except Exception as error:
-            return error
-
-    return list(POOL.map(run, calls))
 
 
 def new_session(store, **fields):

@@ -17,7 +17,6 @@ from django_multisession.storage.redis import RedisStorage
 from projects import install
 from redis_servers import HOST, free_port
 from terminals import HERE, refused, run
-from test_auth_models import members, model  # noqa: F401 - other models of users
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
 
@@ -173,7 +172,7 @@ def test_an_outage_is_told_in_a_line(world, settings, monkeypatch):
     assert "\n" not in told.strip()
 
 
-def test_users_of_other_models(model, world):  # noqa: F811
+def test_users_of_other_models(model, world):
     for user in (world.ada, world.grace):
         token, _ = created("--user", user.get_username())
         assert info_of(token).user_id == str(user.pk)

@@ -10,8 +10,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
-from admin_demos import FIREFOX, Demo, demo_in, handle_of, user_of
+from admin_demos import Demo, demo_in, handle_of, user_of
 from demo_sites import DEADLINE, Browser, assert_no_key_is_shown, tells_of_the_end
+from user_agents import FIREFOX
 
 pytestmark = pytest.mark.thorough
 

@@ -11,12 +11,12 @@ from urllib.error import HTTPError
 import pytest
 
 from demo_sites import EVERYWHERE, Browser, assert_no_key_is_shown, running, tells_of_the_end
+from user_agents import FIREFOX
 
 pytestmark = pytest.mark.thorough
 
 LogIn = Callable[..., Browser]
 OTHERS = "/devices/end-others/"
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 # Of which ua-parser makes 'My<b>App</b>"><script>alert(1)</script> on iOS'.
 HOSTILE = 'My<b>App</b>"><script>alert(1)</script>/1 CFNetwork/1 Darwin/22'
 

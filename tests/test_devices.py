@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.http import HttpRequest
 
-from admin_site import FIREFOX, is_logged_in, own, told, words
-from device_pages import ACTS, PAGE, PHONE, asks_password, cards, listed, lived_in, named, url
+from admin_site import is_logged_in, own, told, words
+from device_pages import ACTS, PAGE, asks_password, cards, listed, lived_in, named, url
 from django_multisession import devices
+from user_agents import FIREFOX, IPHONE
 
 
 class TestEverywhere:
@@ -19,13 +20,13 @@ class TestEverywhere:
             yield it
 
     def test_they_see_their_own(self, home, ada, mine):
-        phone = home.add(ada, agent=PHONE, label="Phone")
+        phone = home.add(ada, agent=IPHONE, label="Phone")
         home.add(home.user("grace"))
         home.add()
         assert named(mine.get(PAGE)) == {own(mine): "Firefox on Linux", phone: "Phone"}
 
     def test_they_give_names(self, home, ada, mine):
-        phone = home.add(ada, agent=PHONE)
+        phone = home.add(ada, agent=IPHONE)
         for handle, name in ((phone, "Phone"), (own(mine), "Desk")):
             mine.post(url(handle, "rename"), {"label": name})
         assert named(mine.get(PAGE)) == {own(mine): "Desk", phone: "Phone"}
@@ -84,7 +85,7 @@ class TestOrder:
 
 class TestCard:
     def test_what_it_tells(self, home, ada, mine):
-        home.add(ada, agent=PHONE, ip="2001:db8::1", label="Phone")
+        home.add(ada, agent=IPHONE, ip="2001:db8::1", label="Phone")
         home.clock.advance(minutes=5)
         here, phone = cards(mine.get(PAGE))
         assert phone == (
@@ -109,7 +110,7 @@ class TestCard:
         assert html.count(f'datetime="{home.clock.now.isoformat()}"') >= 2
 
     @pytest.mark.parametrize(
-        ("agent", "kind"), [(FIREFOX, "computer"), (PHONE, "mobile"), ("curl/8.5", "other")]
+        ("agent", "kind"), [(FIREFOX, "computer"), (IPHONE, "mobile"), ("curl/8.5", "other")]
     )
     def test_its_picture_is_of_its_kind(self, home, ada, mine, agent, kind):
         handle = home.add(ada, agent=agent)
@@ -118,7 +119,7 @@ class TestCard:
         assert devices.get(request, handle).kind == kind
 
     def test_kinds_look_different(self, home, ada, mine):
-        for agent in (PHONE, "curl/8.5"):
+        for agent in (IPHONE, "curl/8.5"):
             home.add(ada, agent=agent)
         html = mine.get(PAGE).content.decode()
         pictures = {part.split("</svg>")[0] for part in html.split("<svg")[1:]}

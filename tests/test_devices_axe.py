@@ -8,24 +8,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import pytest
 
 import axe
-import chromium as chromiums
-from admin_demos import Demo, demo_in
+from admin_demos import Demo
 from chromium import DESKTOP, PHONE, Chromium
-from device_demos import (
-    IPHONE,
-    LAPTOP,
-    LIST,
-    LONG_AGO,
-    OTHERS,
-    confirm,
-    newcomer,
-    page_of,
-    settle,
-)
+from device_demos import LAPTOP, LIST, LONG_AGO, OTHERS, confirm, newcomer, page_of, settle
+from user_agents import IPHONE
 
 pytestmark = pytest.mark.thorough
 
@@ -111,19 +102,10 @@ PAGES: dict[str, tuple[int, Callable[[Visit], None]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with chromiums.running() as chromium:
-        yield chromium
-
-
 @pytest.fixture(scope="module", params=["own", "project"])
-def demo(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Demo]:
+def demo(request: Any, demos: Any) -> Demo:
     """``params``: whose frame its pages of devices have."""
-    with demo_in(tmp_path_factory.mktemp("demo"), "db", FRAME=request.param) as demo:
-        yield demo
+    return demos("db", FRAME=request.param)
 
 
 def assert_is_accessible(chromium: Chromium, *parts: str) -> None:

@@ -8,16 +8,14 @@ import pytest
 
 import admin_demos
 import chromium as chromiums
-from admin_demos import Demo
+from admin_demos import MARKUP, Demo
 from chromium import Chromium
 from demo_sites import tells_of_the_end
 from device_demos import (
     HOSTILE,
-    IPHONE,
     LAPTOP,
     LIST,
     LONG_AGO,
-    MARKUP,
     PASSWORD,
     act,
     confirm,
@@ -32,6 +30,7 @@ from device_demos import (
     sign_in,
 )
 from django_multisession.keys import handle_of
+from user_agents import IPHONE
 
 pytestmark = pytest.mark.thorough
 

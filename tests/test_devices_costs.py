@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from admin_site import own
+from costs import counting
 from device_pages import END_OTHERS, PAGE, STALE, url
 from django_multisession.forms import ConfirmForm
-from test_admin_costs import counting
 
 # The session of whoever asks is one read, and that they are who they are one query.
 ONE = {"read": 1}

@@ -6,10 +6,11 @@ from html import unescape
 
 import pytest
 
-from admin_site import FIREFOX, MARKUP, own, told, words
+from admin_site import MARKUP, own, told, words
 from device_pages import END_OTHERS, PAGE, STALE, cards, named, url
 from django_multisession import sessions
 from django_multisession.forms import LabelForm
+from user_agents import FIREFOX
 
 SCRIPT = "<script>alert(1)</script>"
 EVIL = f"{MARKUP}{SCRIPT}"

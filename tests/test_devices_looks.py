@@ -9,21 +9,11 @@ from typing import Any
 import pytest
 
 import chromium as chromiums
-from admin_demos import Demo, demo_in
+from admin_demos import Demo
 from chromium import DESKTOP, NARROW, PHONE, Chromium
 from demo_sites import tells_of_the_end
-from device_demos import (
-    HOSTILE,
-    IPHONE,
-    LAPTOP,
-    LIST,
-    LONG_AGO,
-    OTHERS,
-    confirm,
-    newcomer,
-    page_of,
-    settle,
-)
+from device_demos import HOSTILE, LAPTOP, LIST, LONG_AGO, OTHERS, confirm, newcomer, page_of, settle
+from user_agents import IPHONE
 
 pytestmark = pytest.mark.thorough
 
@@ -48,17 +38,10 @@ LINES = """
 """
 
 
-@pytest.fixture(scope="module")
-def driver() -> Iterator[Chromium]:
-    with chromiums.running() as chromium:
-        yield chromium
-
-
 @pytest.fixture(scope="module", params=["own", "project"])
-def demo(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(request: Any, demos: Any) -> Demo:
     """``params``: whose frame its pages of devices have."""
-    with demo_in(tmp_path_factory.mktemp("demo"), "db", FRAME=request.param) as demo:
-        yield demo
+    return demos("db", FRAME=request.param)
 
 
 @pytest.fixture
@@ -73,10 +56,10 @@ def wide(demo: Demo, name: str) -> str:
 
 
 @pytest.fixture
-def chromium(driver: Chromium, demo: Demo, name: str) -> Iterator[Chromium]:
-    settle(driver, demo, name, LAPTOP, data=LONG_AGO)
-    yield driver
-    assert driver.errors() == []
+def chromium(chromium: Chromium, demo: Demo, name: str) -> Iterator[Chromium]:
+    settle(chromium, demo, name, LAPTOP, data=LONG_AGO)
+    yield chromium
+    assert chromium.errors() == []
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

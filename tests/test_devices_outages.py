@@ -7,16 +7,15 @@ import pytest
 from admin_site import is_logged_in, own, words
 from device_pages import END_OTHERS, PAGE, STALE, lived_in, url, use_frame
 from django_multisession import sessions
-from test_admin_outages import Away, broken, raising
+from outages import Away, broken, raising_any
 
 SAYS = "Devices cannot be shown"
 
 
 @pytest.fixture
-def home(databases, memory_storage, settings, monkeypatch):
-    monkeypatch.setattr(memory_storage, "outages", (Away,))
-    with lived_in(memory_storage, settings, monkeypatch) as it:
-        yield it
+def home(home, monkeypatch):
+    monkeypatch.setattr(home.storage, "outages", (Away,))
+    return home
 
 
 @pytest.fixture
@@ -155,6 +154,6 @@ def test_what_storages_say_is_known(storage, databases, settings, monkeypatch):
         browser = home.browser(home.user("ada"))
         for error in storage.outages:
             with monkeypatch.context() as patch:
-                patch.setattr(storage, "find", raising(error))
+                patch.setattr(storage, "find", raising_any(error))
                 assert browser.get(PAGE).status_code == 503
         assert is_logged_in(browser)

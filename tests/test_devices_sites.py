@@ -14,7 +14,6 @@ from django.test import AsyncClient
 
 from admin_site import is_logged_in, own, told, words
 from device_pages import END_OTHERS, PAGE, STALE, listed, lived_in, url, use_frame, use_templates
-from test_auth_models import members, model  # noqa: F401 - other models of users
 
 MESSAGES = "django.contrib.messages"
 OURS = "django_multisession.middleware.BearerSessionMiddleware"
@@ -204,7 +203,7 @@ def test_to_sign_out_here_over_asgi(home, ada):
 
 
 @pytest.mark.thorough
-def test_other_models_of_users(model, memory_storage, settings, monkeypatch):  # noqa: F811
+def test_other_models_of_users(model, memory_storage, settings, monkeypatch):
     with lived_in(memory_storage, settings, monkeypatch) as home:
         ada, grace = home.user("ada"), home.user("grace")
         browser, hers = home.browser(ada), home.add(grace)

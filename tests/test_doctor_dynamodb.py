@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -13,31 +12,18 @@ from django.core.management import call_command
 from django_multisession.backends import dynamodb
 from django_multisession.doctor import examine
 from django_multisession.expiry import utcnow
-from django_multisession.storage.dynamodb import DynamoDBStorage
 from django_multisession.storage.dynamodb.plan import Plan, request
 from doctor_cases import opened
-from dynamodb_proxy import Proxy
-from dynamodb_servers import MOTO
-from dynamodb_worlds import hurry
+from dynamodb_plans import tableless
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
 
-@pytest.fixture(scope="module")
-def proxy():
-    with Proxy(MOTO) as proxy:
-        yield proxy
-
-
 @pytest.fixture
-def storage(proxy, settings, monkeypatch):
+def storage(moto, settings, monkeypatch):
     """The engine in use, on a table that is not there yet."""
-    storage = DynamoDBStorage(table=f"doctor-{uuid4()}", options=proxy.options)
-    yield opened(storage, settings, monkeypatch)
-    proxy.clear()
-    if storage.table.exists():
-        storage._link.call("delete_table", {"TableName": storage.table.name})
-    storage._link.process.client.close()
+    with tableless(moto) as storage:
+        yield opened(storage, settings, monkeypatch)
 
 
 @pytest.fixture
@@ -127,17 +113,17 @@ def test_a_table_that_cannot_be_used(fine, monkeypatch, status):
 
 
 @pytest.mark.parametrize("operation", ["DescribeTable", "DescribeTimeToLive"])
-def test_who_may_not_look(fine, proxy, operation):
+def test_who_may_not_look(fine, moto, operation):
     """Everything else goes on."""
-    proxy.refuse("AccessDeniedException", operation)
+    moto.refuse("AccessDeniedException", operation)
     told = examine()
     assert [finding.name for finding in told.findings] == ["unknown"]
     assert told.timings
     assert "createsessiontable --check" in told.findings[0].remedy
 
 
-def test_who_may_not_write(fine, proxy):
-    proxy.refuse("AccessDeniedException", "PutItem")
+def test_who_may_not_write(fine, moto):
+    moto.refuse("AccessDeniedException", "PutItem")
     (finding,) = examine().findings
     assert finding.problem.startswith("Insert fails: ")
     assert "AccessDenied" in finding.problem
@@ -157,26 +143,24 @@ def test_a_clock_that_is_right(fine, ahead):
     assert found() == []
 
 
-def test_a_server_that_fails(fine, proxy, monkeypatch):
-    hurry(monkeypatch)
-    proxy.fail(times=100)
+def test_a_server_that_fails(fine, moto, hurried):
+    moto.fail(times=100)
     (finding,) = examine().findings
     assert finding.name == "failure"
-    proxy.clear()
+    moto.clear()
     assert found() == []
 
 
-def test_answers_that_are_lost(fine, proxy):
+def test_answers_that_are_lost(fine, moto):
     """The client asks again; nobody notices."""
     for operation in ("GetItem", "Query", "TransactWriteItems"):
-        proxy.lose(operation)
+        moto.lose(operation)
     assert found() == []
-    assert proxy.struck == 3
+    assert moto.struck == 3
 
 
-def test_one_that_fails_in_the_middle_is_cleaned_up_after(fine, proxy, monkeypatch):
-    hurry(monkeypatch)
-    proxy.fail("TransactWriteItems", times=100)
+def test_one_that_fails_in_the_middle_is_cleaned_up_after(fine, moto, hurried):
+    moto.fail("TransactWriteItems", times=100)
     (finding,) = examine().findings
     assert finding.problem.startswith("Rename fails: ")
     assert fine.count() == 0

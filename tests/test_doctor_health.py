@@ -10,12 +10,9 @@ from django_multisession import sessions, signals
 from django_multisession.doctor import LIVES, examine
 from django_multisession.models import Session, SessionLease, SessionReference
 from django_multisession.storage.redis import RedisStorage
-from doctor_cases import Watched, found, opened, report
+from doctor_cases import VERBS, Watched, found, opened, report
 from projects import hearing
-from test_redis_checks import FINE
-
-VERBS = ["insert", "read", "update", "touch", "find", "rename", "read the old id"]
-VERBS += ["read the new id", "find again", "page", "delete", "read nothing", "hold", "give back"]
+from redis_servers import FINE
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from django_multisession.expiry import utcnow
 from django_multisession.storage.redis import RedisStorage
 from doctor_cases import opened
 from proxies import Fate, Proxy
+from redis_servers import FINE
 from servers import running, wait_until
-from test_redis_checks import FINE
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
 

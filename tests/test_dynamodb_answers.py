@@ -15,9 +15,13 @@ from django_multisession.record import Change
 from django_multisession.storage.dynamodb import process
 from django_multisession.storage.memory import MemoryStorage
 from dynamodb_proxy import Proxy
-from dynamodb_worlds import CLOCK, LATER, OVER, SEEDS, SERVERS, A, C, D, hurry, world
+from dynamodb_servers import SERVERS
+from dynamodb_worlds import CLOCK, LATER, OVER, SEEDS, A, C, D, world
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
+pytestmark = [
+    pytest.mark.thorough,  # the server matters here, not Python or Django
+    pytest.mark.usefixtures("hurried"),
+]
 
 NEW = make_record(CLOCK, fields={"c": b"1"}, references={"user": "1", "org": "2"})
 MOVE = Change(set={"a": b"2"}, references={"user": "3", "org": None}, expires_at=LATER)
@@ -85,11 +89,6 @@ def there(request):
     with world(request.param) as there:
         there.kind = request.param
         yield there
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    hurry(monkeypatch)
 
 
 @pytest.fixture

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
-
 import pytest
 
-from django_multisession.backends import memory
 from django_multisession.checks import check_server
 from django_multisession.checks.server import FATAL, NUMBERS
 from django_multisession.storage.base import Finding
-from django_multisession.storage.dynamodb import DynamoDBStorage
 from django_multisession.storage.dynamodb.plan import Plan, request
-from dynamodb_proxy import Proxy
-from dynamodb_servers import MOTO
-
-TABLE = f"checked-{uuid4()}"
-
-
-@pytest.fixture(scope="module")
-def proxy():
-    with Proxy(MOTO) as proxy:
-        yield proxy
+from dynamodb_plans import tableless
+from projects import install
 
 
 @pytest.fixture
-def table(proxy, settings, monkeypatch):
+def table(moto, settings, monkeypatch):
     """Of the engine in use; not there yet."""
-    settings.SESSION_ENGINE = memory.__name__
-    storage = DynamoDBStorage(table=TABLE, options=proxy.options)
-    monkeypatch.setattr(memory.SessionStore, "storage", storage)
-    yield storage.table
-    proxy.clear()
-    storage._link.call("delete_table", {"TableName": TABLE})
-    storage._link.process.client.close()
+    with tableless(moto) as storage:
+        install(storage, settings, monkeypatch)
+        yield storage.table
 
 
 def found():
@@ -42,14 +26,14 @@ def found():
 
 def test_from_no_table_to_one_that_is_right(table):
     ((id, problem, remedy),) = found()
-    assert (id, TABLE in problem) == ("E020", True)
+    assert (id, table.name in problem) == ("E020", True)
     assert "manage.py createsessiontable" in remedy
     table.create(Plan(), print)
     assert found() == []
 
 
 def test_without_ttl_what_is_over_stays(table):
-    table._call("create_table", **request(TABLE, Plan()))
+    table._call("create_table", **request(table.name, Plan()))
     ((id, problem, remedy),) = found()
     assert (id, "TTL" in problem) == ("W024", True)
     assert "aws dynamodb update-time-to-live" in remedy
@@ -59,21 +43,21 @@ def test_other_keys_are_an_error(table):
     schema = [{"AttributeName": "id", "KeyType": "HASH"}]
     types = [{"AttributeName": "id", "AttributeType": "S"}]
     wrong = {"KeySchema": schema, "AttributeDefinitions": types}
-    table._call("create_table", **{**request(TABLE, Plan()), **wrong})
+    table._call("create_table", **{**request(table.name, Plan()), **wrong})
     assert [id for id, *_ in found()] == ["E020", "W024"]
 
 
-def test_who_may_not_look_is_told_how_to(table, proxy):
+def test_who_may_not_look_is_told_how_to(table, moto):
     table.create(Plan(), print)
-    proxy.refuse("AccessDeniedException", "DescribeTable")
+    moto.refuse("AccessDeniedException", "DescribeTable")
     ((id, _, remedy),) = found()
     assert id == "W023"
     assert "createsessiontable --check" in remedy
 
 
-def test_another_error_is_none_of_the_table(table, proxy):
+def test_another_error_is_none_of_the_table(table, moto):
     table.create(Plan(), print)
-    proxy.refuse("ExpiredTokenException", "DescribeTable")
+    moto.refuse("ExpiredTokenException", "DescribeTable")
     ((id, problem, _),) = found()
     assert (id, "have expired" in problem) == ("E019", True)
 

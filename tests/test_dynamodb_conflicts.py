@@ -10,7 +10,8 @@ from conftest import make_record
 from django_multisession.record import Change
 from django_multisession.storage.dynamodb import link
 from django_multisession.storage.memory import MemoryStorage
-from dynamodb_worlds import CLOCK, OVER, SEEDS, SERVERS, A, C, D, hurry, world
+from dynamodb_servers import SERVERS
+from dynamodb_worlds import CLOCK, OVER, SEEDS, A, C, D, hurry, world
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from django_multisession.storage.dynamodb import items
 from django_multisession.storage.dynamodb.items import FACTS, PK, SIZE, SK, VERSION, to_record
-from test_dynamodb_items import BARE, ID, NOW, RECORD, item_of
+from record_cases import BARE, NOW, RECORD
+from test_dynamodb_items import ID, item_of
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from contextlib import closing
-from uuid import uuid4
 
 import pytest
 
 from django_multisession.storage.dynamodb import comparison
 from django_multisession.storage.dynamodb.comparison import Described, findings
-from django_multisession.storage.dynamodb.table import Table
+from dynamodb_plans import ARN, TAGS, plan, unmade
 from dynamodb_servers import MOTO, connect
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
-ARN = "arn:aws:kms:eu-central-1:123456789012:key/one"
-TAGS = {"team": "web", "cost centre": "4 = 2 + 2"}
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +22,7 @@ def client():
 
 @pytest.fixture
 def table(client):
-    def call(operation, **request):
-        return getattr(client, operation)(**request)
-
-    return Table(f"test-{uuid4()}", call)
-
-
-def plan(**wishes):
-    return Table.plan(**wishes)
+    return unmade(client)
 
 
 def make(client, name, keys=("pk:S:HASH", "sk:S:RANGE")):

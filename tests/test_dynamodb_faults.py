@@ -11,12 +11,15 @@ import visitors
 from conftest import store_on
 from dynamodb_proxy import Proxy
 from dynamodb_servers import Dynalite
-from dynamodb_worlds import hurry, world
+from dynamodb_worlds import world
 from outages import is_raised_by_every_method, logs_nobody_out
 from servers import running, wait_until
 from subjects import dynamodb
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
+pytestmark = [
+    pytest.mark.thorough,  # the server matters here, not Python or Django
+    pytest.mark.usefixtures("hurried"),
+]
 
 RAISED = (ClientError, BotoCoreError)
 OUTAGES = {
@@ -28,11 +31,6 @@ OUTAGES = {
     "table gone": partial(Proxy.refuse, code="ResourceNotFoundException"),
     "conflicting": Proxy.conflict,
 }
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    hurry(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +90,7 @@ class TestKilled:
         monkeypatch.setattr(visitors, "LOST", RAISED)
         with visitors.Load([store_on(storage)] * 4) as load:
             for _ in range(3):
-                load.go_on()
-                server.kill()
-                load.losses.clear()
-                load.wait_for_losses()
-                server.start()
+                load.outlive(server)
             wait_until(lambda: load.failures or len(load.visitors) > 8, "new visitors")
         for visitor in load.visitors:
             visitor.recognise(visitor.store(visitor.key))

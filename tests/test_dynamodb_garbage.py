@@ -13,7 +13,7 @@ from dialects import Blocking
 from django_multisession import keys
 from django_multisession.record import Change
 from django_multisession.storage.dynamodb import items
-from dynamodb_observed import SERVERS, observe
+from dynamodb_observed import strange
 
 pytestmark = pytest.mark.thorough
 
@@ -23,26 +23,9 @@ SECRET = "a-secret-value"
 TEXT, NONE = {"S": SECRET}, {"NULL": True}
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request):
-    yield from observe(request.param)
-
-
-@pytest.fixture
-def observed(server):
-    """On an empty table. All that the test has it send is checked."""
-    server.empty()
-    yield server
-    server.check()
-
-
 @pytest.fixture
 def it(observed):
     return Blocking(observed.storage)
-
-
-def strange(pk, sk, **attributes):
-    return {"pk": {"S": pk}, "sk": {"S": sk}, **attributes}
 
 
 # What is wrong with an item of a session. Only dynalite compares a text with a number.

@@ -9,7 +9,6 @@ from django_multisession.record import Change
 from django_multisession.storage.base import SessionTooLarge
 from django_multisession.storage.dynamodb import items
 from django_multisession.storage.dynamodb.items import LIMIT, SIZE
-from dynamodb_observed import SERVERS, observe
 from dynamodb_rules import KB, size_of
 
 pytestmark = pytest.mark.thorough
@@ -17,19 +16,6 @@ pytestmark = pytest.mark.thorough
 A = "A" * 43
 USER = {"user": "1"}
 LARGE = b"l" * 30 * KB
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request):
-    yield from observe(request.param)
-
-
-@pytest.fixture
-def observed(server):
-    """On an empty table. All that the test has it send is checked."""
-    server.empty()
-    yield server
-    server.check()
 
 
 def stored(observed, id=A):

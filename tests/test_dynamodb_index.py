@@ -3,64 +3,43 @@ its time: the index holds every live one, and every item of the table dies by it
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import initialize, invariant, rule
 
 from conftest import make_record
 from django_multisession.record import Change
 from django_multisession.storage.dynamodb import items
 from django_multisession.storage.dynamodb.items import BOUND, SIZE, TTL
-from django_multisession.storage.memory import MemoryStorage
-from dynamodb_observed import NODES, Contents, Patient
+from dynamodb_observed import Contents, Patient
 from dynamodb_rules import size_of
+from dynamodb_servers import NODES
+from index_histories import LIFETIMES, LONGEST, USERS, History, fresh, go_through
 from subjects import Clock, dynamodb
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
-LONGEST = timedelta(days=14)
 PLACES = st.integers(0, 2)
-USERS = st.sampled_from([None, "1", "2"])
 ORGS = st.sampled_from(["7", "8"])
 NAMES = st.sampled_from(["a", "b", "", "user", "references"])
-LIFETIMES = st.sampled_from([timedelta(seconds=30), timedelta(hours=5), LONGEST])
-REAL = []  # the storage under test; hypothesis builds the machines itself
 
 
-class Sessions(RuleBasedStateMachine):
-    """Three sessions, in DynamoDB and in the specification. An id that ended never comes back."""
+class Sessions(History):
+    """Three sessions, in DynamoDB and in the specification."""
 
     def __init__(self):
-        super().__init__()
-        self.clock = Clock()
-        self.spec, self.real = MemoryStorage(clock=self.clock), REAL[0]
-        self.real.clock = self.clock
+        super().__init__(3)
         self.real.clear()
         self.real._stopped.clear()
         self.table = Contents(self.real._link.process.client, self.real)
-        self.ids = [fresh() for _ in range(3)]
         self.known = dict.fromkeys(range(3))  # place -> what somebody read there once
 
     @initialize(user=USERS, lifetime=LIFETIMES)
     def start(self, user, lifetime):
         for place in range(3):
             self.insert(place, user, "7", lifetime)
-
-    def both(self, verb, *arguments):
-        answers = [getattr(storage, verb)(*arguments) for storage in (self.spec, self.real)]
-        assert answers[0] == answers[1]
-        return answers[1]  # with its version
 
     def update(self, place, change):
         return self.both("update", self.ids[place], change)
@@ -115,10 +94,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(user=st.sampled_from(["1", "2"]), kept=PLACES)
     def log_out_everywhere(self, user, kept):
-        keep = self.ids[kept]
-        ended = [dict(each.delete_found("user", user, keep)) for each in (self.spec, self.real)]
-        assert ended[0] == ended[1]
-        self.end_those(ended[0])
+        self.end_those(self.ended(user, kept))
 
     @rule(seconds=st.sampled_from([1, 60, 3600, 86400, 9 * 86400, 15 * 86400]))
     def wait(self, seconds):
@@ -183,19 +159,6 @@ class Sessions(RuleBasedStateMachine):
                 self.end(place)
 
 
-def fresh():
-    return urlsafe_b64encode(uuid4().bytes * 2).decode()[:43]
-
-
 @pytest.mark.parametrize("kind", NODES)
 def test_the_index_is_a_superset_of_the_truth_and_dies_by_itself(kind):
-    REAL[:] = [dynamodb(Patient(NODES[kind]))(Clock())]
-    run_state_machine_as_test(
-        Sessions,
-        settings=settings(
-            max_examples=6,
-            stateful_step_count=25,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    go_through(Sessions, dynamodb(Patient(NODES[kind]))(Clock()), 25)

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -20,25 +20,13 @@ from django_multisession.storage.dynamodb.items import (
 from dynamodb_answers import Request
 from dynamodb_cases import AWKWARD, CHANGES, RECORDS, TIMES
 from dynamodb_rules import KB, assert_legal, size_of
+from record_cases import BARE, EPOCH, NOW, RECORD
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
 ID, OTHER = "i" * 43, "o" * 43
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 DAY = 86_400
 ZEROS = 64  # bytes at most, that the numbers of an item take less where they end in zeros
-RECORD = Record(
-    fields={"a": b"1", "b": b"2"},
-    created_at=NOW,
-    last_seen_at=NOW + timedelta(seconds=1),
-    expires_at=NOW + timedelta(days=14),
-    references={"user": "42", "org": "7"},
-    ip="10.0.0.1",
-    user_agent="Browser",
-    label="Laptop",
-)
-BARE = Record(created_at=NOW, last_seen_at=NOW, expires_at=NOW)
 LONG = Record(
     created_at=NOW, last_seen_at=NOW, expires_at=NEVER, fields=dict.fromkeys(AWKWARD, b"")
 )

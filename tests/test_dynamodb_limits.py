@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
 from math import ceil
 
 import pytest
@@ -16,28 +15,15 @@ from django_multisession.storage.base import SessionTooLarge
 from django_multisession.storage.dynamodb import items
 from django_multisession.storage.dynamodb.items import LIMIT, SIZE
 from dynamodb_cases import RECORDS
-from dynamodb_observed import SERVERS, observe
 from dynamodb_rules import KB
+from dynamodb_servers import SERVERS
+from record_cases import NOW
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
 A, B = "A" * 43, "B" * 43
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 USER = {"user": "1"}
 LARGE = b"l" * 30 * KB
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request):
-    yield from observe(request.param)
-
-
-@pytest.fixture
-def observed(server):
-    """On an empty table. All that the test has it send is checked."""
-    server.empty()
-    yield server
-    server.check()
 
 
 @pytest.fixture
@@ -168,7 +154,7 @@ class TestInARequest:
         assert dict(store(key).load()) == {"a": 1}
 
 
-@pytest.mark.parametrize("server", SERVERS[1:], indirect=True)
+@pytest.mark.parametrize("observed_server", SERVERS[1:], indirect=True)
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(RECORDS, st.integers(0, 3000))
 def test_dynalite_counts_no_more_than_we_do(observed, record, size):

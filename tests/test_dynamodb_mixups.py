@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-import signal
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from dynamodb_answers import error
 from dynamodb_readers import IDS, SEEDS, aread_often, is_own, place, read_often
 from dynamodb_worlds import LATER, TIMEOUT
 from forks import complaint, fork
+from interruptions import given_up
 from servers import wait_until
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
@@ -112,22 +112,10 @@ class TestLateAnswers:
             read_often(storage, id)
 
     def test_after_it_was_given_up_by_a_signal(self, there):
-        class Enough(BaseException):
-            pass
-
-        def give_up(*_):
-            raise Enough
-
         storage, release = there.storage(config={"read_timeout": 30}), there.hold()
-        before = signal.signal(signal.SIGALRM, give_up)
-        try:
-            storage._link.process.client  # which takes a while
-            signal.setitimer(signal.ITIMER_REAL, 0.1)
-            with pytest.raises(Enough):
-                storage.read(A)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
+        storage._link.process.client  # which takes a while
+        with given_up():
+            storage.read(A)
         assert there.proxy.struck == 1
         release()
         for id in IDS[:10]:

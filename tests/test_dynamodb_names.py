@@ -14,7 +14,6 @@ from conftest import store_on
 from dialects import Blocking
 from django_multisession.record import Change
 from dynamodb_cases import AWKWARD, NAMES
-from dynamodb_observed import SERVERS, observe
 
 pytestmark = pytest.mark.thorough
 
@@ -50,19 +49,6 @@ REFERENCES += [
     "\x01\x7f",
     '{"S": "1"}',
 ]
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request):
-    yield from observe(request.param)
-
-
-@pytest.fixture
-def observed(server):
-    """On an empty table. All that the test has it send is checked."""
-    server.empty()
-    yield server
-    server.check()
 
 
 @pytest.fixture

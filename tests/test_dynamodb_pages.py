@@ -9,24 +9,10 @@ import pytest
 
 from django_multisession.storage.dynamodb import items, listing
 from dynamodb_answers import Answer
-from dynamodb_observed import SERVERS, observe
 
 pytestmark = pytest.mark.thorough
 
 USER = {"user": "1", "org": "7"}
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request):
-    yield from observe(request.param)
-
-
-@pytest.fixture
-def observed(server):
-    """On an empty table. All that the test has it send is checked."""
-    server.empty()
-    yield server
-    server.check()
 
 
 @pytest.fixture

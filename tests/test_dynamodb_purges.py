@@ -14,7 +14,8 @@ from conftest import make_record, store_on
 from django_multisession.record import Change
 from django_multisession.storage.dynamodb import items, sweep
 from django_multisession.storage.dynamodb.requests import Requests
-from dynamodb_observed import NODES, SERVERS, Patient, observe
+from dynamodb_observed import Patient
+from dynamodb_servers import NODES
 from subjects import dynamodb
 
 pytestmark = pytest.mark.thorough
@@ -22,19 +23,6 @@ pytestmark = pytest.mark.thorough
 USER = {"user": "1"}
 PER_LOOK = 5  # items of a segment
 MOMENT = timedelta(seconds=1)
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request):
-    yield from observe(request.param)
-
-
-@pytest.fixture
-def observed(server):
-    """On an empty table. All that the test has it send is checked."""
-    server.empty()
-    yield server
-    server.check()
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,11 @@ import pytest
 from conftest import store_on
 from django_multisession.record import Change
 from django_multisession.storage.dynamodb import items
-from dynamodb_worlds import CLOCK, LATER, NODES, OVER, SEEDS, A, B, C, D, hurry, world
+from dynamodb_servers import NODES
+from dynamodb_worlds import CLOCK, LATER, OVER, SEEDS, A, B, C, D, world
 from subjects import Clock
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("hurried")]
 
 DATED = Change(references={"user": "3"}, expires_at=LATER)
 UNDATED = Change(references={"user": "3"})  # which makes us read and write the whole
@@ -31,11 +32,6 @@ SLOW_CLOCK.now = CLOCK.now - timedelta(minutes=1)
 def there(request):
     with world(request.param) as there:
         yield there
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    hurry(monkeypatch)
 
 
 @pytest.fixture

@@ -20,12 +20,15 @@ from django_multisession.record import Change
 from django_multisession.storage.dynamodb import DynamoDBStorage
 from django_multisession.storage.dynamodb.items import WrongAnswer
 from dynamodb_answers import Answer
-from dynamodb_servers import KEYS, MOTO
-from dynamodb_worlds import CLOCK, LATER, NODES, SEEDS, SERVERS, A, C, D, hurry, world
+from dynamodb_servers import KEYS, MOTO, NODES, SERVERS
+from dynamodb_worlds import CLOCK, LATER, SEEDS, A, C, D, world
 from servers import HOST, free_port, wait_until
 from subjects import is_active
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
+pytestmark = [
+    pytest.mark.thorough,  # the server matters here, not Python or Django
+    pytest.mark.usefixtures("hurried"),
+]
 
 OPTIONS, TABLE = "MULTISESSION_DYNAMODB_OPTIONS", "MULTISESSION_DYNAMODB_TABLE"
 REGION = {"region_name": "eu-central-1"}
@@ -65,11 +68,6 @@ NOT_OURS = {  # by whatever answers at a wrong endpoint_url, or in between
     "not found": Answer(b"<html>", 404, {"content-type": "text/html"}),
     "elsewhere": Answer(b"", 302, {"location": "http://nowhere.invalid/"}),
 }
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    hurry(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -16,13 +16,13 @@ from django_multisession.storage.dynamodb import items, leases, listing
 from django_multisession.storage.dynamodb.items import LIMIT, SIZE
 from django_multisession.storage.dynamodb.requests import FIELDS, Requests, Write, fits
 from dynamodb_answers import Request
-from dynamodb_cases import AWKWARD, CHANGES, NAMES, RECORDS, SHORT, STORABLE, TIMES
+from dynamodb_cases import AWKWARD, CHANGES, NAMES, RECORDS, SHORT, TIMES
 from dynamodb_observed import assert_careful
 from dynamodb_rules import assert_legal, size_of
+from record_cases import NOW, STORABLE
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 A, B = "a" * 43, "b" * 43
 RECORD = Record(
     created_at=NOW,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from conftest import make_record, store_on
 from django_multisession.record import Change
 from dynamodb_cases import AWKWARD, CHANGES, NAMES, RECORDS
-from dynamodb_observed import SERVERS, observe
+from dynamodb_servers import SERVERS
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
@@ -30,19 +30,6 @@ OPERATIONS = st.one_of(
     st.tuples(st.sampled_from(["find", "delete_found"]), st.just("user"), st.just("1")),
     st.tuples(st.sampled_from(["page", "count", "purge", "clear"])),
 )
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request):
-    yield from observe(request.param)
-
-
-@pytest.fixture
-def observed(server):
-    """On an empty table. All that the test has it send is checked."""
-    server.empty()
-    yield server
-    server.check()
 
 
 def perform(storage, verb, *arguments):
@@ -91,7 +78,7 @@ def test_a_change_of_many_fields(observed, count):
     change_fields(observed, count)
 
 
-@pytest.mark.parametrize("server", SERVERS[1:], indirect=True)
+@pytest.mark.parametrize("observed_server", SERVERS[1:], indirect=True)
 def test_a_change_of_very_many_fields(observed):
     """moto would take minutes."""
     change_fields(observed, 10_000)

@@ -8,7 +8,7 @@ import pytest
 
 from dialects import Blocking
 from django_multisession.storage.dynamodb import items, listing
-from dynamodb_observed import SERVERS, observe
+from dynamodb_observed import strange
 
 pytestmark = pytest.mark.thorough
 
@@ -17,26 +17,9 @@ USER = {"user": "1"}
 TIMES = {"created": "1", "seen": "1", "expires": "1", "ttl": "1", "bound": "1"}
 
 
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request):
-    yield from observe(request.param)
-
-
-@pytest.fixture
-def observed(server):
-    """On an empty table. All that the test has it send is checked."""
-    server.empty()
-    yield server
-    server.check()
-
-
 @pytest.fixture
 def it(observed):
     return Blocking(observed.storage)
-
-
-def strange(pk, sk, **attributes):
-    return {"pk": {"S": pk}, "sk": {"S": sk}, **attributes}
 
 
 def times(observed, **ahead):

@@ -14,35 +14,18 @@ from django_multisession.storage.dynamodb import table as table_module
 from django_multisession.storage.dynamodb.plan import request
 from django_multisession.storage.dynamodb.table import DEADLINE, Table, TableError
 from dynamodb_answers import Answer, error
-from dynamodb_proxy import Proxy
-from dynamodb_servers import DYNALITE, MOTO, connect
+from dynamodb_plans import EVERYTHING, TAGS, plan
+from dynamodb_servers import DYNALITE, MOTO, NODES, connect
 from servers import HOST, free_port
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
-SERVERS = {"moto": MOTO, "dynalite": DYNALITE}
-TAGS = {"team": "web", "cost centre": "4 = 2 + 2"}
-ARN = "arn:aws:kms:eu-central-1:123456789012:key/one"
-EVERYTHING = {
-    "capacity": (3, 4),
-    "point_in_time_recovery": True,
-    "kms_key": "alias/aws/dynamodb",
-    "deletion_protection": True,
-    "tags": TAGS,
-}
-
-
-@pytest.fixture(scope="module")
-def proxy():
-    with Proxy(MOTO) as proxy:
-        yield proxy
-
 
 @pytest.fixture
-def reached(request, proxy):
+def reached(request, moto):
     """The server that tables are made in: moto, through a proxy that can make trouble."""
-    proxy.clear()
-    return getattr(request, "param", proxy)
+    moto.clear()
+    return getattr(request, "param", moto)
 
 
 @pytest.fixture
@@ -77,10 +60,6 @@ def told():
     return []
 
 
-def plan(**wishes):
-    return Table.plan(**wishes)
-
-
 def names(findings):
     return [finding.name for finding in findings]
 
@@ -103,7 +82,7 @@ def says(status):
 # Created
 
 
-@pytest.mark.parametrize("reached", SERVERS.values(), ids=SERVERS, indirect=True)
+@pytest.mark.parametrize("reached", NODES.values(), ids=NODES, indirect=True)
 def test_a_new_table_takes_sessions(storage, clock):
     assert not storage.table.exists()
     assert storage.table.create(plan(), print).made
@@ -128,24 +107,24 @@ def test_a_new_table_is_as_planned(table, told):
     assert table.differences(plan(**EVERYTHING)) == []
 
 
-def test_what_is_not_wanted_is_not_mentioned(table, proxy):
+def test_what_is_not_wanted_is_not_mentioned(table, moto):
     table.create(plan(), print)
-    (creation,) = [each for each in proxy.requests if each.operation == "CreateTable"]
+    (creation,) = [each for each in moto.requests if each.operation == "CreateTable"]
     assert creation.body.keys() == {"TableName", "KeySchema", "AttributeDefinitions", "BillingMode"}
 
 
-def test_requests(table, proxy):
-    assert proxy.calls(lambda: table.create(plan(), print)) == {
+def test_requests(table, moto):
+    assert moto.calls(lambda: table.create(plan(), print)) == {
         "DescribeTable": 2,
         "CreateTable": 1,
         "UpdateTimeToLive": 1,
     }
-    assert proxy.calls(lambda: table.create(plan(), print)) == {"DescribeTable": 1}
+    assert moto.calls(lambda: table.create(plan(), print)) == {"DescribeTable": 1}
     twice = {"DescribeTable": 1, "DescribeTimeToLive": 1}
-    assert proxy.calls(lambda: table.differences(plan())) == twice
+    assert moto.calls(lambda: table.differences(plan())) == twice
     more = {"DescribeContinuousBackups": 1, "ListTagsOfResource": 1}
-    assert proxy.calls(lambda: table.differences(plan(**EVERYTHING))) == twice | more
-    assert proxy.calls(table.exists) == {"DescribeTable": 1}
+    assert moto.calls(lambda: table.differences(plan(**EVERYTHING))) == twice | more
+    assert moto.calls(table.exists) == {"DescribeTable": 1}
 
 
 @pytest.mark.parametrize("reached", [DYNALITE], indirect=True)
@@ -159,9 +138,9 @@ def test_a_server_that_knows_less(table):
     assert "unknown to the server" in found[1].problem
 
 
-def test_a_server_that_knows_nothing_of_ttl(table, proxy):
+def test_a_server_that_knows_nothing_of_ttl(table, moto):
     table.create(plan(), print)
-    proxy.refuse("UnknownOperationException", "DescribeTimeToLive")
+    moto.refuse("UnknownOperationException", "DescribeTimeToLive")
     assert "is unknown to the server" in table.differences(plan())[0].problem
 
 
@@ -176,37 +155,37 @@ def test_a_table_that_exists_is_left_alone(table, client, told):
     assert told == []
 
 
-def test_a_table_that_somebody_else_makes_is_waited_for(table, client, proxy, told, time):
+def test_a_table_that_somebody_else_makes_is_waited_for(table, client, moto, told, time):
     make(client, table.name)
-    proxy.strike(says("CREATING"), "DescribeTable", times=5)
+    moto.strike(says("CREATING"), "DescribeTable", times=5)
     assert table.create(plan(), told.append) == (False, [])
     assert told[1:] == ["CREATING for 1 s ...", "CREATING for 3 s ...", *told[-2:]]
     assert told[-2:] == ["It is active after 6 s.", "TTL is enabled on 'ttl'."]
     assert table.differences(plan()) == []
 
 
-def test_somebody_else_is_faster(table, client, proxy):
-    proxy.before(lambda: make(client, table.name), "CreateTable")
+def test_somebody_else_is_faster(table, client, moto):
+    moto.before(lambda: make(client, table.name), "CreateTable")
     assert table.create(plan(), print) == (False, [])
     assert table.differences(plan()) == []
 
 
-def test_dynamodb_may_not_know_at_once_what_was_created(table, proxy, told):
-    proxy.refuse("ResourceNotFoundException", "DescribeTable", times=4)
+def test_dynamodb_may_not_know_at_once_what_was_created(table, moto, told):
+    moto.refuse("ResourceNotFoundException", "DescribeTable", times=4)
     table.create(plan(), told.append)
     assert "CREATING for 1 s ..." in told
 
 
-def test_waiting_ends(table, proxy, time):
-    proxy.strike(says("CREATING"), "DescribeTable", times=1000)
+def test_waiting_ends(table, moto, time):
+    moto.strike(says("CREATING"), "DescribeTable", times=1000)
     with pytest.raises(TableError, match=f"{table.name}' is CREATING, .* s. Wait a moment"):
         table.create(plan(), print)
     assert DEADLINE <= sum(time) <= DEADLINE + 5
 
 
-def test_a_table_that_ends_while_it_is_waited_for(table, proxy):
-    proxy.strike(says("CREATING"), "DescribeTable", times=2)
-    proxy.strike(says("DELETING"), "DescribeTable")
+def test_a_table_that_ends_while_it_is_waited_for(table, moto):
+    moto.strike(says("CREATING"), "DescribeTable", times=2)
+    moto.strike(says("DELETING"), "DescribeTable")
     with pytest.raises(TableError, match=r"is DELETING, .* Wait until it is gone"):
         table.create(plan(), print)
 
@@ -214,27 +193,27 @@ def test_a_table_that_ends_while_it_is_waited_for(table, proxy):
 # TTL and recovery
 
 
-def test_somebody_else_enabled_ttl(table, proxy):
+def test_somebody_else_enabled_ttl(table, moto):
     def enabled_already(request, forward):
         forward(request)
         return error("ValidationException", "TimeToLive is already enabled")
 
-    proxy.strike(enabled_already, "UpdateTimeToLive")
+    moto.strike(enabled_already, "UpdateTimeToLive")
     assert table.create(plan(), print) == (True, [])
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "ResourceInUseException"])
-def test_ttl_cannot_be_enabled_now(table, proxy, code):
+def test_ttl_cannot_be_enabled_now(table, moto, code):
     text = "Time to live has been modified multiple times within a fixed interval"
-    proxy.refuse(code, "UpdateTimeToLive", message=text)
+    moto.refuse(code, "UpdateTimeToLive", message=text)
     (warning,) = table.create(plan(), print).warnings
     assert warning.problem == f"TTL is not enabled: {text}."
     assert warning.remedy.startswith("An hour after its last change, run: aws dynamodb update-time")
 
 
 @pytest.mark.parametrize("verb", ["CreateTable", "UpdateTimeToLive", "UpdateContinuousBackups"])
-def test_what_fails_is_raised(table, proxy, verb):
-    proxy.refuse("AccessDeniedException", verb)
+def test_what_fails_is_raised(table, moto, verb):
+    moto.refuse("AccessDeniedException", verb)
     with pytest.raises(ClientError, match="AccessDenied"):
         table.create(plan(**EVERYTHING), print)
 
@@ -242,25 +221,25 @@ def test_what_fails_is_raised(table, proxy, verb):
 @pytest.mark.parametrize(
     "verb", ["DescribeTimeToLive", "DescribeContinuousBackups", "ListTagsOfResource"]
 )
-def test_what_may_not_be_seen_is_not_taken_for_wrong(table, proxy, verb):
+def test_what_may_not_be_seen_is_not_taken_for_wrong(table, moto, verb):
     table.create(plan(**EVERYTHING), print)
-    proxy.refuse("AccessDeniedException", verb)
+    moto.refuse("AccessDeniedException", verb)
     with pytest.raises(ClientError, match="AccessDenied"):
         table.differences(plan(**EVERYTHING))
 
 
-def test_backups_come_a_moment_after_the_table(table, proxy, told):
+def test_backups_come_a_moment_after_the_table(table, moto, told):
     code = "ContinuousBackupsUnavailableException"
-    proxy.refuse(code, "UpdateContinuousBackups", times=3)
+    moto.refuse(code, "UpdateContinuousBackups", times=3)
     wishes = plan(point_in_time_recovery=True)
     assert table.create(wishes, told.append) == (True, [])
     assert told[-2:] == ["Without backups for 1 s ...", "Point-in-time recovery is enabled."]
     assert table.differences(wishes) == []
 
 
-def test_backups_that_do_not_come(table, proxy):
+def test_backups_that_do_not_come(table, moto):
     code = "ContinuousBackupsUnavailableException"
-    proxy.refuse(code, "UpdateContinuousBackups", times=1000)
+    moto.refuse(code, "UpdateContinuousBackups", times=1000)
     (warning,) = table.create(plan(point_in_time_recovery=True), print).warnings
     assert "Later, run: aws dynamodb update-continuous-backups" in warning.remedy
 
@@ -268,9 +247,9 @@ def test_backups_that_do_not_come(table, proxy):
 # Whether there is one
 
 
-def test_only_a_table_that_is_not_there_does_not_exist(table, proxy):
+def test_only_a_table_that_is_not_there_does_not_exist(table, moto):
     for code in ("AccessDeniedException", "ValidationException", "ExpiredTokenException"):
-        proxy.refuse(code, "DescribeTable")
+        moto.refuse(code, "DescribeTable")
         with pytest.raises(ClientError, match=code):
             table.exists()
 
@@ -284,15 +263,15 @@ def test_an_outage_is_no_missing_table():
     storage._link.process.client.close()
 
 
-def test_tags_come_in_pages(table, proxy):
+def test_tags_come_in_pages(table, moto):
     table.create(plan(tags=TAGS), print)
     page = {"Tags": [{"Key": "team", "Value": "web"}], "NextToken": "next"}
     last = {"Tags": [{"Key": "cost centre", "Value": "4 = 2 + 2"}]}
     for body in (page, last):
         answer = Answer.made(body)
-        proxy.strike(lambda request, forward, answer=answer: answer, "ListTagsOfResource")
+        moto.strike(lambda request, forward, answer=answer: answer, "ListTagsOfResource")
     assert table.differences(plan(tags=TAGS)) == []
-    assert proxy.requests[-1].body["NextToken"] == "next"
+    assert moto.requests[-1].body["NextToken"] == "next"
 
 
 # What is told

@@ -7,7 +7,6 @@ import json
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 import yaml
@@ -16,21 +15,12 @@ from django_multisession import keys
 from django_multisession.storage import dynamodb as implementation
 from django_multisession.storage.dynamodb.table import Table
 from django_multisession.storage.dynamodb.templates import TEMPLATES
+from dynamodb_plans import ARN, EVERYTHING, plan, unmade
 from dynamodb_proxy import Proxy
 from dynamodb_servers import MOTO, connect
 from subjects import dynamodb
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
-TAGS = {"team": "web", "cost centre": "4 = 2 + 2"}
-ARN = "arn:aws:kms:eu-central-1:123456789012:key/one"
-EVERYTHING = {
-    "capacity": (3, 4),
-    "point_in_time_recovery": True,
-    "kms_key": "alias/aws/dynamodb",
-    "deletion_protection": True,
-    "tags": TAGS,
-}
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +31,7 @@ def client():
 
 @pytest.fixture
 def table(client):
-    def call(operation, **request):
-        return getattr(client, operation)(**request)
-
-    return Table(f"test-{uuid4()}", call)
-
-
-def plan(**wishes):
-    return Table.plan(**wishes)
+    return unmade(client)
 
 
 @pytest.mark.parametrize("wishes", [{}, EVERYTHING | {"kms_key": ARN}])

@@ -11,26 +11,12 @@ import pytest
 from conftest import store_on
 from django_multisession.record import Change
 from django_multisession.storage.dynamodb import items
-from dynamodb_observed import SERVERS, observe
 
 pytestmark = pytest.mark.thorough
 
 A = "A" * 43
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 REFERENCES = {"user": "1", "org": "7"}
-
-
-@pytest.fixture(scope="module", params=SERVERS)
-def server(request):
-    yield from observe(request.param)
-
-
-@pytest.fixture
-def observed(server):
-    """On an empty table. All that the test has it send is checked."""
-    server.empty()
-    yield server
-    server.check()
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from django.test import RequestFactory
 from django_multisession import sessions, signals
 from django_multisession.record import Change
 from projects import as_spoken, hearing
+from user_agents import FIREFOX
 
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 ADA = {"_auth_user_id": "1"}
 
 

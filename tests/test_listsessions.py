@@ -17,10 +17,10 @@ from django_multisession.storage.redis import RedisStorage
 from projects import install, install_with_orgs
 from redis_servers import HOST, free_port
 from terminals import refused, run
+from user_agents import FIREFOX
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
 
-AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 HEAD = ["HANDLE", "BELONGS", "TO", "DEVICE", "ADDRESS", "LAST", "SEEN", "ENDS", "LABEL"]
 
 
@@ -145,7 +145,7 @@ def test_what_the_table_shows(quick, settings):
         quick.clock,
         references={"user": "1", "org": "7"},
         ip="2001:db8::1",
-        user_agent=AGENT,
+        user_agent=FIREFOX,
         label="the laptop in the kitchen, which everybody uses",
         last_seen_at=datetime.fromisoformat("2026-07-01T22:30:00+00:00"),
         expires_at=utcnow() + timedelta(days=1),

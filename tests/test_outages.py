@@ -5,8 +5,6 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-from django.conf import settings as django_settings
-from django.db import connections
 
 from conftest import make_record
 from django_multisession.record import Change
@@ -15,6 +13,7 @@ from django_multisession.storage.dynamodb import DynamoDBStorage
 from django_multisession.storage.memory import MemoryStorage
 from django_multisession.storage.redis import RedisStorage
 from dynamodb_servers import KEYS
+from outages import FAST, nowhere
 from servers import HOST, MariaDB, Postgres, free_port
 from subjects import BLOCKING_VERBS
 
@@ -39,7 +38,6 @@ CALLS = {
     "held": lambda it, record: it.held([A]),
 }
 
-FAST = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}
 ONCE = {"retries": {"total_max_attempts": 1}}
 
 
@@ -73,28 +71,15 @@ OTHERS = {
 }
 
 
-@pytest.fixture
-def nowhere(django_db_blocker, monkeypatch):
-    """``nowhere(entry)``: the alias of such a database."""
-
-    def make(entry):
-        monkeypatch.setitem(django_settings.DATABASES, "nowhere", entry)
-        connections.__dict__.pop("settings", None)
-        return connections["nowhere"].alias
-
-    with django_db_blocker.unblock():
-        yield make
-    if "nowhere" in connections:
-        del connections["nowhere"]
-    connections.__dict__.pop("settings", None)
-
-
 @pytest.fixture(params=[*DATABASES, *OTHERS])
-def absent(request, nowhere, clock):
+def absent(request, clock, django_db_blocker, monkeypatch):
     """A storage on a server that is not there."""
-    if request.param in DATABASES:
-        return DatabaseStorage(database=nowhere(DATABASES[request.param]()), clock=clock)
-    return OTHERS[request.param](clock)
+    if request.param in OTHERS:
+        yield OTHERS[request.param](clock)
+        return
+    entry = DATABASES[request.param]()
+    with django_db_blocker.unblock(), nowhere(entry, monkeypatch) as alias:
+        yield DatabaseStorage(database=alias, clock=clock)
 
 
 def test_every_verb_is_called_here():

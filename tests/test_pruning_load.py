@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from django.db import connections
 
+from conftest import store_on
 from django_multisession.storage.db import DatabaseStorage
 from django_multisession.storage.redis import RedisStorage
-from pruners import LEASE, add, begun, done, ended, environment, store_on
+from pruners import LEASE, add, begun, done, ended, environment
 from redis_servers import Node
 from servers import missing, running, wait_until
 

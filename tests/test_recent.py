@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.contrib import auth
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_login_failed
-from django.test import AsyncClient, Client, RequestFactory
+from django.test import Client, RequestFactory
 
 from auth_pages import MODEL_BACKEND
 from auth_worlds import inhabited
@@ -30,12 +30,6 @@ class Doorman(ModelBackend):
 
     async def aauthenticate(self, request, **credentials):
         return await sync_to_async(self.authenticate)(request, **credentials)
-
-
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        yield it
 
 
 @pytest.fixture

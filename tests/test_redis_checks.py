@@ -14,15 +14,8 @@ from django_multisession.checks import check_server
 from django_multisession.checks.server import NUMBERS
 from django_multisession.storage.redis import RedisStorage
 from django_multisession.storage.redis.diagnosis import findings
+from redis_servers import FINE
 from servers import running
-
-FINE = {
-    "maxmemory": "0",
-    "maxmemory-policy": "noeviction",
-    "save": "",
-    "appendonly": "yes",
-    "hash-max-listpack-value": "256",
-}
 
 
 @pytest.fixture(scope="module")

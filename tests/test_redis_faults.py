@@ -69,11 +69,7 @@ class TestKilled:
     def test_nobody_is_logged_out_and_no_save_is_lost(self, server, storage):
         with Load([store_on(storage)] * 6) as load:
             for _ in range(3):
-                load.go_on()
-                server.kill()
-                load.losses.clear()
-                load.wait_for_losses()
-                server.start()
+                load.outlive(server)
             load.go_on()
         assert len(load.visitors) > 6
         for visitor in load.visitors:

@@ -9,28 +9,15 @@ from django_multisession.expiry import to_microseconds
 from django_multisession.record import Change, Record
 from django_multisession.storage.redis import hashes
 from django_multisession.storage.redis.hashes import FACTS, to_record
+from record_cases import BARE, EPOCH, NOW, RECORD, STORABLE
 
 pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ID = "i" * 43
 SECRET = b"\xffsecret"
-RECORD = Record(
-    fields={"a": b"1", "b": b"2"},
-    created_at=NOW,
-    last_seen_at=NOW + timedelta(seconds=1),
-    expires_at=NOW + timedelta(days=14),
-    references={"user": "42", "org": "7"},
-    ip="10.0.0.1",
-    user_agent="Browser",
-    label="Laptop",
-)
-BARE = Record(created_at=NOW, last_seen_at=NOW, expires_at=NOW)
 FIRST = datetime(1970, 1, 1, 0, 0, 0, 1)
 LAST = datetime.max.replace(tzinfo=timezone.utc)
 
-STORABLE = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 TEXTS = st.text(STORABLE)
 TIMES = st.datetimes(min_value=FIRST, timezones=st.just(timezone.utc))
 RECORDS = st.builds(

@@ -3,50 +3,32 @@ nothing that does not die by itself."""
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
-from datetime import timedelta
-from uuid import uuid4
-
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, rule
 
 from conftest import make_record
 from django_multisession.expiry import to_microseconds
 from django_multisession.record import Change
-from django_multisession.storage.memory import MemoryStorage
 from django_multisession.storage.redis.names import item
-from subjects import STORAGES, Clock, empty
+from index_histories import LIFETIMES, LONGEST, USERS, History, fresh, go_through
+from subjects import STORAGES, empty
 
 pytestmark = pytest.mark.thorough
 
 SPAN, MINUTE = 2**21, 60_000_000  # as in scripts/common.lua
-LONGEST = timedelta(days=14)
 PLACES = st.integers(0, 5)
-USERS = st.sampled_from([None, "1", "2"])
-LIFETIMES = st.sampled_from([timedelta(seconds=30), timedelta(hours=5), LONGEST])
-REAL = []  # the storage under test; hypothesis builds the machines itself
 
 
-class Sessions(RuleBasedStateMachine):
-    """Six sessions, in Redis and in the specification. An id that ended never comes back."""
+class Sessions(History):
+    """Six sessions, in Redis and in the specification."""
 
     def __init__(self):
-        super().__init__()
-        self.clock = Clock()
-        self.spec, self.real = MemoryStorage(clock=self.clock), REAL[0]
-        self.real.clock = self.clock
+        super().__init__(6)
         empty(self.real)
         self.names = self.real._calls.names
         self.client = self.real._link._here()
-        self.ids = [fresh() for _ in range(6)]
         self.lost = set()  # those that the server deleted by itself, so that no script saw them
-
-    def both(self, verb, *arguments):
-        answers = [getattr(storage, verb)(*arguments) for storage in (self.spec, self.real)]
-        assert answers[0] == answers[1]
-        return answers[0]
 
     @rule(place=PLACES, user=USERS, lifetime=LIFETIMES)
     def insert(self, place, user, lifetime):
@@ -80,10 +62,8 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(user=st.sampled_from(["1", "2"]), kept=PLACES)
     def log_out_everywhere(self, user, kept):
-        keep = self.ids[kept]
-        ended = [dict(each.delete_found("user", user, keep)) for each in (self.spec, self.real)]
-        assert ended[0] == ended[1]
-        self.ids = [fresh() if id in ended[0] else id for id in self.ids]
+        ended = self.ended(user, kept)
+        self.ids = [fresh() if id in ended else id for id in self.ids]
 
     @rule(seconds=st.sampled_from([1, 60, 3600, 86400, 15 * 86400]))
     def wait(self, seconds):
@@ -129,19 +109,6 @@ class Sessions(RuleBasedStateMachine):
             assert {id.decode() for id in entries} <= known | self.lost
 
 
-def fresh():
-    return urlsafe_b64encode(uuid4().bytes * 2).decode()[:43]
-
-
 @pytest.mark.parametrize("kind", ["redis", "cluster"])
 def test_the_index_is_a_superset_of_the_truth_and_dies_by_itself(kind, clock):
-    REAL[:] = [STORAGES[kind](clock)]
-    run_state_machine_as_test(
-        Sessions,
-        settings=settings(
-            max_examples=6,
-            stateful_step_count=20,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    go_through(Sessions, STORAGES[kind](clock), 20)

@@ -8,6 +8,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from django_multisession.keys import handle_of, new_key
 from django_multisession.storage.redis.names import TAGS, Names, item, items, pairs, tag_of
+from record_cases import STORABLE
 
 pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
 
@@ -27,7 +28,7 @@ PREFIXES = [
 URL_SAFE = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 IDS = st.text(URL_SAFE, min_size=43, max_size=43)
-TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+TEXTS = st.text(STORABLE)
 REFERENCE_NAMES = st.text("abcz09_", min_size=1, max_size=5).filter(lambda name: name[0].isalpha())
 
 

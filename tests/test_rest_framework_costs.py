@@ -12,12 +12,14 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import OperationalError, connections
 
-from bearers import FIREFOX, bearer, raising
+from bearers import bearer
+from costs import counting
 from demo_sites import DEADLINE
 from django_multisession import keys, sessions
+from outages import raising
 from rest_pages import MIDDLEWARE, PAGES, opened
 from servers import HOST
-from test_admin_costs import counting
+from user_agents import FIREFOX
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
 

@@ -14,7 +14,7 @@ from django_multisession.backends import memory
 from django_multisession.sources import arrivals
 from elsewhere import Outage, Steps
 from old_engines import OURS
-from test_concurrency import at_once, few_connections, threads  # noqa: F401 - close connections
+from together import at_once, few_connections, threads  # noqa: F401 - close connections
 
 KINDS = ["db", "cached_db", "cache", "file"]
 ADA = {"_auth_user_id": "7", "cart": [1], "name": "\u00fc"}

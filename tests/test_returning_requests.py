@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.test import AsyncClient, Client
+from django.test import Client
 
 import old_engines
-from auth_worlds import DJANGOS, OURS, inhabited
+from auth_pages import achange, change
+from auth_worlds import DJANGOS, OURS, copy_of, restarted, use
 from django_multisession import sessions
 from django_multisession.sources import endings
 from old_engines import OURS as BACKENDS
-from test_arrivals_requests import anew_password, copy_of, new_password, restarted, use
 
 KINDS = ["db", "cached_db", "cache", "file"]
 
@@ -22,12 +22,11 @@ def old(relations, request):
     yield from old_engines.opened(request.param, request)
 
 
-@pytest.fixture(params=[Client, AsyncClient], ids=["wsgi", "asgi"])
-def world(request, old, memory_storage, databases, settings, monkeypatch):
+@pytest.fixture
+def world(old, world, settings):
     """Its sessions, when they are ours, are in memory."""
-    with inhabited(memory_storage, settings, monkeypatch, request.param) as it:
-        use(settings, old.engine, DJANGOS)
-        yield it
+    use(settings, old.engine, DJANGOS)
+    return world
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +105,7 @@ def test_clear_is_not_for_ever(world, there, back):
 def test_a_kept_session_is_kept(world, there, back):
     """Who changes the password stays logged in, wherever the sessions go then."""
     browser = there(world.browser("ada"))
-    browser.run(new_password if world.handler is Client else anew_password)
+    browser.run(change if world.handler is Client else achange)
     for go in (back, there):
         browser = go(browser)
         assert browser.user == "ada"

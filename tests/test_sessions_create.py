@@ -11,13 +11,13 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.test import AsyncClient, Client, RequestFactory
 
+from auth_pages import MODEL_BACKEND
 from django_multisession import keys, signals
 from django_multisession.recent import AUTHENTICATED_AT
 from django_multisession.session import SessionStore
 from projects import as_spoken, failing, hearing
+from user_agents import FIREFOX
 
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 USERS = get_user_model()
 
 

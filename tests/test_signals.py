@@ -7,9 +7,9 @@ import pytest
 from django_multisession import signals
 from django_multisession.client import NOBODY, Client
 from projects import failing, hearing
-from test_client import BROWSER, CHROME, NEWER
+from user_agents import CHROME, FIREFOX, NEWER
 
-HOME = Client("192.0.2.1", BROWSER)
+HOME = Client("192.0.2.1", FIREFOX)
 
 
 @pytest.fixture
@@ -36,18 +36,18 @@ def used(store, dialect, clock):
 
 
 OTHERS = {
-    "network": Client("198.51.100.1", BROWSER),
+    "network": Client("198.51.100.1", FIREFOX),
     "device": Client("192.0.2.1", CHROME),
     "both": Client("198.51.100.1", CHROME),
-    "from IPv4 to IPv6": Client("2001:db8::1", BROWSER),
-    "next network": Client("192.0.3.1", BROWSER),
+    "from IPv4 to IPv6": Client("2001:db8::1", FIREFOX),
+    "next network": Client("192.0.3.1", FIREFOX),
 }
 SAME = {
     "itself": HOME,
-    "address of the same /24": Client("192.0.2.99", BROWSER),
+    "address of the same /24": Client("192.0.2.99", FIREFOX),
     "version": Client("192.0.2.1", NEWER),
     "address and version": Client("192.0.2.99", NEWER),
-    "unknown address": Client(None, BROWSER),
+    "unknown address": Client(None, FIREFOX),
     "unknown user agent": Client("192.0.2.1", ""),
     "unknown": NOBODY,
 }
@@ -68,9 +68,9 @@ def test_what_changes_all_the_time_is_not(used, after, saves):
 
 
 def test_ipv6_is_by_prefix(used):
-    home = Client("2001:db8:1:1::1", BROWSER)
-    assert used(home, Client("2001:db8:1:ffff::2", BROWSER)) == []
-    assert len(used(home, Client("2001:db8:2::1", BROWSER))) == 1
+    home = Client("2001:db8:1:1::1", FIREFOX)
+    assert used(home, Client("2001:db8:1:ffff::2", FIREFOX)) == []
+    assert len(used(home, Client("2001:db8:2::1", FIREFOX))) == 1
 
 
 def test_of_whom_nothing_was_known_nothing_has_changed(used):
@@ -78,7 +78,7 @@ def test_of_whom_nothing_was_known_nothing_has_changed(used):
 
 
 def test_a_network_that_was_unknown_is_no_other(used):
-    assert used(Client(None, BROWSER), HOME) == []
+    assert used(Client(None, FIREFOX), HOME) == []
 
 
 def test_little_by_little_is_noted_though_not_told(used, store):
@@ -109,7 +109,7 @@ def test_a_receiver_that_fails_breaks_nothing_and_is_logged(used, caplog):
 
 @pytest.mark.parametrize("storage", ["memory"], indirect=True)
 def test_over_http(site, clock):
-    site.get("/sync_count", REMOTE_ADDR="192.0.2.1", HTTP_USER_AGENT=BROWSER)
+    site.get("/sync_count", REMOTE_ADDR="192.0.2.1", HTTP_USER_AGENT=FIREFOX)
     clock.advance(minutes=5)
     with hearing(signals.client_changed) as told:
         site.get("/look", REMOTE_ADDR="192.0.2.7", HTTP_USER_AGENT=NEWER)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
 from django.db import connections, transaction
 
-from channels_here import layered
 from django_multisession import sessions
 from django_multisession.engine import store
 from django_multisession.sockets import EVERYBODY, group_of
 from projects import install, tokens
 from servers import missing
 from subjects import STORAGES
-
-
-@pytest.fixture
-def layer(settings: Any) -> Iterator[Any]:
-    with layered(settings) as layer:
-        yield layer
 
 
 @pytest.fixture

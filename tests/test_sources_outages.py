@@ -16,10 +16,10 @@ import old_engines
 from django_multisession import keys
 from django_multisession.storage.redis import RedisStorage
 from old_engines import use_cache, use_folder, use_redis
+from outages import FAST, nowhere
 from redis_servers import Node
 from servers import HOST, Postgres, free_port, running
 from subjects import Clock
-from test_outages import FAST, nowhere  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
 
@@ -64,11 +64,10 @@ def rename(table, name):
 
 
 @only("db")
-def test_a_database_that_is_not_there(old, session, store, monkeypatch, request):
+def test_a_database_that_is_not_there(old, session, store, monkeypatch):
     key = old.keep(**ADA)
     entry = Postgres()._entry(HOST, free_port(), "nobody", "")
-    alias = request.getfixturevalue("nowhere")(entry)
-    with monkeypatch.context() as there:
+    with nowhere(entry, monkeypatch) as alias, monkeypatch.context() as there:
         there.setattr(old_engines.Router, "alias", alias)
         is_raised(session, store, key, DatabaseError)
     assert session(key).get("cart") == [1]

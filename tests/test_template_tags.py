@@ -9,11 +9,12 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ImproperlyConfigured
 from django.template import Context, Template
 
-from admin_site import FIREFOX, own
-from device_pages import PHONE, use_templates
+from admin_site import own
+from costs import counting
+from device_pages import use_templates
 from geoip_files import write_cities
 from projects import install
-from test_admin_costs import counting
+from user_agents import FIREFOX, IPHONE
 
 EVIL = "<b>&\"'"
 
@@ -29,7 +30,7 @@ class TestDevices:
         assert mine.get("/tagged/").content == b"Firefox on Linux;Phone;"
 
     def test_they_tell_what_the_list_tells(self, home, ada, mine, rf):
-        home.add(ada, label="Phone", agent=PHONE)
+        home.add(ada, label="Phone", agent=IPHONE)
         request = rf.get("/")
         request.user, request.session = ada, mine.session
         source = (
@@ -111,7 +112,7 @@ def test_ago_has_the_exact_time_of_the_site(now, settings):
     ("agent", "text", "kind"),
     [
         (FIREFOX, "Firefox on Linux", "computer"),
-        (PHONE, "Mobile Safari on iOS", "mobile"),
+        (IPHONE, "Mobile Safari on iOS", "mobile"),
         ("curl/8.5", "curl", "other"),
         ("", "Unknown device", "other"),
     ],

@@ -79,6 +79,14 @@ class Load:
         """Wait until somebody noticed that the server is gone."""
         wait_until(lambda: self.failures or self.losses, "a lost connection")
 
+    def outlive(self, server: Any) -> None:
+        """It is killed while everybody is at work, and comes back."""
+        self.go_on()
+        server.kill()
+        self.losses.clear()
+        self.wait_for_losses()
+        server.start()
+
     def secured(self) -> None:
         """What was saved until now is safe, as soon as the caller has it replicated."""
         for visitor in list(self.visitors):

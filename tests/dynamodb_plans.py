@@ -1,0 +1,46 @@
+"""A table that is still to be made, and what may be wished of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+from django_multisession.storage.dynamodb import DynamoDBStorage
+from django_multisession.storage.dynamodb.plan import Plan
+from django_multisession.storage.dynamodb.table import Table
+
+ARN = "arn:aws:kms:eu-central-1:123456789012:key/one"
+TAGS = {"team": "web", "cost centre": "4 = 2 + 2"}
+EVERYTHING = {
+    "capacity": (3, 4),
+    "point_in_time_recovery": True,
+    "kms_key": "alias/aws/dynamodb",
+    "deletion_protection": True,
+    "tags": TAGS,
+}
+
+
+def plan(**wishes: Any) -> Plan:
+    return Table.plan(**wishes)
+
+
+def unmade(client: Any) -> Table:
+    """One that this client reaches."""
+
+    def call(operation: str, **request: Any) -> Any:
+        return getattr(client, operation)(**request)
+
+    return Table(f"test-{uuid4()}", call)
+
+
+@contextmanager
+def tableless(proxy: Any) -> Iterator[DynamoDBStorage]:
+    """A storage whose table is not there yet, nor afterwards."""
+    storage = DynamoDBStorage(table=f"test-{uuid4()}", options=proxy.options)
+    yield storage
+    proxy.clear()
+    if storage.table.exists():
+        storage._link.call("delete_table", {"TableName": storage.table.name})
+    storage._link.process.client.close()
