@@ -116,7 +116,7 @@ class BearerSessionMiddleware(SessionMiddleware):
             return refused.response()
         except self.SessionStore.storage.outages:
             outages.log()
-            return unavailable()
+            return unavailable().response()
         return self._begun(request, session)
 
     async def aprocess_request(self, request: HttpRequest) -> HttpResponse | None:
@@ -129,7 +129,7 @@ class BearerSessionMiddleware(SessionMiddleware):
             return refused.response()
         except self.SessionStore.storage.outages:
             outages.log()
-            return unavailable()
+            return unavailable().response()
         return self._begun(request, session)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

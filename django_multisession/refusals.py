@@ -21,7 +21,7 @@ class Refused(Exception):
         return JsonResponse(facts, status=self.status, headers=self.headers)
 
 
-def unavailable() -> JsonResponse:
-    """The answer where sessions cannot be had. It does not show what the server said."""
+def unavailable() -> Refused:
+    """Where sessions cannot be had. It does not show what the server said."""
     detail = "The server that keeps sessions does not answer. Nothing was changed; try again."
-    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail).response()
+    return Refused(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail)

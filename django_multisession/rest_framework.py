@@ -4,19 +4,24 @@ it. Needs the extra "rest_framework"."""
 from __future__ import annotations
 
 from functools import partial
+from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
 from django.contrib.auth import get_user
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, ParseError
+from rest_framework.exceptions import APIException, AuthenticationFailed, ParseError
 from rest_framework.request import Request
 
-from . import bearer, conf
+from . import bearer, conf, outages
 from .engine import store
 from .middleware import client_of
-from .refusals import Refused
+from .refusals import Refused, unavailable
 from .session import SessionStore
+
+
+class Unavailable(APIException):  # type: ignore[misc]
+    status_code = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class BearerSessionAuthentication(BaseAuthentication):  # type: ignore[misc]
@@ -32,6 +37,10 @@ class BearerSessionAuthentication(BaseAuthentication):  # type: ignore[misc]
         except Refused as refused:
             kind = AuthenticationFailed if refused.error == "invalid_token" else ParseError
             raise kind(refused.detail, refused.error) from refused
+        except store().storage.outages as outage:
+            outages.log()
+            told = unavailable()
+            raise Unavailable(told.detail, told.error) from outage
 
     def authenticate_header(self, request: Request) -> str:
         return bearer.CHALLENGE

@@ -50,11 +50,16 @@ def test_a_touch_once_an_interval(world, monkeypatch, clock):
     assert info.device == "Firefox on Linux"
 
 
-def test_an_outage_is_an_error_of_the_server(world, monkeypatch):
+def test_an_outage_is_an_error_of_the_server(world, monkeypatch, caplog):
     script = bearer(world, world.ada)
     with monkeypatch.context() as patch:
         patch.setattr(world.storage, "read", raising(OperationalError))
-        assert script.get("/members/").status_code == 500
+        patch.setattr(world.storage, "outages", (OperationalError,))
+        response = script.get("/members/")
+    assert response.status_code == 503
+    assert response.json()["detail"].startswith("The server that keeps sessions does not answer.")
+    assert "WWW-Authenticate" not in response.headers
+    assert "OperationalError" in caplog.text
     assert script.get("/members/").json()["user"] == "ada"
 
 

@@ -30,7 +30,7 @@ SCHEMA = Path(__file__).with_name("openapi.json")
 class ApiView(Guarded):
     """Every answer but 204 is JSON, errors too."""
 
-    guards = (telling_outages(unavailable), never_cache, csrf_exempt)
+    guards = (telling_outages(unavailable().response), never_cache, csrf_exempt)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
