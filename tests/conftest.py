@@ -7,6 +7,7 @@ import faulthandler
 import gc
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from datetime import timedelta
@@ -52,6 +53,15 @@ def pytest_configure(config: pytest.Config) -> None:
     # A file, because threads see one in-memory database through one lock only.
     databases["default"]["TEST"] = {"NAME": config.cache.mkdir("sqlite") / "test.sqlite3"}
     connections.__dict__.pop("settings", None)  # Django may have read them before
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """What is garbage by now belongs to no test: of a connection that somebody left open, libraries
+    included, it is told, and it fails nothing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        gc.collect()
 
 
 @pytest.hookimpl(trylast=True)  # pytest's own use of it is over
