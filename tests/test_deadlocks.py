@@ -1,20 +1,21 @@
-"""Sessions with further references, written by many at once, where the server breaks deadlocks."""
+"""Sessions that many write at once, where the server breaks deadlocks."""
 
 from __future__ import annotations
 
-import threading
+from functools import partial
 from random import Random
 
 import pytest
-from django.db import OperationalError, connections
 
 from conftest import make_record
 from django_multisession.record import Change
 from subjects import STORAGES
+from together import at_once, few_connections, threads  # noqa: F401 - close connections
 
 pytestmark = pytest.mark.thorough
 
-THREADS, ROUNDS = 6, 40
+MOVING, INSERTING = 6, 16  # threads
+ROUNDS = 40
 
 
 @pytest.fixture(params=["mariadb", "mysql"])
@@ -30,23 +31,24 @@ def test_whoever_moves_the_references_of_the_same_sessions_succeeds(storage, clo
     ids = [f"{number:043}" for number in range(3)]
     for id in ids:
         storage.insert(id, make_record(clock, references={"org": "1", "team": "1"}))
-    errors = []
 
     def work(seed):
         random = Random(seed)
-        try:
-            for number in range(ROUNDS):
-                id = random.choice(ids)
-                team = str(number) if number % 2 else None
-                storage.update(id, Change(references={"org": str(number), "team": team}))
-        except OperationalError as error:
-            errors.append(error)
-        finally:
-            connections.close_all()
+        for number in range(ROUNDS):
+            team = str(number) if number % 2 else None
+            references = {"org": str(number), "team": team}
+            storage.update(random.choice(ids), Change(references=references))
 
-    threads = [threading.Thread(target=work, args=(each,)) for each in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    assert at_once([partial(work, seed) for seed in range(MOVING)]) == [None] * MOVING
+
+
+@pytest.mark.parametrize("references", [{"user": "1"}, {"org": "1"}], ids=["column", "index"])
+def test_whoever_inserts_what_was_just_deleted_is_told_who_was_first(storage, clock, references):
+    """InnoDB lets all of them lock what is left of the deleted row, and then none insert."""
+    id, record = "A" * 43, make_record(clock, references=references)
+    for _ in range(ROUNDS):
+        storage.insert(id, record)
+        storage.delete(id)
+        answers = at_once([lambda: storage.insert(id, record)] * INSERTING)
+        assert sorted(answers, key=str) == [False] * (INSERTING - 1) + [True]
+        storage.delete(id)

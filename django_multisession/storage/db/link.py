@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, tzinfo
 from itertools import chain
+from random import uniform
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, OperationalError, transaction
@@ -21,7 +23,8 @@ from .statements import FOUND, Statements
 Row = tuple[Any, ...]
 T = TypeVar("T")
 
-RETRIES = 5  # after a deadlock
+RETRIES = 8  # after a deadlock
+PAUSE = 0.002  # seconds before the first of them, at most; twice as long before each further one
 
 
 class Link:
@@ -75,15 +78,18 @@ class Link:
     def write(self, write: Callable[[], T]) -> T:
         """Do it, and again if the server broke a deadlock at its expense.
 
-        Within a transaction of the caller's, that one is undone too, and the caller's to repeat.
+        At moments that differ: of many who insert what was deleted just before, InnoDB refuses all
+        but one, and again if they all come again. Within a transaction of the caller's, that one is
+        undone too, and the caller's to repeat.
         """
-        for _ in range(RETRIES):
+        for attempt in range(RETRIES):
             try:
                 return write()
             except OperationalError as error:
                 is_deadlock = error.args[0] in self.statements.dialect.deadlocks
                 if not is_deadlock or self.connection.in_atomic_block:
                     raise
+            time.sleep(uniform(0, PAUSE * 2**attempt))  # noqa: S311
         return write()
 
     def reindex(self, id: str, references: Mapping[str, str | None]) -> None:
