@@ -14,7 +14,7 @@ from django.utils.cache import patch_vary_headers
 
 from . import bearer, conf, current, outages
 from .client import Client, clean_ip, clean_user_agent
-from .refusals import Refused, unavailable
+from .refusals import Refused
 from .session import SessionStore
 
 SERVER_ERROR = 500
@@ -109,27 +109,23 @@ class BearerSessionMiddleware(SessionMiddleware):
         self, request: HttpRequest
     ) -> HttpResponse | None:
         try:
-            session = self._offered(request)
-            if session is not None and session.created_at is None:
-                raise bearer.unknown()
+            with outages.refusing():
+                session = self._offered(request)
+                if session is not None and session.created_at is None:
+                    raise bearer.unknown()
         except Refused as refused:
             return refused.response()
-        except self.SessionStore.storage.outages:
-            outages.log()
-            return unavailable().response()
         return self._begun(request, session)
 
     async def aprocess_request(self, request: HttpRequest) -> HttpResponse | None:
         """See process_request()."""
         try:
-            session = self._offered(request)
-            if session is not None and await session.acreated_at() is None:
-                raise bearer.unknown()
+            with outages.refusing():
+                session = self._offered(request)
+                if session is not None and await session.acreated_at() is None:
+                    raise bearer.unknown()
         except Refused as refused:
             return refused.response()
-        except self.SessionStore.storage.outages:
-            outages.log()
-            return unavailable().response()
         return self._begun(request, session)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:

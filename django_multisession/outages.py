@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from .engine import store
+from .refusals import unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ def telling_outages(answer: Callable[[], HttpResponse]) -> Callable[[View], View
             try:
                 return view(request, *args, **kwargs)
             except store().storage.outages:
-                log()
+                _log()
                 if not getattr(request.session, "is_rekeyed", False):
                     del request.session
                 return answer()
@@ -39,9 +41,14 @@ def telling_outages(answer: Callable[[], HttpResponse]) -> Callable[[View], View
     return decorated
 
 
-def log() -> None:
-    """Of the exception that is being handled."""
-    logger.exception("Sessions cannot be reached")
+@contextmanager
+def refusing() -> Iterator[None]:
+    """For programs: raises Refused where sessions cannot be had."""
+    try:
+        yield
+    except store().storage.outages as outage:
+        _log()
+        raise unavailable() from outage
 
 
 def page(template: str) -> Callable[[], HttpResponse]:
@@ -52,3 +59,8 @@ def page(template: str) -> Callable[[], HttpResponse]:
         return HttpResponse(text, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
     return answer
+
+
+def _log() -> None:
+    """Of the exception that is being handled."""
+    logger.exception("Sessions cannot be reached")

@@ -16,12 +16,19 @@ from rest_framework.request import Request
 from . import bearer, conf, outages
 from .engine import store
 from .middleware import client_of
-from .refusals import Refused, unavailable
+from .refusals import Refused
 from .session import SessionStore
 
 
 class Unavailable(APIException):  # type: ignore[misc]
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+KINDS = {
+    "invalid_request": ParseError,
+    "invalid_token": AuthenticationFailed,
+    "unavailable": Unavailable,
+}
 
 
 class BearerSessionAuthentication(BaseAuthentication):  # type: ignore[misc]
@@ -33,14 +40,10 @@ class BearerSessionAuthentication(BaseAuthentication):  # type: ignore[misc]
 
     def authenticate(self, request: Request) -> tuple[Any, SessionStore] | None:
         try:
-            return _authenticated(request._request)
+            with outages.refusing():
+                return _authenticated(request._request)
         except Refused as refused:
-            kind = AuthenticationFailed if refused.error == "invalid_token" else ParseError
-            raise kind(refused.detail, refused.error) from refused
-        except store().storage.outages as outage:
-            outages.log()
-            told = unavailable()
-            raise Unavailable(told.detail, told.error) from outage
+            raise KINDS[refused.error](refused.detail, refused.error) from refused
 
     def authenticate_header(self, request: Request) -> str:
         return bearer.CHALLENGE

@@ -80,10 +80,10 @@ class OneDevice(DeviceForm):
     device: Device
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        found = devices.get(request, kwargs["handle"]) if request.user.is_authenticated else None
-        if request.user.is_authenticated and found is None:
-            return render(request, f"{TEMPLATES}/gone.html", status=HTTPStatus.NOT_FOUND)
-        if found is not None:
+        if request.user.is_authenticated:
+            found = devices.get(request, kwargs["handle"])
+            if found is None:
+                return render(request, f"{TEMPLATES}/gone.html", status=HTTPStatus.NOT_FOUND)
             self.device = found
         return super().dispatch(request, *args, **kwargs)
 
