@@ -85,7 +85,7 @@ def on_redis() -> list[Contest]:
 
 
 def select(session: Any) -> Callable[[], Any]:
-    link = session.storage._link()
+    link = session.storage._connection()
     cursor, parameters = link.connection.connection.cursor(), [session.handle]
     sql = link.statements.read
     if link.connection.vendor == "sqlite":
@@ -99,6 +99,6 @@ def select(session: Any) -> Callable[[], Any]:
 
 
 def hgetall(session: Any) -> Callable[[], Any]:
-    client = session.storage._link.place.client()
+    client = session.storage._connection.place.client()
     key = session.storage._calls.names.session(session.handle)
     return lambda: client.hgetall(key)

@@ -58,11 +58,11 @@ def batches(
     users: Iterable[str | None], first: int = 0
 ) -> Iterator[list[tuple[str, str | None, dict[str, Any]]]]:
     """Ids, users (None: anonymous) and facts. ``first``: how many there are already."""
-    from django_multisession.keys import handle_of
+    from django_multisession.core.keys import hash_key
 
     random, numbered = Random(first), enumerate(users, first)
     while batch := [*islice(numbered, BATCH)]:
-        yield [(handle_of(f"session {number}"), user, facts(random)) for number, user in batch]
+        yield [(hash_key(f"session {number}"), user, facts(random)) for number, user in batch]
 
 
 def facts(random: Random) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def facts(random: Random) -> dict[str, Any]:
 
 
 def record_of(user: str | None, facts: dict[str, Any]) -> Any:
-    from django_multisession.record import Record
+    from django_multisession.core.record import Record
 
     if user is None:
         return Record(**facts, fields=ANONYMOUS)
@@ -87,9 +87,9 @@ def record_of(user: str | None, facts: dict[str, Any]) -> Any:
 
 def fill_table(storage: Any, users: Iterable[str | None], first: int = 0) -> None:
     """A thousand rows at a time. PostgreSQL takes them by COPY in a fraction of the time."""
-    from django_multisession.storage.db.rows import to_row
+    from django_multisession.storage.db.encoding import to_row
 
-    link = storage._link()
+    link = storage._connection()
     is_postgres = link.connection.vendor == "postgresql"
     write = copy_rows if is_postgres else insert_rows
     for batch in batches(users, first):
@@ -114,39 +114,39 @@ def insert_rows(link: Any, rows: Sequence[dict[str, Any]]) -> None:
 def fill_redis(storage: Any, users: Iterable[str | None], first: int = 0) -> None:
     """What `insert` sends, a thousand times in one round trip."""
     for batch in batches(users, first):
-        plans = [storage._plan_insert(id, record_of(*each)) for id, *each in batch]
-        storage._link.run_all(list(chain(*(first for first, _ in plans))))
-        storage._link.run_all([insert for _, insert in plans])
+        plans = [storage._prepare_insert(id, record_of(*each)) for id, *each in batch]
+        storage._connection.run_all(list(chain(*(first for first, _ in plans))))
+        storage._connection.run_all([insert for _, insert in plans])
 
 
 def fill_dynamodb(storage: Any, users: Iterable[str | None], first: int = 0) -> None:
     """A session and its entry for each, by the batches that DynamoDB takes. Makes the table."""
-    from django_multisession.storage.dynamodb.link import BATCH, chunks
+    from django_multisession.storage.dynamodb.connection import BATCH, chunks
 
     if not first:
         make_table(storage)
     for batch in batches(users, first):
         puts = [{"PutRequest": {"Item": item}} for each in batch for item in items_of(*each)]
-        storage._link.map(lambda some: put(storage, some), chunks(puts, BATCH))
+        storage._connection.map(lambda some: put(storage, some), chunks(puts, BATCH))
 
 
 def put(storage: Any, requests: Sequence[Any]) -> None:
-    storage._link.call("batch_write_item", {"RequestItems": {storage.table.name: requests}})
+    storage._connection.call("batch_write_item", {"RequestItems": {storage.table.name: requests}})
 
 
 def make_table(storage: Any) -> None:
-    from django_multisession.storage.dynamodb.plan import Plan, request
+    from django_multisession.storage.dynamodb.table_spec import TableSpec, request
     from servers import wait_until
     from subjects import is_active
 
-    storage._link.call("create_table", request(storage.table.name, Plan()))
+    storage._connection.call("create_table", request(storage.table.name, TableSpec()))
     wait_until(lambda: is_active(storage, storage.table.name), "table")
 
 
 def items_of(id: str, user: str | None, facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    from django_multisession.storage.dynamodb import items
+    from django_multisession.storage.dynamodb import encoding
 
-    bound = items.bound_of(facts["expires_at"], NOW)
-    yield items.of_record(id, record_of(user, facts), bound, "0" * 16)
+    bound = encoding.bound_of(facts["expires_at"], NOW)
+    yield encoding.of_record(id, record_of(user, facts), bound, "0" * 16)
     if user is not None:
-        yield items.entry(id, "user", user, bound)
+        yield encoding.entry(id, "user", user, bound)

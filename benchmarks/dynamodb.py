@@ -30,15 +30,15 @@ import boto3
 from botocore.awsrequest import AWSResponse
 
 import dynamodb_servers
-from django_multisession.keys import handle_of
-from django_multisession.record import Change, Record
-from django_multisession.storage.dynamodb import DynamoDBStorage, items
-from django_multisession.storage.dynamodb.link import Link
+from django_multisession.core.keys import hash_key
+from django_multisession.core.record import Change, Record
+from django_multisession.storage.dynamodb import DynamoDBStorage, encoding
+from django_multisession.storage.dynamodb.connection import Connection
 from servers import running
 
 CALLS = 20  # in a row: the clock of the processor is coarse
 TIMED, WEIGHED, OTHERS = "timed", "weighed", 1000
-ID = handle_of("session")
+ID = hash_key("session")
 OPTIONS = {"region_name": "us-east-1", **dynamodb_servers.KEYS}
 
 
@@ -63,7 +63,7 @@ class Operation(NamedTuple):
 
 
 RECORD = Record(**FACTS, fields=FIELDS)
-BOUND = items.bound_of(RECORD.expires_at, RECORD.created_at)
+BOUND = encoding.bound_of(RECORD.expires_at, RECORD.created_at)
 TOUCH, SAVE = change(), change(set={"cart": b"[1, 2, 3]"})
 OPERATIONS = (
     Operation("read", "get_item", lambda storage: storage.read(ID)),
@@ -75,7 +75,7 @@ OPERATIONS = (
 
 def answering(client: Any) -> Any:
     """The client, with a session of somebody who is logged in to read, and without a network."""
-    answers = {"GetItem": Canned({"Item": items.of_record(ID, RECORD, BOUND, "0" * 16)})}
+    answers = {"GetItem": Canned({"Item": encoding.of_record(ID, RECORD, BOUND, "0" * 16)})}
 
     def answer(request: Any, event_name: str, **kwargs: Any) -> AWSResponse:
         body = answers.get(event_name.rpartition(".")[2], NOTHING)
@@ -92,9 +92,12 @@ HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "0"
 def sent(storage: DynamoDBStorage, operation: Operation) -> dict[str, Any]:
     """The request."""
     caught: list[Any] = []
-    call, storage._link.call = storage._link.call, lambda *asked: caught.append(asked) or {}
+    call, storage._connection.call = (
+        storage._connection.call,
+        lambda *asked: caught.append(asked) or {},
+    )
     operation.run(storage)
-    storage._link.call = call
+    storage._connection.call = call
     return dict(caught[0][1])
 
 
@@ -108,9 +111,9 @@ def processor(way: Callable[[], object]) -> float:
 
 def compare(rounds: int) -> None:
     storage = DynamoDBStorage(options=OPTIONS)
-    bare, default = Link(OPTIONS).process.client, boto3.client("dynamodb", **OPTIONS)
+    bare, default = Connection(OPTIONS).process.client, boto3.client("dynamodb", **OPTIONS)
     clients = answering(bare), answering(default)
-    answering(storage._link.process.client)
+    answering(storage._connection.process.client)
     print(f"{'processor':12}{'bare us':>10}{'ours us':>10}{'ratio':>8}{'boto3 us':>10}{'ratio':>8}")
     for operation in OPERATIONS:
         asked = sent(storage, operation)
@@ -149,7 +152,7 @@ def bulk(sessions: int) -> None:
     for server in servers():
         with running(server):
             storage = filled(server, {TIMED: sessions, WEIGHED: sessions, "others": OTHERS})
-            sent = counted(storage._link.process.client)
+            sent = counted(storage._connection.process.client)
             seconds, busy = timed(partial(log_out, storage, TIMED, sessions))
             requests = ", ".join(f"{count} {operation}" for operation, count in sent.items())
             megabytes = weighed(partial(log_out, storage, WEIGHED, sessions))
@@ -188,7 +191,7 @@ def counted(client: Any) -> Counter[str]:
 
 
 def log_out(storage: DynamoDBStorage, user: str, sessions: int) -> None:
-    ended = sum(1 for _ in storage.delete_found("user", user))
+    ended = sum(1 for _ in storage.delete_matching("user", user))
     assert ended == sessions
 
 

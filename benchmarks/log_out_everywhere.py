@@ -63,7 +63,7 @@ def statements(storage: Any) -> Iterator[Callable[[], int]]:
 @contextmanager
 def round_trips(storage: Any) -> Iterator[Callable[[], int]]:
     """Several commands at once are one, to whatever nodes."""
-    asked, link = [], storage._link
+    asked, link = [], storage._connection
     ask = link._ask
     link._ask = lambda calls: asked.append(1) or ask(calls)
     try:
@@ -76,7 +76,7 @@ def round_trips(storage: Any) -> Iterator[Callable[[], int]]:
 def requests(storage: Any) -> Iterator[Callable[[], int]]:
     """Those that are sent at once count each."""
     sent: list[int] = []
-    events = storage._link.process.client.meta.events
+    events = storage._connection.process.client.meta.events
     count = lambda **kwargs: sent.append(1)  # noqa: E731
     events.register("before-send.dynamodb", count, "count")
     try:

@@ -28,7 +28,7 @@ def log_in(store: Any, number: int) -> None:
     """Store what Django's login leaves in a session."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-    from django_multisession.client import Client
+    from django_multisession.core.client import Client
 
     session = store()
     session.describe_client = lambda: Client(ADDRESS, USER_AGENT)

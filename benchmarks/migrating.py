@@ -100,7 +100,7 @@ def fill_djangos(name: str, users: Iterator[str | None]) -> None:
 
 
 def row_of(model: Any, store: Any, user: str | None) -> Any:
-    from django_multisession.keys import new_key
+    from django_multisession.core.keys import new_key
 
     mine = {"_auth_user_id": user, "_auth_user_hash": "0" * 64} if user else {"language": "en"}
     text = store.encode({"cart": [1, 2, 3], **mine})
@@ -109,11 +109,11 @@ def row_of(model: Any, store: Any, user: str | None) -> Any:
 
 def move(source: str, target: str, number: int) -> tuple[float, float]:
     """Seconds, and seconds of this process's processor time."""
-    from django_multisession.management.mover import Move
-    from django_multisession.management.steady import Stop
-    from django_multisession.sources import source_of
+    from django_multisession.management.move_job import Move
+    from django_multisession.management.scheduler import ShutdownFlag
+    from django_multisession.transfer.detection import source_of
 
-    move = Move(source_of(ENGINES[source]), storage_of(target), Stop(), workers=WORKERS)
+    move = Move(source_of(ENGINES[source]), storage_of(target), ShutdownFlag(), workers=WORKERS)
     taken = timed(partial(move.run, lambda done: None))
     expected = {**dict.fromkeys(move.outcomes, 0), "moved": number}
     assert move.outcomes == expected, (move.outcomes, move.faults)

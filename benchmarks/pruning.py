@@ -152,7 +152,7 @@ def count_all() -> None:
 def bare(alias: str) -> None:
     from django_multisession.engine import store
 
-    link = store().storage._link()
+    link = store().storage._connection()
     sql = f"DELETE FROM {link.statements.sessions} WHERE expires_at <= %s"
     link.execute(sql, [link.moment(datetime.now(NOW.tzinfo))])
 
@@ -182,24 +182,24 @@ DELETING: dict[str, Callable[[str], None]] = {
 
 def over(random: Random) -> dict[str, Any]:
     """Facts of a session that ended in the last month, and not in the last hour."""
-    from django_multisession.storage.db.rows import GRID
+    from django_multisession.storage.db.encoding import PURGE_GRANULARITY
 
     of_one = facts(random)
-    gone = of_one["expires_at"] - NOW + GRID + random.random() * MONTH
+    gone = of_one["expires_at"] - NOW + PURGE_GRANULARITY + random.random() * MONTH
     times = ("created_at", "last_seen_at", "expires_at")
     return {**of_one, **{name: of_one[name] - gone for name in times}}
 
 
 def fill(storage: Any, count: int) -> list[str]:
     """Two thirds are over, in no order. Gives the keys of some that live."""
-    from django_multisession.keys import handle_of
-    from django_multisession.storage.db.rows import to_row
+    from django_multisession.core.keys import hash_key
+    from django_multisession.storage.db.encoding import to_row
 
-    link, random = storage._link(), Random(1)
+    link, random = storage._connection(), Random(1)
     if link.connection.vendor == "sqlite":
         link.execute("PRAGMA cache_size = -2000000")
     records = [record_of(str(n), (over if n % 3 else facts)(random)) for n in range(SEEDS)]
-    rows = [to_row(handle_of(str(n)), each, link.moment) for n, each in enumerate(records)]
+    rows = [to_row(hash_key(str(n)), each, link.moment) for n, each in enumerate(records)]
     insert_rows(link, rows)
     multiply(link, [*rows[0]], count // SEEDS - 1)
     fill_djangos(link)
@@ -238,14 +238,14 @@ def fill_djangos(link: Any) -> None:
 
 def name_some(link: Any, random: Random) -> list[str]:
     """Gives live sessions all over the table keys of our own."""
-    from django_multisession.keys import handle_of, new_key
+    from django_multisession.core.keys import hash_key, new_key
 
     table, now = link.statements.sessions, link.moment(NOW + LIFETIME / 10)
     ids = [id for (id,) in link.fetch(f"SELECT id FROM {table} WHERE expires_at > %s", [now])]
     keys = [new_key() for _ in range(PROBED)]
     with transaction.atomic(link.connection.alias):
         for key, id in zip(keys, random.sample(ids, PROBED), strict=True):
-            link.execute(f"UPDATE {table} SET handle = %s WHERE id = %s", [handle_of(key), id])
+            link.execute(f"UPDATE {table} SET handle = %s WHERE id = %s", [hash_key(key), id])
     return keys
 
 
@@ -300,7 +300,7 @@ def measure_table(place: Place, count: int, seconds: float) -> None:
 
 def check(storage: Any, name: str, live: int) -> None:
     if name != "clearsessions":
-        link = storage._link()
+        link = storage._connection()
         left = link.fetch(f"SELECT count(*) FROM {link.statements.sessions}", [])
         assert left == [(live,)], (left, live)
 
@@ -322,7 +322,7 @@ def measure_redis(place: Place, count: int, seconds: float) -> None:
 def fill_server(storage: Any, count: int) -> list[str]:
     """By what `insert` sends, a thousand times in one round trip. Those that are over were so when
     they came: the server has deleted them, but not their places in buckets and index."""
-    from django_multisession.keys import handle_of, new_key
+    from django_multisession.core.keys import hash_key, new_key
 
     random, keys = Random(1), []
     for first in range(0, count, BATCH):
@@ -331,9 +331,9 @@ def fill_server(storage: Any, count: int) -> list[str]:
         for each in named:
             if each[-1]:
                 each[2]["expires_at"] = NOW - timedelta(minutes=20)
-        plans = [storage._plan_insert(handle_of(key), record_of(*of)) for key, *of, _ in named]
-        storage._link.run_all(list(chain(*(entries for entries, _ in plans))))
-        storage._link.run_all([insert for _, insert in plans])
+        plans = [storage._prepare_insert(hash_key(key), record_of(*of)) for key, *of, _ in named]
+        storage._connection.run_all(list(chain(*(entries for entries, _ in plans))))
+        storage._connection.run_all([insert for _, insert in plans])
         keys += [key for key, *_, is_over in named if not is_over]
     return random.sample(keys, PROBED)
 

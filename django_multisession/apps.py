@@ -8,8 +8,10 @@ class MultisessionConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import auth, checks, conf, sockets  # noqa: F401 - importing registers what they hold
+        from . import auth, checks, conf  # noqa: F401 - importing registers checks and receivers
 
         auth.connect()
         if conf.channel_layers():
-            sockets.connect()
+            from .channels import notifications
+
+            notifications.connect()

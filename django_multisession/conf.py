@@ -17,11 +17,10 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from .references import Source
+from .core.references import Source
+from .session.policy import USER_FIELD, Policy
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-USER_FIELD = "_auth_user_id"  # in which Django's login() keeps the user
 
 # In the order of the README.
 DEFAULTS: dict[str, Any] = {
@@ -43,17 +42,17 @@ DEFAULTS: dict[str, Any] = {
     # How many sessions a user may have: a number, or dotted path of a callable(user) -> number or
     # None. None: as many as they like.
     "MULTISESSION_SESSIONS_PER_USER": None,
-    # What happens beyond: "end" the least recently active ones, or "refuse" the login.
-    "MULTISESSION_BEYOND_LIMIT": "end",
+    # What happens beyond: "end_oldest", the least recently active ones, or "refuse" the login.
+    "MULTISESSION_ON_SESSION_LIMIT": "end_oldest",
     # Does a new password end the user's other sessions at once?
     "MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE": True,
     # Seconds (or a timedelta) after signing in from which ending a device asks for the password
     # again. None: never.
-    "MULTISESSION_CONFIRM_AFTER": 900,
+    "MULTISESSION_REAUTHENTICATION_TIMEOUT": 900,
     # Database alias of the database engine. None asks the routers.
     "MULTISESSION_DATABASE": None,
     # What the names of all keys in Redis begin with.
-    "MULTISESSION_KEY_PREFIX": "multisession",
+    "MULTISESSION_REDIS_KEY_PREFIX": "multisession",
     # Alias of a cache of django-redis, whose connections the Redis engine uses.
     "MULTISESSION_REDIS_ALIAS": "default",
     # Where Redis is instead: redis://, rediss://, unix://, redis+sentinel://, redis+cluster://.
@@ -65,7 +64,7 @@ DEFAULTS: dict[str, Any] = {
     # Arguments of boto3's client: region_name, endpoint_url, config, ...
     "MULTISESSION_DYNAMODB_OPTIONS": {},
     # Do sessions read what was written a moment ago? Else reading costs half.
-    "MULTISESSION_DYNAMODB_CONSISTENT": True,
+    "MULTISESSION_DYNAMODB_CONSISTENT_READ": True,
     # Values of fields whose name holds one of these are hidden in the admin until asked for.
     "MULTISESSION_SECRET_NAMES": [
         *("credential", "csrf", "hash", "key", "passw", "secret", "signature", "token"),
@@ -76,11 +75,11 @@ DEFAULTS: dict[str, Any] = {
 
 
 _REDIS = ("alias", "url", "options")
-_DYNAMODB = ("table", "options", "consistent")
+_DYNAMODB = ("table", "options", "consistent_read")
 _kept: list[Any] = []
 
 
-def kept(function: F) -> F:
+def cached_setting(function: F) -> F:
     """Compute it once: a setting that is absent costs 3 us to look up, on every save."""
     cached = lru_cache(maxsize=None)(function)
     _kept.append(cached)
@@ -93,71 +92,67 @@ def _forget(**kwargs: Any) -> None:
         function.cache_clear()
 
 
-@kept
+@cached_setting
 def get(name: str) -> Any:
     """The setting as the project wrote it, or its default."""
     return getattr(settings, name, DEFAULTS[name])
 
 
-@kept
+@cached_setting
 def references() -> Mapping[str, Source]:
     """Reference name -> session field or callable."""
     return {name: _source(source) for name, source in get("MULTISESSION_REFERENCES").items()}
 
 
-def idle_age(session: Any) -> float | None:
-    """Seconds of inactivity the project grants this session; None leaves it to Django."""
+@cached_setting
+def policy() -> Policy:
+    """Return the rules that session objects follow."""
     ttl = get("MULTISESSION_TTL")
-    if isinstance(ttl, str):
-        ttl = imported(ttl)(session)
-    return ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
+    return Policy(
+        references=references(),
+        ttl=import_setting(ttl) if isinstance(ttl, str) else ttl,
+        absolute_age=absolute_age(),
+        touch_interval=_duration(get("MULTISESSION_TOUCH_INTERVAL")),
+        keeps_expired=bool(get("MULTISESSION_KEEP_EXPIRED")),
+        serializer=serializer(),
+    )
 
 
-@kept
+@cached_setting
 def absolute_age() -> timedelta | None:
     return _duration(get("MULTISESSION_ABSOLUTE_AGE"))
-
-
-@kept
-def touch_interval() -> timedelta | None:
-    return _duration(get("MULTISESSION_TOUCH_INTERVAL"))
-
-
-@kept
-def keeps_expired() -> bool:
-    return bool(get("MULTISESSION_KEEP_EXPIRED"))
 
 
 def sessions_per_user(user: Any) -> int | None:
     """How many sessions this user may have; None: as many as they like."""
     limit = get("MULTISESSION_SESSIONS_PER_USER")
-    return imported(limit)(user) if isinstance(limit, str) else limit  # type: ignore[no-any-return]
+    return import_setting(limit)(user) if isinstance(limit, str) else limit  # type: ignore[no-any-return]
 
 
-@kept
-def beyond_limit() -> str | None:
-    """ "end", "refuse", or None where nobody has a limit."""
+@cached_setting
+def on_session_limit() -> str | None:
+    """ "end_oldest", "refuse", or None where nobody has a limit."""
     is_limited = get("MULTISESSION_SESSIONS_PER_USER") is not None
-    return get("MULTISESSION_BEYOND_LIMIT") if is_limited else None
+    return get("MULTISESSION_ON_SESSION_LIMIT") if is_limited else None
 
 
-@kept
+@cached_setting
 def logs_out_on_password_change() -> bool:
     return bool(get("MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE"))
 
 
-@kept
-def confirm_after() -> timedelta | None:
-    return _duration(get("MULTISESSION_CONFIRM_AFTER"))
+@cached_setting
+def reauthentication_timeout() -> timedelta | None:
+    return _duration(get("MULTISESSION_REAUTHENTICATION_TIMEOUT"))
 
 
-@kept
+@cached_setting
 def secret_names() -> tuple[str, ...]:
     return tuple(name.casefold() for name in get("MULTISESSION_SECRET_NAMES"))
 
 
-@kept
-def knows_places() -> bool:
+@cached_setting
+def has_geoip() -> bool:
     """Does Django's GeoIP2 have a database?"""
     return bool(getattr(settings, "GEOIP_PATH", None))
 
@@ -169,7 +164,7 @@ def database() -> str | None:
 def redis() -> dict[str, Any]:
     """The arguments of `RedisStorage`."""
     connection = {name: get(f"MULTISESSION_REDIS_{name.upper()}") for name in _REDIS}
-    return {**connection, "prefix": get("MULTISESSION_KEY_PREFIX")}
+    return {**connection, "prefix": get("MULTISESSION_REDIS_KEY_PREFIX")}
 
 
 def dynamodb() -> dict[str, Any]:
@@ -177,18 +172,18 @@ def dynamodb() -> dict[str, Any]:
     return {name: get(f"MULTISESSION_DYNAMODB_{name.upper()}") for name in _DYNAMODB}
 
 
-@kept
+@cached_setting
 def client_ip() -> Callable[[HttpRequest], str | None]:
-    return imported(get("MULTISESSION_CLIENT_IP"))  # type: ignore[no-any-return]
+    return import_setting(get("MULTISESSION_CLIENT_IP"))  # type: ignore[no-any-return]
 
 
-@kept
+@cached_setting
 def serializer() -> Any:
     """What SESSION_SERIALIZER names."""
-    return imported(djangos("SESSION_SERIALIZER"))
+    return import_setting(django_setting("SESSION_SERIALIZER"))
 
 
-def djangos(name: str) -> Any:
+def django_setting(name: str) -> Any:
     """A setting of Django's own."""
     return getattr(settings, name)
 
@@ -196,8 +191,8 @@ def djangos(name: str) -> Any:
 def cookie() -> dict[str, Any]:
     """Django's own SESSION_COOKIE settings, as arguments of ``set_cookie``."""
     names = ("domain", "path", "secure", "httponly", "samesite")
-    attributes = {name: djangos(f"SESSION_COOKIE_{name.upper()}") for name in names}
-    return {"key": djangos("SESSION_COOKIE_NAME"), **attributes}
+    attributes = {name: django_setting(f"SESSION_COOKIE_{name.upper()}") for name in names}
+    return {"key": django_setting("SESSION_COOKIE_NAME"), **attributes}
 
 
 def channel_layers() -> list[str]:
@@ -205,19 +200,19 @@ def channel_layers() -> list[str]:
     return [*(getattr(settings, "CHANNEL_LAYERS", None) or ())]
 
 
-def written() -> list[str]:
+def defined_names() -> list[str]:
     """The names of our settings that the project sets, misspelt ones included."""
     return [name for name in dir(settings) if name.startswith("MULTISESSION_")]
 
 
-@kept
-def imported(path: str) -> Any:
+@cached_setting
+def import_setting(path: str) -> Any:
     """What a dotted path names."""
     return import_string(path)
 
 
 def _source(source: str) -> Source:
-    return imported(source) if "." in source else source
+    return import_setting(source) if "." in source else source
 
 
 def _duration(value: float | timedelta | None) -> timedelta | None:

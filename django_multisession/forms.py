@@ -12,14 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from . import recent
-from .auth import TooManySessions, check_limit
-from .record import LABEL_LENGTH, checked_label
+from .auth import TooManySessions, check_limit, reauthentication
+from .core.record import LABEL_LENGTH, checked_label
 
 
 class AuthenticationForm(auth_forms.AuthenticationForm):
     """Django's, for ``LoginView.as_view(authentication_form=...)``, where
-    MULTISESSION_BEYOND_LIMIT is "refuse": without it the refusal is a plain 403."""
+    MULTISESSION_ON_SESSION_LIMIT is "refuse": without it the refusal is a plain 403."""
 
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
@@ -56,7 +55,7 @@ class ConfirmForm(forms.Form):
         super().__init__(data, **kw)
         self.request = request
         user: Any = request.user
-        is_stale = asks and not recent.is_recent(request.session)  # type: ignore[arg-type]
+        is_stale = asks and not reauthentication.is_recent(request.session)  # type: ignore[arg-type]
         # Who has no password here, but signs in elsewhere, has to do that again.
         self.needs_login = is_stale and not user.has_usable_password()
         if is_stale and not self.needs_login:
@@ -71,7 +70,7 @@ class ConfirmForm(forms.Form):
     @sensitive_variables("password")
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
-        if not recent.confirm(self.request, password):
+        if not reauthentication.confirm_password(self.request, password):
             raise ValidationError(_("This is not your password."), code="wrong_password")
         return password
 

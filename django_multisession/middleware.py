@@ -12,10 +12,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
-from . import bearer, conf, current, outages
-from .client import Client, clean_ip, clean_user_agent
-from .refusals import Refused
+from . import conf
+from .client import client_of
 from .session import SessionStore
+from .web import bearer, current_request, outages
+from .web.api_errors import ApiError
 
 SERVER_ERROR = 500
 
@@ -43,11 +44,11 @@ class SessionMiddleware(middleware.SessionMiddleware):
     def __call__(self, request: HttpRequest) -> Any:
         if self.async_mode:
             return self.__acall__(request)
-        with current.during(request):
+        with current_request.bind(request):
             return super().__call__(request)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponse:
-        with current.during(request):
+        with current_request.bind(request):
             response = await self.aprocess_request(request)
             if response is None:
                 response = await self.get_response(request)  # type: ignore[misc]
@@ -109,33 +110,33 @@ class BearerSessionMiddleware(SessionMiddleware):
         self, request: HttpRequest
     ) -> HttpResponse | None:
         try:
-            with outages.refusing():
-                session = self._offered(request)
+            with outages.raises_unavailable():
+                session = self._offered_token(request)
                 if session is not None and session.created_at is None:
-                    raise bearer.unknown()
-        except Refused as refused:
+                    raise bearer.unknown_token()
+        except ApiError as refused:
             return refused.response()
         return self._begun(request, session)
 
     async def aprocess_request(self, request: HttpRequest) -> HttpResponse | None:
         """See process_request()."""
         try:
-            with outages.refusing():
-                session = self._offered(request)
+            with outages.raises_unavailable():
+                session = self._offered_token(request)
                 if session is not None and await session.acreated_at() is None:
-                    raise bearer.unknown()
-        except Refused as refused:
+                    raise bearer.unknown_token()
+        except ApiError as refused:
             return refused.response()
         return self._begun(request, session)
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        return bearer.settled(request, super().process_response(request, response))
+        return bearer.finalize_response(request, super().process_response(request, response))
 
     async def aprocess_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """See process_response()."""
-        return bearer.settled(request, await super().aprocess_response(request, response))
+        return bearer.finalize_response(request, await super().aprocess_response(request, response))
 
-    def _offered(self, request: HttpRequest) -> SessionStore | None:
+    def _offered_token(self, request: HttpRequest) -> SessionStore | None:
         """By a header. Raises Refused."""
         token = bearer.token_of(request)
         return None if token is None else self.SessionStore(token)
@@ -149,16 +150,10 @@ class BearerSessionMiddleware(SessionMiddleware):
         return None
 
 
-def client_of(request: HttpRequest) -> Client:
-    """Who sent it, as MULTISESSION_CLIENT_IP has it."""
-    user_agent = request.META.get("HTTP_USER_AGENT", "")
-    return Client(clean_ip(conf.client_ip()(request)), clean_user_agent(user_agent))
-
-
 def _will_be_saved(session: Any) -> bool:
     """Django's condition."""
     wanted = session is not None and (
-        session.modified or conf.djangos("SESSION_SAVE_EVERY_REQUEST")
+        session.modified or conf.django_setting("SESSION_SAVE_EVERY_REQUEST")
     )
     return wanted and not session.is_empty()
 

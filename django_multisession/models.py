@@ -8,9 +8,9 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
 
-from .client import USER_AGENT_LENGTH
-from .record import LABEL_LENGTH
-from .references import MAX_LENGTH
+from .core.client import USER_AGENT_LENGTH
+from .core.record import LABEL_LENGTH
+from .core.references import MAX_LENGTH
 
 
 class ExactCharField(models.CharField):  # type: ignore[type-arg]

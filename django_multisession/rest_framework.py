@@ -13,11 +13,12 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, ParseError
 from rest_framework.request import Request
 
-from . import bearer, conf, outages
+from .client import client_of
 from .engine import store
-from .middleware import client_of
-from .refusals import Refused
 from .session import SessionStore
+from .session.policy import USER_FIELD
+from .web import bearer, outages
+from .web.api_errors import ApiError
 
 
 class Unavailable(APIException):  # type: ignore[misc]
@@ -40,9 +41,9 @@ class BearerSessionAuthentication(BaseAuthentication):  # type: ignore[misc]
 
     def authenticate(self, request: Request) -> tuple[Any, SessionStore] | None:
         try:
-            with outages.refusing():
+            with outages.raises_unavailable():
                 return _authenticated(request._request)
-        except Refused as refused:
+        except ApiError as refused:
             raise KINDS[refused.error](refused.detail, refused.error) from refused
 
     def authenticate_header(self, request: Request) -> str:
@@ -60,7 +61,7 @@ def _authenticated(request: Any) -> tuple[Any, SessionStore] | None:
     session = store()(token)
     session.describe_client = partial(client_of, request)
     if session.created_at is None:
-        raise bearer.unknown()
+        raise bearer.unknown_token()
     # After a change of SECRET_KEY Django gives the session another key, of which nobody here could
     # tell the client.
     session.cycle_key = lambda: None  # type: ignore[method-assign]
@@ -74,8 +75,8 @@ def _authenticated(request: Any) -> tuple[Any, SessionStore] | None:
 def _user_of(session: SessionStore) -> Any:
     """Anonymous, where the session is nobody's. Raises Refused for a user who is gone, or
     not active, or whose password has changed; then Django ends the session."""
-    is_somebodys = conf.USER_FIELD in session
+    is_somebodys = USER_FIELD in session
     user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
     if is_somebodys and not user.is_authenticated:
-        raise bearer.unknown()
+        raise bearer.unknown_token()
     return user

@@ -13,8 +13,8 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from .client import NOBODY, Client
-from .record import NOTHING, Change, Record
+from .core.client import NOBODY, Client
+from .core.record import NOTHING, Change, Record
 
 logger = logging.getLogger("django.dispatch")
 

@@ -24,20 +24,20 @@ from django.views.generic import FormView, TemplateView
 from . import conf, devices, sessions
 from .devices import Device
 from .forms import ConfirmForm, LabelForm
-from .guards import Guarded
-from .outages import page, telling_outages
+from .web.decorated_view import DecoratedView
+from .web.outages import answer_503, page_503
 
 TEMPLATES = "django_multisession/devices"
 
 
-class Page(LoginRequiredMixin, Guarded):
+class Page(LoginRequiredMixin, DecoratedView):
     """For those who are logged in, wherever it is included."""
 
     http_method_names = ["get", "head", "post", "options"]
-    guards = (
+    decorators = (
         csrf_protect,
         sensitive_post_parameters("password"),
-        telling_outages(page(f"{TEMPLATES}/outage.html")),
+        answer_503(page_503(f"{TEMPLATES}/outage.html")),
         never_cache,
     )
 
@@ -152,4 +152,6 @@ class DeviceEndOthers(DeviceForm):
 
 
 def _after_logout() -> str:
-    return resolve_url(conf.djangos("LOGOUT_REDIRECT_URL") or conf.djangos("LOGIN_URL"))
+    return resolve_url(
+        conf.django_setting("LOGOUT_REDIRECT_URL") or conf.django_setting("LOGIN_URL")
+    )

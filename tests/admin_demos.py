@@ -24,7 +24,7 @@ from demo_sites import (
     manage,
     running_in,
 )
-from django_multisession import keys
+from django_multisession.core import keys
 from user_agents import FIREFOX
 
 LIST = "/admin/django_multisession/session/"
@@ -45,7 +45,7 @@ class Demo:
 
     def session(self, name: str | None = None, **options: Any) -> str:
         """The handle of a new one. ``options``: as `demo_seeds.session` takes them."""
-        return keys.handle_of(self.key(name, **options))
+        return keys.hash_key(self.key(name, **options))
 
     def key(self, name: str | None = None, **options: Any) -> str:
         """The same; its key."""

@@ -19,7 +19,8 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import path, reverse
 
-from django_multisession import keys, sessions, signals
+from django_multisession import sessions, signals
+from django_multisession.core import keys
 from django_multisession.storage.base import Storage
 from projects import install
 from user_agents import FIREFOX
@@ -158,7 +159,7 @@ def words(response: Any) -> str:
 
 def own(browser: Client) -> str:
     """The handle of its session."""
-    return keys.handle_of(browser.cookies["sessionid"].value)
+    return keys.hash_key(browser.cookies["sessionid"].value)
 
 
 def is_logged_in(browser: Client) -> bool:

@@ -18,7 +18,8 @@ import auth_pages
 import django_multisession.api
 from auth_worlds import USER, Browser, World, inhabited
 from bearers import BEARER, CSRF
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
 from django_multisession.storage.base import Storage
 from user_agents import FIREFOX
 
@@ -123,7 +124,7 @@ class Caller(Browser):
     def own(self) -> str:
         """The handle of its session."""
         key = self.token or self.client.cookies["sessionid"].value
-        return keys.handle_of(key)
+        return keys.hash_key(key)
 
     def _called(self, method: Any) -> Any:
         if not isinstance(self.client, AsyncClient):

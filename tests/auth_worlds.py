@@ -14,8 +14,9 @@ from django.db import connection
 from django.test import AsyncClient, Client
 
 import auth_pages
-from django_multisession import keys, signals
+from django_multisession import signals
 from django_multisession.backends import memory
+from django_multisession.core import keys
 from django_multisession.storage.base import Storage
 
 OURS = "django_multisession.middleware.SessionMiddleware"
@@ -64,7 +65,7 @@ class Browser:
 
     @property
     def handle(self) -> str | None:
-        return keys.handle_of(self.key) if self.key else None
+        return keys.hash_key(self.key) if self.key else None
 
     def _called(self, method: Callable[..., Any]) -> Callable[..., Any]:
         return async_to_sync(method) if isinstance(self.client, AsyncClient) else method

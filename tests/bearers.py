@@ -10,7 +10,8 @@ from typing import Any
 from django.test import AsyncClient, Client
 
 from auth_worlds import OURS, USER, Browser, World, inhabited
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
 from django_multisession.storage.base import Storage
 
 BEARER = "django_multisession.middleware.BearerSessionMiddleware"
@@ -44,7 +45,7 @@ class Bearer(Browser):
 
     @property
     def handle(self) -> str:
-        return keys.handle_of(self.token)
+        return keys.hash_key(self.token)
 
 
 def bearer(world: World, user: Any = None, **facts: Any) -> Bearer:

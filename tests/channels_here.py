@@ -11,8 +11,8 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 
-from django_multisession import signals, sockets
-from django_multisession.channels import ClosesWithSession
+from django_multisession import signals
+from django_multisession.channels import ClosesWithSession, notifications
 
 UID = "multisession_sockets"
 DEADLINE = 10  # seconds for an answer
@@ -23,7 +23,7 @@ def layered(settings: Any) -> Iterator[Any]:
     """For a fixture: the layer of a project that has one. Receivers are connected."""
     backend = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     settings.CHANNEL_LAYERS = {"default": backend}
-    sockets.connect()
+    notifications.connect()
     yield get_channel_layer()
     for signal in (signals.session_ended, signals.sessions_cleared):
         assert signal.disconnect(dispatch_uid=UID)

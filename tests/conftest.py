@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zlib import crc32
 
@@ -24,14 +26,15 @@ from django.test.utils import setup_databases, teardown_databases
 import redis_servers
 import servers
 from dialects import DIALECTS
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
+from django_multisession.core.record import Record
 from django_multisession.models import SessionLease
-from django_multisession.record import Record
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
 from elsewhere import Elsewhere, put
 from loops import lasting
-from projects import install, spoken
+from projects import install, spoken, store_on
 from servers import DEADLINE
 from subjects import ALIKE, DATABASES, SAME, STORAGES, THOROUGH, Clock, is_native, memory
 
@@ -51,7 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
     cache = "django_redis.cache.RedisCache"
     settings.CACHES["sessions"] = {"BACKEND": cache, "LOCATION": redis_servers.ALONE.server.url}
     # A file, because threads see one in-memory database through one lock only.
-    databases["default"]["TEST"] = {"NAME": config.cache.mkdir("sqlite") / "test.sqlite3"}
+    folder = TemporaryDirectory(prefix="multisession-sqlite-")
+    config.add_cleanup(folder.cleanup)
+    databases["default"]["TEST"] = {"NAME": Path(folder.name) / "test.sqlite3"}
     connections.__dict__.pop("settings", None)  # Django may have read them before
 
 
@@ -202,10 +207,6 @@ def verbs(storage: Storage, dialect: Callable[[Any], Any]) -> Iterator[Any]:
         yield from lasting(dialect, storage)
     else:
         yield dialect(storage)
-
-
-def store_on(storage: Storage) -> type[SessionStore]:
-    return type("SessionStore", (SessionStore,), {"storage": storage})
 
 
 @pytest.fixture

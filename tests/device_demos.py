@@ -9,8 +9,8 @@ from selenium.webdriver.common.keys import Keys
 
 from admin_demos import Demo
 from chromium import Chromium
-from django_multisession.keys import handle_of
-from django_multisession.recent import AUTHENTICATED_AT
+from django_multisession.auth.reauthentication import AUTHENTICATED_AT
+from django_multisession.core.keys import hash_key
 
 LIST, OTHERS = "/devices/", "/devices/end-others/"
 HEADINGS = ".multisession-device h2"
@@ -51,7 +51,7 @@ def settle(browser: Chromium, demo: Demo, name: str, user_agent: str, **options:
     browser.begin(demo.site)
     browser.pretend(user_agent)
     browser.take_over(key)
-    return handle_of(key)
+    return hash_key(key)
 
 
 def is_signed_in(browser: Chromium) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django_multisession.doctor import Report, examine
-from django_multisession.expiry import utcnow
-from django_multisession.record import Change, Record
+from django_multisession.core.expiry import utcnow
+from django_multisession.core.record import Change, Record
+from django_multisession.maintenance.integrity import Report, check
 from django_multisession.storage.base import Finding, Storage
 from projects import install
 
@@ -19,7 +19,15 @@ DESERVED = {
 }
 # What it tries, in this order.
 VERBS = ["insert", "read", "update", "touch", "find", "rename", "read the old id"]
-VERBS += ["read the new id", "find again", "page", "delete", "read nothing", "hold", "give back"]
+VERBS += [
+    "read the new id",
+    "find again",
+    "page",
+    "delete",
+    "read nothing",
+    "acquire_lease",
+    "give back",
+]
 REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
 
 
@@ -33,7 +41,7 @@ def opened(storage: Storage, settings: Any, monkeypatch: Any) -> Storage:
 
 def report(storage: Storage, **options: Any) -> tuple[Report, list[Finding]]:
     """And its findings, but for those that the server deserves anyway."""
-    told = examine(**options)
+    told = check(**options)
     known = DESERVED.get(type(storage).__name__, set())
     return told, [finding for finding in told.findings if finding.name not in known]
 
@@ -50,7 +58,7 @@ class Watched:
         self.ids: set[str] = set()
         self.leases: set[str] = set()
         self.references: set[tuple[str, str]] = set()
-        for verb in ("insert", "rename", "hold"):
+        for verb in ("insert", "rename", "acquire_lease"):
             monkeypatch.setattr(storage, verb, getattr(self, verb)(getattr(storage, verb)))
 
     def insert(self, verb: Callable[..., bool]) -> Callable[..., bool]:
@@ -68,18 +76,18 @@ class Watched:
 
         return rename
 
-    def hold(self, verb: Callable[..., bool]) -> Callable[..., bool]:
-        def hold(name: str, *args: Any) -> bool:
+    def acquire_lease(self, verb: Callable[..., bool]) -> Callable[..., bool]:
+        def acquire_lease(name: str, *args: Any) -> bool:
             self.leases.add(name)
             return verb(name, *args)
 
-        return hold
+        return acquire_lease
 
     def left(self) -> dict[str, Any]:
         """Empty, where it was cleaned up."""
         kept = {
             "sessions": [id for id in self.ids if self.storage.read(id) is not None],
             "listed": [item for item in self.references if list(self.storage.find(*item))],
-            "leases": self.storage.held(sorted(self.leases)),
+            "leases": self.storage.active_leases(sorted(self.leases)),
         }
         return {what: these for what, these in kept.items() if these}

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from django_multisession.expiry import NEVER
-from django_multisession.record import Change, Record
+from django_multisession.core.expiry import NEVER
+from django_multisession.core.record import Change, Record
 from record_cases import STORABLE
 
 # Reserved words, the attributes of an item, and what means something in an expression.

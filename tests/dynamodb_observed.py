@@ -9,9 +9,9 @@ from contextlib import closing
 from typing import Any
 
 from conftest import make_record
-from django_multisession.record import Record
-from django_multisession.storage.dynamodb import items
-from django_multisession.storage.dynamodb.link import BATCH, chunks
+from django_multisession.core.record import Record
+from django_multisession.storage.dynamodb import encoding
+from django_multisession.storage.dynamodb.connection import BATCH, chunks
 from dynamodb_proxy import Proxy
 from dynamodb_rules import assert_legal
 from dynamodb_servers import NODES, connect
@@ -25,13 +25,13 @@ class Contents:
         self.client, self.storage = client, storage
         self.name: str = storage.table.name
 
-    def items(self) -> list[Any]:
+    def encoding(self) -> list[Any]:
         pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 
     def sessions(self) -> dict[str, Any]:
         """Id -> item."""
-        return {items.id_of(item): item for item in self.items() if items.is_session(item)}
+        return {encoding.id_of(item): item for item in self.items() if encoding.is_session(item)}
 
     def put(self, *strange: Any) -> None:
         for item in strange:
@@ -42,21 +42,21 @@ class Contents:
         self._write([{"PutRequest": {"Item": item}} for item in self._made(records)])
 
     def delete(self, doomed: Iterable[Any]) -> None:
-        self._write([{"DeleteRequest": {"Key": items.key_of(item)}} for item in doomed])
+        self._write([{"DeleteRequest": {"Key": encoding.primary_key(item)}} for item in doomed])
 
     def expire(self) -> dict[str, Any]:
         """Delete what DynamoDB itself would, as soon as it may: neither moto nor dynalite does.
         The sessions among it."""
         now = self.storage.clock().timestamp()
-        dead = [each for each in self.items() if 0 < items.number_in(each, items.TTL) <= now]
+        dead = [each for each in self.items() if 0 < encoding.number_in(each, encoding.TTL) <= now]
         self.delete(dead)
-        return {items.id_of(item): item for item in dead if items.is_session(item)}
+        return {encoding.id_of(item): item for item in dead if encoding.is_session(item)}
 
     def _made(self, records: Mapping[str, Record]) -> Iterator[Any]:
         for id, record in records.items():
-            bound = items.bound_of(record.expires_at, self.storage.clock())
-            yield items.of_record(id, record, bound, f"of {id}")
-            yield from (items.entry(id, *each, bound) for each in record.references.items())
+            bound = encoding.bound_of(record.expires_at, self.storage.clock())
+            yield encoding.of_record(id, record, bound, f"of {id}")
+            yield from (encoding.entry(id, *each, bound) for each in record.references.items())
 
     def _write(self, steps: Sequence[Any]) -> None:
         for batch in chunks(steps, BATCH):
@@ -83,7 +83,7 @@ class Observed:
     def __init__(self, kind: str, proxy: Proxy, client: Any) -> None:
         self.kind, self.proxy, self.clock = kind, proxy, Clock()
         self.storage = dynamodb(Patient(proxy))(self.clock)
-        self.storage._link._has_transactions = kind == "moto"  # else it asks once
+        self.storage._connection._has_transactions = kind == "moto"  # else it asks once
         self.table = Contents(client, self.storage)
 
     def __call__(self, operation: Callable[[], object]) -> dict[str, int]:
@@ -133,12 +133,14 @@ def assert_careful(request: Any) -> list[tuple[str, str]]:
             continue
         assert body["ConditionExpression"]
         assert body["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"
-        if items.is_session(key):
-            version = _set(body, items.VERSION) if verb == "Update" else body["Item"][items.VERSION]
-            written.append((items.id_of(key), version["S"]))
+        if encoding.is_session(key):
+            version = (
+                _set(body, encoding.VERSION) if verb == "Update" else body["Item"][encoding.VERSION]
+            )
+            written.append((encoding.id_of(key), version["S"]))
         else:
             assert verb == "Put"
-            assert items.number_in(body["Item"], items.TTL) > 0
+            assert encoding.number_in(body["Item"], encoding.TTL) > 0
     return written
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from django_multisession.storage.dynamodb import DynamoDBStorage
-from django_multisession.storage.dynamodb.plan import Plan
 from django_multisession.storage.dynamodb.table import Table
+from django_multisession.storage.dynamodb.table_spec import TableSpec
 
 ARN = "arn:aws:kms:eu-central-1:123456789012:key/one"
 TAGS = {"team": "web", "cost centre": "4 = 2 + 2"}
@@ -22,7 +22,7 @@ EVERYTHING = {
 }
 
 
-def plan(**wishes: Any) -> Plan:
+def plan(**wishes: Any) -> TableSpec:
     return Table.plan(**wishes)
 
 
@@ -42,5 +42,5 @@ def tableless(proxy: Any) -> Iterator[DynamoDBStorage]:
     yield storage
     proxy.clear()
     if storage.table.exists():
-        storage._link.call("delete_table", {"TableName": storage.table.name})
-    storage._link.process.client.close()
+        storage._connection.call("delete_table", {"TableName": storage.table.name})
+    storage._connection.process.client.close()

@@ -41,7 +41,7 @@ class Place:
         options = {**self.proxy.options, **options}
         return DynamoDBStorage(table=self.table, options=options, clock=CLOCK)
 
-    def hold(self, times: int = 1) -> Callable[[], None]:
+    def acquire_lease(self, times: int = 1) -> Callable[[], None]:
         """Have the next records come late: when what this gives is called."""
         self._held = held = threading.Event()
         self.proxy.before(lambda: held.wait(60), "GetItem", times=times)

@@ -186,7 +186,7 @@ def _assert_expressions(body: Any) -> None:
     if "ProjectionExpression" in tokens:
         _assert_apart(_paths(_parts(tokens["ProjectionExpression"], {","}), names))
     if "KeyConditionExpression" in tokens:
-        assert not set(_named(tokens.get("FilterExpression", []), names)) & KEYS.keys()
+        assert not set(_handle_cache(tokens.get("FilterExpression", []), names)) & KEYS.keys()
 
 
 def _tokens(text: str) -> list[str]:
@@ -226,10 +226,10 @@ def _parts(tokens: Iterable[str], ends: set[str] = CLAUSES | {","}) -> Iterator[
 
 
 def _paths(parts: Iterable[list[str]], names: Any) -> list[tuple[str, ...]]:
-    return [tuple(_named(part, names)) for part in parts]
+    return [tuple(_handle_cache(part, names)) for part in parts]
 
 
-def _named(tokens: Iterable[str], names: Any) -> Iterator[str]:
+def _handle_cache(tokens: Iterable[str], names: Any) -> Iterator[str]:
     return (names[token] for token in tokens if token[0] == "#")
 
 

@@ -14,8 +14,14 @@ from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff
 
 from conftest import make_record
-from django_multisession.record import Record
-from django_multisession.storage.dynamodb import DynamoDBStorage, items, link, process, sweep
+from django_multisession.core.record import Record
+from django_multisession.storage.dynamodb import (
+    DynamoDBStorage,
+    client_pool,
+    connection,
+    encoding,
+    scan,
+)
 from dynamodb_proxy import Proxy
 from dynamodb_servers import NODES, LazyNode, connect
 from subjects import Clock, dynamodb
@@ -45,8 +51,8 @@ class World:
     def __init__(self, server: LazyNode, proxy: Proxy, client: Any) -> None:
         self.proxy, self.client = proxy, client
         self._make, self._make_hasty = dynamodb(proxy), dynamodb(Hasty(proxy))
-        self._processes: set[process.Process] = set()
-        self._beside = DynamoDBStorage(options=server.options)._link
+        self._processes: set[client_pool.ClientPool] = set()
+        self._beside = DynamoDBStorage(options=server.options)._connection
 
     def storage(
         self, clock: Clock = CLOCK, seeds: Mapping[str, Record] = SEEDS, *, is_hasty: bool = False
@@ -56,9 +62,9 @@ class World:
         for each in self._processes:
             come_to_rest(each.parts)
         storage = (self._make_hasty if is_hasty else self._make)(clock)
-        self._processes.add(storage._link.process)
+        self._processes.add(storage._connection.process)
         puts = [{"PutRequest": {"Item": item}} for item in _items(seeds)]
-        for batch in link.chunks(puts, link.BATCH):
+        for batch in connection.chunks(puts, connection.BATCH):
             self.client.batch_write_item(RequestItems={storage.table.name: batch})
         self.proxy.clear()
         return storage
@@ -66,26 +72,26 @@ class World:
     def beside(self, storage: Any, clock: Clock = CLOCK) -> Any:
         """Another on the same table, of somebody who meets no proxy."""
         other = DynamoDBStorage(table=storage.table.name, clock=clock)
-        other._link = self._beside
+        other._connection = self._beside
         return other
 
     def kept(self, storage: Any) -> dict[str, Record]:
         """The sessions in the table, behind the back of all. Every one is in the index."""
         answer = self.client.scan(TableName=storage.table.name, ConsistentRead=True)
-        sessions = dict(items.found(filter(items.is_session, answer["Items"])))
+        sessions = dict(encoding.found(filter(encoding.is_session, answer["Items"])))
         ends = {(item["pk"]["S"], item["sk"]["S"]): item["ttl"]["N"] for item in answer["Items"]}
         for id, record in sessions.items():
             for reference in record.references.items():
-                until = int(ends[items.partition_of(*reference), id])
-                assert until >= items.seconds(record.expires_at)
+                until = int(ends[encoding.partition_of(*reference), id])
+                assert until >= encoding.seconds(record.expires_at)
         # What was claimed by a move in steps is over, and may stay until DynamoDB deletes it.
         return {id: record for id, record in sessions.items() if record.expires_at.year > 1970}
 
 
 def come_to_rest(parts: ThreadPoolExecutor) -> None:
     """Wait until all threads are free: when one part of a verb raises, the others still go on."""
-    barrier = Barrier(process.PARTS)
-    wait([parts.submit(barrier.wait, 30) for _ in range(process.PARTS)])
+    barrier = Barrier(client_pool.PARTS)
+    wait([parts.submit(barrier.wait, 30) for _ in range(client_pool.PARTS)])
 
 
 @contextmanager
@@ -99,12 +105,12 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits between two attempts, nor is there a quota that other tests may have used up."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     monkeypatch.setattr(RetryQuota, "acquire", lambda *_: True)
-    monkeypatch.setattr(link, "sleep", lambda pause: None)
-    monkeypatch.setattr(sweep, "SEGMENTS", 1)
+    monkeypatch.setattr(connection, "sleep", lambda pause: None)
+    monkeypatch.setattr(scan, "SEGMENTS", 1)
 
 
 def _items(seeds: Mapping[str, Record]) -> Iterator[Any]:
     for id, record in seeds.items():
-        bound = items.bound_of(record.expires_at, CLOCK.now)
-        yield items.of_record(id, record, bound, f"{id[:15]}0")
-        yield from (items.entry(id, *each, bound) for each in record.references.items())
+        bound = encoding.bound_of(record.expires_at, CLOCK.now)
+        yield encoding.of_record(id, record, bound, f"{id[:15]}0")
+        yield from (encoding.entry(id, *each, bound) for each in record.references.items())

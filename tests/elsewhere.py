@@ -10,18 +10,27 @@ from uuid import uuid4
 
 from django.db import connections
 
-from django_multisession import keys
-from django_multisession.record import Record
-from django_multisession.sources import Source, arrivals, endings
-from django_multisession.sources.base import Listed
+from django_multisession.core import keys
+from django_multisession.core.record import Record
 from django_multisession.storage.base import Storage
+from django_multisession.transfer import on_demand, tombstones
+from django_multisession.transfer.base import Listed, Source
 
-VERBS = ("read", "insert", "rename", "delete", "delete_found", "clear", "held", "hold")
+VERBS = (
+    "read",
+    "insert",
+    "rename",
+    "delete",
+    "delete_matching",
+    "clear",
+    "active_leases",
+    "acquire_lease",
+)
 
 
 def put(monkeypatch: Any, sources: list[Source]) -> None:
     """In the place of MULTISESSION_MIGRATE_FROM."""
-    for module in (arrivals, endings):
+    for module in (on_demand, tombstones):
         monkeypatch.setattr(module, "configured", lambda: sources)
 
 
@@ -93,7 +102,7 @@ class Elsewhere(Source):
         self._fail("remove")
         return self.records.pop(name, None) is not None
 
-    def each(self) -> Iterator[Listed]:
+    def iterate(self) -> Iterator[Listed]:
         raise NotImplementedError
 
     def count(self) -> int:

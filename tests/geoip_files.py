@@ -9,7 +9,7 @@ from typing import Any
 
 def write(path: Path, places: Mapping[str, str], version: int = 6) -> None:
     """Into a directory: network -> country, or "" for one that is known and has none."""
-    entries = {network: _named(country) for network, country in places.items()}
+    entries = {network: _handle_cache(country) for network, country in places.items()}
     _write(path, "GeoLite2-Country", entries, version)
 
 
@@ -18,11 +18,11 @@ def write_cities(path: Path, places: Mapping[str, tuple[str, str]], version: int
     entries = {}
     for network, (city, country) in places.items():
         names = {"city": {"names": {"en": city, "de": f"{city} auf Deutsch"}}} if city else {}
-        entries[network] = {**names, **_named(country)}
+        entries[network] = {**names, **_handle_cache(country)}
     _write(path, "GeoLite2-City", entries, version)
 
 
-def _named(country: str) -> dict[str, Any]:
+def _handle_cache(country: str) -> dict[str, Any]:
     return {"country": {"iso_code": "XX", "names": {"en": country}}} if country else {}
 
 

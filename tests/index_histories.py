@@ -40,7 +40,7 @@ class History(RuleBasedStateMachine):
     def ended(self, user: str, kept: int) -> Set[str]:
         """The ids of all sessions of the user but this one, which end."""
         keep = self.ids[kept]
-        ended = [dict(each.delete_found("user", user, keep)) for each in (self.spec, self.real)]
+        ended = [dict(each.delete_matching("user", user, keep)) for each in (self.spec, self.real)]
         assert ended[0] == ended[1]
         return ended[0].keys()
 

@@ -17,8 +17,8 @@ from django.contrib.sessions.backends.cache import SessionStore as Djangos
 from django.core.management import CommandError, call_command
 
 from demo_sites import DEADLINE, manage
-from django_multisession import keys
-from django_multisession.record import Record
+from django_multisession.core import keys
+from django_multisession.core.record import Record
 from django_multisession.storage.base import Storage
 from redis_servers import Node
 from servers import Lazily
@@ -80,7 +80,7 @@ def records(storage: Storage) -> dict[str, Record | None]:
 
 def fields(storage: Storage, key: str) -> dict[str, Any]:
     """Decoded, of a serializer that is JSON's."""
-    record = storage.read(keys.handle_of(key))
+    record = storage.read(keys.hash_key(key))
     return {name: json.loads(value) for name, value in record.fields.items()} if record else {}
 
 

@@ -20,7 +20,8 @@ from django.db import connections
 
 import redis_servers
 import servers
-from django_multisession.sources import Source, source_of
+from django_multisession.transfer.base import Source
+from django_multisession.transfer.detection import source_of
 from subjects import STORAGES, Clock
 
 DJANGOS = "django.contrib.sessions.backends."

@@ -9,8 +9,11 @@ from typing import Any
 from django.dispatch import Signal
 
 from dialects import Awaited, Blocking
+from django_multisession import conf
 from django_multisession.backends import memory
+from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
+from django_multisession.transfer.on_demand import ConfiguredEngines
 from loops import lasting
 from subjects import is_native
 
@@ -19,6 +22,16 @@ def install(storage: Storage, settings: Any, monkeypatch: Any) -> None:
     """It is where the sessions of the project are."""
     settings.SESSION_ENGINE = memory.__name__
     monkeypatch.setattr(memory.SessionStore, "storage", storage)
+
+
+def store_on(storage: Storage) -> type[SessionStore]:
+    """An engine on the storage, with the settings of the project."""
+    attributes = {
+        "storage": storage,
+        "policy": staticmethod(conf.policy),
+        "previous_engines": ConfiguredEngines(),
+    }
+    return type("SessionStore", (SessionStore,), attributes)
 
 
 def spoken(subject: Any, storage: Storage, dialect: Callable[[Any], Any]) -> Iterator[Any]:

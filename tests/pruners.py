@@ -21,9 +21,9 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from demo_sites import MANAGE, killed_at_last
-from django_multisession import keys
+from django_multisession.core import keys
+from django_multisession.core.record import Record
 from django_multisession.management.commands.clearsessions_multi import purpose_of
-from django_multisession.record import Record
 from django_multisession.storage.base import Storage
 
 HERE = Path(__file__).resolve().parent
@@ -34,7 +34,7 @@ QUICKLY = "from django_multisession.management import steady; steady.MARGIN = 1"
 BY_HAND = f"{QUICKLY}; from django.core.management import *; execute_from_command_line()"
 
 # Of the processes that do what they do by themselves.
-LEASE = keys.handle_of(purpose_of(["django_multisession.backends.db"], None))
+LEASE = keys.hash_key(purpose_of(["django_multisession.backends.db"], None))
 
 
 class Outcome(NamedTuple):

@@ -46,8 +46,8 @@ class Caller:
     def log_out_everywhere(self, user: Any, keep: Any = None) -> Call:
         return self._note(sessions.log_out_everywhere, ("user", str(user.pk)), (user,), keep)
 
-    def end_found(self, name: str, value: str) -> Call:
-        return self._note(sessions.end_found, (name, value), (name, value), None)
+    def end_matching(self, name: str, value: str) -> Call:
+        return self._note(sessions.end_matching, (name, value), (name, value), None)
 
     def _note(self, function: Any, reference: Any, arguments: Any, keep: Any) -> Call:
         reason, begun = f"call {len(self.calls)}", time.monotonic()

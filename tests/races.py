@@ -22,6 +22,7 @@ from django.utils.module_loading import import_string
 
 import servers  # noqa: F401 - with it PyMySQL stands in for MySQLdb
 from django_multisession.session import SessionGone, SessionStore
+from projects import store_on
 
 USER = "1"
 ORGS = ("1", "2", None)
@@ -187,5 +188,5 @@ def work_there(
     settings.DATABASES.update(databases)
     connections.__dict__.pop("settings", None)  # Django may have read them before
     storage = import_string(f"django_multisession.storage.{place[0]}")(**place[1])
-    store = type("SessionStore", (SessionStore,), {"storage": storage})
+    store = store_on(storage)
     return work(store, pause, names, is_over)

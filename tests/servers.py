@@ -58,7 +58,7 @@ class Server(ABC):
         return self._started()
 
     def _entry(self, host: str, port: int, user: str, password: str) -> dict[str, object]:
-        # A name of its own, so that environments of tox may run side by side.
+        # A name of its own, so that several runs may share one server.
         environment = os.environ.get("TOX_ENV_NAME", "tests").replace("-", "_").replace(".", "_")
         return {
             "ENGINE": f"django.db.backends.{self.engine}",
@@ -67,7 +67,7 @@ class Server(ABC):
             "PORT": port,
             "USER": user,
             "PASSWORD": password,
-            "TEST": {"NAME": f"test_multisession_{environment}"},
+            "TEST": {"NAME": f"test_multisession_{environment}_{os.getpid()}"},
         }
 
     def _answers(self, port: int) -> bool:

@@ -116,26 +116,26 @@ class Socket:
         self.path = path
         headers = {"Cookie": f"sessionid={key}"} if key else {}
         url = f"{address.replace('http', 'ws', 1)}/{path}/"
-        self._link = connect(url, additional_headers=headers, proxy=None)
+        self._connection = connect(url, additional_headers=headers, proxy=None)
 
     def __enter__(self) -> Socket:
-        self._link.__enter__()
+        self._connection.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._link.__exit__(*error)
+        self._connection.__exit__(*error)
 
     def says(self, text: str) -> str:
         """The answer to what it is sent."""
-        self._link.send(json.dumps(text) if self.path == "json" else text)
-        answer = self._link.recv(DEADLINE)
+        self._connection.send(json.dumps(text) if self.path == "json" else text)
+        answer = self._connection.recv(DEADLINE)
         return str(json.loads(answer) if self.path == "json" else answer)
 
     def closed(self, within: float = SOON, since: float | None = None) -> int:
         """The code that it is closed with, within so many seconds."""
         end = (time.monotonic() if since is None else since) + within
         with pytest.raises(ConnectionClosed) as caught:
-            self._link.recv(end - time.monotonic())
+            self._connection.recv(end - time.monotonic())
         received = caught.value.rcvd
         assert received, "it just broke off"
         return received.code

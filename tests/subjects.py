@@ -60,7 +60,7 @@ def mysql(clock: Clock) -> Storage:
     from django_multisession.storage.db.dialects import MySQL
 
     storage = database("mariadb")(clock)
-    storage._link().statements.dialect = MySQL()
+    storage._connection().statements.dialect = MySQL()
     return storage
 
 
@@ -83,21 +83,21 @@ def dynamodb(server: dynamodb_servers.LazyNode) -> Callable[[Clock], Storage]:
 
     def make(clock: Clock) -> Storage:
         from django_multisession.storage.dynamodb import DynamoDBStorage
-        from django_multisession.storage.dynamodb.plan import Plan, request
+        from django_multisession.storage.dynamodb.table_spec import TableSpec, request
 
         table = f"test-{uuid4()}"
         storage = guarded(DynamoDBStorage)(table=table, options=server.options, clock=clock)
-        storage._link._process = processes[0] if processes else None
-        storage._link.call("create_table", request(table, Plan()))
+        storage._connection._process = processes[0] if processes else None
+        storage._connection.call("create_table", request(table, TableSpec()))
         servers.wait_until(lambda: is_active(storage, table), "table")
-        processes[:] = [storage._link.process]
+        processes[:] = [storage._connection.process]
         return storage
 
     return make
 
 
 def is_active(storage: Any, table: str) -> bool:
-    description = storage._link.call("describe_table", {"TableName": table})
+    description = storage._connection.call("describe_table", {"TableName": table})
     return description["Table"]["TableStatus"] == "ACTIVE"
 
 
@@ -132,8 +132,8 @@ def is_native(storage: Storage) -> bool:
 def empty(storage: Storage) -> None:
     """Redis just gets another prefix: to clear it is to look into 4096 buckets."""
     if is_native(storage):
-        from django_multisession.storage.redis.calls import Calls, Names
+        from django_multisession.storage.redis.commands import CommandBuilder, Names
 
-        storage._calls = Calls(Names(f"test-{uuid4()}"), spread=storage._calls.spread)
+        storage._calls = CommandBuilder(Names(f"test-{uuid4()}"), spread=storage._calls.spread)
     else:
         storage.clear()

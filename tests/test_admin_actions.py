@@ -23,7 +23,7 @@ from admin_site import (
     words,
 )
 from django_multisession.admin import SessionAdmin
-from django_multisession.admin.search import MOST
+from django_multisession.admin.search import MAX_SORTED
 
 
 def fields(response):
@@ -155,7 +155,7 @@ def test_one_that_goes_at_the_last_moment(office, browser, action, monkeypatch):
     """After it was looked up, and before it is ended."""
     handle = office.add(office.user("ada"))
     monkeypatch.setattr(office.storage, "delete", lambda *args: None)
-    monkeypatch.setattr(office.storage, "delete_found", lambda *args: iter(()))
+    monkeypatch.setattr(office.storage, "delete_matching", lambda *args: iter(()))
     response = browser.post(PAGE, selected(action, handle, post="End"), follow=True)
     assert told(response) == ["They have ended already."]
     assert not [entry for entry in log() if entry[2] == DELETION]
@@ -194,10 +194,10 @@ def test_all_that_were_found(office, browser, monkeypatch):
 
 def test_as_many_as_can_be_found_can_be_ended(office, browser):
     """Django accepts 1000 fields of a form."""
-    office.several(MOST - 1)
+    office.several(MAX_SORTED - 1)
     response = browser.post(PAGE, selected(END, own(browser), select_across="1"))
     handles = [value for name, value in fields(response) if name == "_selected_action"]
-    assert len(handles) == MOST
+    assert len(handles) == MAX_SORTED
     data = selected(END, *handles, **OWN, csrfmiddlewaretoken="x", reason="")
     assert browser.post(PAGE, data).status_code == 302
 

@@ -8,8 +8,9 @@ import pytest
 from django.utils import translation
 
 from admin_site import PAGE
-from django_multisession import client, sessions
+from django_multisession import sessions
 from django_multisession.admin import charts
+from django_multisession.core import client
 from user_agents import FIREFOX, IPHONE
 
 

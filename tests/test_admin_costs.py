@@ -47,7 +47,7 @@ def test_the_list(office, browser, monkeypatch, number):
 @NUMBERS
 def test_a_page_of_more(office, browser, monkeypatch, number):
     monkeypatch.setattr(SessionAdmin, "list_per_page", 5)
-    monkeypatch.setattr(search, "MOST", 5)
+    monkeypatch.setattr(search, "MAX_SORTED", 5)
     people(office, number)
     with counting(office.storage, monkeypatch) as told:
         response = browser.get(PAGE)
@@ -59,12 +59,12 @@ def test_a_page_of_more(office, browser, monkeypatch, number):
 
 @NUMBERS
 def test_filters_that_want_few(office, browser, monkeypatch, number):
-    monkeypatch.setattr(search, "MOST", 5)
+    monkeypatch.setattr(search, "MAX_SORTED", 5)
     monkeypatch.setattr(SessionAdmin, "list_per_page", 1)
     people(office, number)
     with counting(office.storage, monkeypatch) as told:
         browser.get(PAGE, {"ends": "hour"})
-    assert told[0] == {"read": 1, "sample": 1, "page": len(search.LOOKS)}
+    assert told[0] == {"read": 1, "sample": 1, "page": len(search.PAGE_STEPS)}
     assert told[1] <= 2
 
 
@@ -131,5 +131,5 @@ def test_log_out_everywhere(office, browser, monkeypatch, number):
     (handle, *_) = office.several(number, user=office.user("ada"))
     with counting(office.storage, monkeypatch) as told:
         browser.post(PAGE, selected("log_out_everywhere", handle, post="End"))
-    assert told[0] == {"read": 2, "sample": 1, "delete_found": 1}
+    assert told[0] == {"read": 2, "sample": 1, "delete_matching": 1}
     assert told[1] <= 6  # with BEGIN and COMMIT of the log's entry, which newer versions leave out

@@ -14,8 +14,8 @@ from django_multisession.admin import SessionAdmin, search
 def small(monkeypatch):
     """Pages of three sessions, two of them looked at; of more than five there is a sample."""
     monkeypatch.setattr(SessionAdmin, "list_per_page", 3)
-    monkeypatch.setattr(search, "MOST", 5)
-    monkeypatch.setattr(search, "LOOKS", (1, 1))
+    monkeypatch.setattr(search, "MAX_SORTED", 5)
+    monkeypatch.setattr(search, "PAGE_STEPS", (1, 1))
 
 
 def beside_the_box(response):

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 from admin_site import DEVICE, PAGE, listed, log, own, page_of, words
 from conftest import make_record
 from django_multisession import sessions
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from user_agents import FIREFOX
 
 

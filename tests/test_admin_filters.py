@@ -57,9 +57,9 @@ def test_among_few(browser, handles, query, names):
 
 @pytest.mark.parametrize(("query", "names"), CASES, ids=LABELS)
 def test_over_pages(browser, handles, query, names, monkeypatch):
-    monkeypatch.setattr(search, "MOST", 3)
+    monkeypatch.setattr(search, "MAX_SORTED", 3)
     monkeypatch.setattr(SessionAdmin, "list_per_page", 2)
-    monkeypatch.setattr(search, "LOOKS", (1, 1))
+    monkeypatch.setattr(search, "PAGE_STEPS", (1, 1))
     start = "?" + "&".join(f"{name}={value}" for name, value in query.items())
     shown = [each for page in all_pages(browser, start) for each in page]
     if {"q", "owner"} & query.keys() and "." not in query.get("q", ""):
@@ -75,7 +75,7 @@ def test_an_end_that_comes_nearer(office, browser, handles):
 
 def test_whoever_has_many_sees_them_all_of_their_own(office, browser, monkeypatch):
     """There is an index of them: not a look at everybody's."""
-    monkeypatch.setattr(search, "MOST", 5)
+    monkeypatch.setattr(search, "MAX_SORTED", 5)
     monkeypatch.setattr(office.storage, "page", None)
     office.several(20)
     response = browser.get(PAGE, {"owner": "me"})

@@ -19,7 +19,7 @@ COLUMNS = ["Device", "User", "Address", "Label", "Created", "Last seen", "Expire
 def small(monkeypatch):
     """Pages of three sessions, and of more than five there is a sample."""
     monkeypatch.setattr(SessionAdmin, "list_per_page", 3)
-    monkeypatch.setattr(search, "MOST", 5)
+    monkeypatch.setattr(search, "MAX_SORTED", 5)
 
 
 def headings(response):

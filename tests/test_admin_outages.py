@@ -42,7 +42,7 @@ PAGES = {
     "ask": (lambda b, h: b.get(page_of(h, "delete")), set()),
     "delete": (lambda b, h: b.post(page_of(h, "delete"), {"post": "1"}), {"delete"}),
     "end": (lambda b, h: b.post(PAGE, selected("delete_selected", h, post="1")), {"delete"}),
-    "out": (lambda b, h: b.post(PAGE, everywhere(h)), {"sample", "delete_found"}),
+    "out": (lambda b, h: b.post(PAGE, everywhere(h)), {"sample", "delete_matching"}),
     "all": (lambda b, h: b.post(end_all_page(), {"phrase": "end all sessions"}), {"clear"}),
 }
 CASES = [(page, verb) for page, (_, verbs) in PAGES.items() for verb in sorted({"read", *verbs})]
@@ -74,7 +74,18 @@ def test_every_verb_that_a_page_may_need_is_among_them():
     """Those that are left are for requests, and for cron."""
     rest = {*BLOCKING_VERBS} - {verb for _, verb in CASES}
     assert rest == {
-        *("insert", "update", "rename", "page", "count", "purge", "diagnose", "hold", "held")
+        *(
+            "insert",
+            "update",
+            "rename",
+            "page",
+            "pages",
+            "count",
+            "purge",
+            "diagnose",
+            "acquire_lease",
+            "active_leases",
+        )
     }
 
 

@@ -40,7 +40,7 @@ def many(request, monkeypatch, office):
     """Whether there are more than can be sorted at once."""
     if request.param:
         monkeypatch.setattr(SessionAdmin, "list_per_page", 1)
-        monkeypatch.setattr(search, "MOST", 1)
+        monkeypatch.setattr(search, "MAX_SORTED", 1)
 
 
 def is_refused(response):
@@ -105,7 +105,7 @@ def test_it_is_refused_once_more(browser):
 
 def test_a_cursor_that_is_none(storage, databases, settings, monkeypatch):
     """Whatever a storage makes of it: some of the sessions, or that it is none."""
-    monkeypatch.setattr(search, "MOST", 1)
+    monkeypatch.setattr(search, "MAX_SORTED", 1)
     with opened(storage, settings, monkeypatch) as office:
         browser = office.root()
         office.add()

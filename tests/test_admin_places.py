@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from admin_site import PAGE, words
-from django_multisession import places, sessions
+from django_multisession import sessions
 from django_multisession.admin import charts
+from django_multisession.web import geoip
 from geoip_files import write, write_cities
 
 pytest.importorskip("mmdb_writer")
@@ -45,28 +46,28 @@ def known(directory, settings):
     ],
 )
 def test_where_an_address_is(known, ip, country):
-    assert places.country_of(ip) == country
-    assert places.country_of(ip) == country
+    assert geoip.country_of(ip) == country
+    assert geoip.country_of(ip) == country
 
 
 def test_without_a_database_it_is_nowhere(settings):
     settings.GEOIP_PATH = None
-    assert places.country_of("198.51.100.3") == ""
+    assert geoip.country_of("198.51.100.3") == ""
 
 
 def test_another_database_is_noticed(known, settings, tmp_path):
     """By tests, that is: a setting does not change in a process that serves."""
     write(tmp_path, {"198.51.100.0/24": "Spain"})
-    assert places.country_of("198.51.100.3") == "France"
+    assert geoip.country_of("198.51.100.3") == "France"
     settings.GEOIP_PATH = str(tmp_path)
-    assert places.country_of("198.51.100.3") == "Spain"
+    assert geoip.country_of("198.51.100.3") == "Spain"
 
 
 def test_a_database_of_the_old_addresses_only(settings, tmp_path):
     write(tmp_path, {"198.51.100.0/24": "Spain"}, version=4)
     settings.GEOIP_PATH = str(tmp_path)
-    assert places.country_of("198.51.100.3") == "Spain"
-    assert places.country_of("2001:db8::1") == ""
+    assert geoip.country_of("198.51.100.3") == "Spain"
+    assert geoip.country_of("2001:db8::1") == ""
 
 
 def countries(office):

@@ -128,7 +128,7 @@ class TestAddresses:
         assert found(browser, "::ffff:192.0.2.7") == {handles["a"]}
 
     def test_among_many(self, office, browser, handles, monkeypatch):
-        monkeypatch.setattr(search, "MOST", 3)
+        monkeypatch.setattr(search, "MAX_SORTED", 3)
         monkeypatch.setattr(SessionAdmin, "list_per_page", 10)
         response = browser.get(PAGE, {"q": "192.0.2.0/24"})
         assert {*listed(response)} == {handles["a"], handles["b"]}

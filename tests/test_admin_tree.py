@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_multisession.admin import tree
-from django_multisession.admin.tree import Node, hides_any, tree_of
+from django_multisession.admin import data_tree
+from django_multisession.admin.data_tree import Node, hides_any, tree_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -56,19 +56,19 @@ def test_as_deep_as_it_is_shown():
     node, depth = tree_of(data)[0], 0
     while node.children:
         (node,), depth = node.children, depth + 1
-    assert depth == tree.DEPTH
+    assert depth == data_tree.DEPTH
     assert (node.text, node.left_out) == ("", 1)
 
 
 def test_as_much_as_is_shown():
-    (node,) = tree_of({"a": [*range(tree.BRANCHES)]})
-    assert (len(node.children), node.left_out) == (tree.BRANCHES, 0)
-    (node,) = tree_of({"a": dict.fromkeys(range(tree.BRANCHES + 1))})
-    assert (len(node.children), node.left_out) == (tree.BRANCHES, 1)
-    (node,) = tree_of({"a": "x" * tree.LENGTH})
-    assert (len(node.text), node.left_out) == (tree.LENGTH, 0)
-    (node,) = tree_of({"a": "x" * (tree.LENGTH + 3)})
-    assert (len(node.text), node.left_out) == (tree.LENGTH, 3)
+    (node,) = tree_of({"a": [*range(data_tree.BRANCHES)]})
+    assert (len(node.children), node.left_out) == (data_tree.BRANCHES, 0)
+    (node,) = tree_of({"a": dict.fromkeys(range(data_tree.BRANCHES + 1))})
+    assert (len(node.children), node.left_out) == (data_tree.BRANCHES, 1)
+    (node,) = tree_of({"a": "x" * data_tree.LENGTH})
+    assert (len(node.text), node.left_out) == (data_tree.LENGTH, 0)
+    (node,) = tree_of({"a": "x" * (data_tree.LENGTH + 3)})
+    assert (len(node.text), node.left_out) == (data_tree.LENGTH, 3)
 
 
 SECRET = ["password", "PASSWORD", "old_passwd", "api_key", "X-CSRFToken", "_auth_user_hash"]

@@ -13,7 +13,7 @@ from django.urls import path, resolve
 
 from admin_site import MARKUP
 from django_multisession import sessions
-from django_multisession.admin import people, rows
+from django_multisession.admin import rows, users
 from django_multisession.admin.search import Search
 
 
@@ -34,7 +34,7 @@ def request_():
 
 
 def matching(text, site, request, limit=11):
-    return [*people.users_matching(text, limit, request=request, site=site)]
+    return [*users.users_matching(text, limit, request=request, site=site)]
 
 
 class Urls:
@@ -102,11 +102,11 @@ def test_the_address_of_their_page(members, site, monkeypatch, settings, key):
     """As the admin itself writes it, whatever is in the key."""
     model = apps.get_model("members", "Named")
     user = model(username="ada", id=key)
-    assert people.page_of(user, site) is None
+    assert users.page_of(user, site) is None
     site.register(model, Members)
-    assert people.page_of(user, site) is None  # it has no URLs yet
+    assert users.page_of(user, site) is None  # it has no URLs yet
     settings.ROOT_URLCONF = Urls(site)
-    asked = resolve(unquote_url(people.page_of(user, site))).kwargs["object_id"]
+    asked = resolve(unquote_url(users.page_of(user, site))).kwargs["object_id"]
     assert unquote(asked) == key
 
 

@@ -148,13 +148,13 @@ def test_whose_it_is_comes_first(site, mine):
 
 
 def test_a_project_may_never_ask(mine, others, settings):
-    settings.MULTISESSION_CONFIRM_AFTER = None
+    settings.MULTISESSION_REAUTHENTICATION_TIMEOUT = None
     assert mine.call("delete", f"/{others}/").status_code == 204
     assert mine.call("post", "/end-others/").status_code == 200
 
 
 def test_a_project_may_always_ask(site, others, settings):
-    settings.MULTISESSION_CONFIRM_AFTER = 0
+    settings.MULTISESSION_REAUTHENTICATION_TIMEOUT = 0
     assert_asks(site.caller(site.ada), others)
 
 

@@ -32,7 +32,7 @@ CALLS = {
     "rename": (("patch", "/{other}/", {"label": "x"}), {"read": 2, "update": 1}, 1),
     "end": (("delete", "/{other}/"), {"read": 2, "delete": 1}, 1),
     "end own": (("delete", "/{own}/"), {"read": 2, "delete": 1}, 1),
-    "end others": (("post", "/end-others/"), {"read": 1, "delete_found": 1}, 1),
+    "end others": (("post", "/end-others/"), {"read": 1, "delete_matching": 1}, 1),
     "confirm": (("post", "/confirm/", {"password": PASSWORD}), {"read": 1, "rename": 1}, 2),
     "confirm wrongly": (("post", "/confirm/", {"password": "x"}), {"read": 1}, 2),
     "nonsense": (("get", "/x/"), {"read": 1}, 1),

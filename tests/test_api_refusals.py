@@ -8,7 +8,8 @@ import pytest
 from api_clients import Caller, error, opened
 from auth_worlds import OURS, USER
 from bearers import BEARER, CSRF
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
 
 BY = pytest.mark.parametrize("by", ["cookie", "token"])
 SOME = "A" * 43

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conftest import make_record, store_on
-from django_multisession import keys
+from django_multisession.core import keys
 from django_multisession.session import SessionGone
 from elsewhere import Outage
 from projects import as_spoken
@@ -100,7 +100,7 @@ def test_it_comes_to_every_storage(storage, elsewhere, clock, api):
     key = elsewhere.keep(make_record(clock, fields=ADA, references=REFERENCES))
     holder = as_spoken(api, store_on(storage)(key))
     assert holder.get("cart") == [1]
-    assert [info.handle for info in api.for_user(7)] == [keys.handle_of(key)]
+    assert [info.handle for info in api.for_user(7)] == [keys.hash_key(key)]
     assert elsewhere.count() == 0
     assert api.log_out_everywhere(7) == 1
     again = elsewhere.keep(make_record(clock, fields=ADA, references=REFERENCES))
@@ -127,6 +127,6 @@ class TestOutage:
         elsewhere.broken = {"remove": Outage("no server")}
         for _ in range(2):
             assert session(key).get("cart") == [1]
-        assert keys.handle_of(key) in caplog.text
+        assert keys.hash_key(key) in caplog.text
         assert key not in caplog.text
         assert store.storage.count() == 1

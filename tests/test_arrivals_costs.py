@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from conftest import make_record
-from django_multisession import keys
-from django_multisession.sources import arrivals
+from django_multisession.core import keys
+from django_multisession.transfer import on_demand
 from elsewhere import Elsewhere, Outage, Steps, put
 
 ADA = {"_auth_user_id": b'"7"', "cart": b"[1]"}
@@ -22,22 +22,22 @@ def kept(elsewhere, clock):
 def steps(elsewhere, memory_storage, monkeypatch):
     steps = Steps()
     steps.watch_all(elsewhere, memory_storage, monkeypatch)
-    monkeypatch.setattr(memory_storage, "delete_found", deleted_found(memory_storage, steps))
+    monkeypatch.setattr(memory_storage, "delete_matching", deleted_found(memory_storage, steps))
     steps.watch(memory_storage, "update", monkeypatch)
     return steps
 
 
 def deleted_found(storage, steps):
     """Without the single deletions that it makes."""
-    verb = type(storage).delete_found
+    verb = type(storage).delete_matching
 
-    def delete_found(*args):
+    def delete_matching(*args):
         before = list(steps.taken)
         found = list(verb(storage, *args))
-        steps.taken[:] = [*before, "delete_found"]
+        steps.taken[:] = [*before, "delete_matching"]
         return iter(found)
 
-    return delete_found
+    return delete_matching
 
 
 COSTS = {
@@ -51,7 +51,7 @@ COSTS = {
 
 
 # That a key is dead is noted, where something of its session may be left elsewhere.
-NOTED = {"flush": ["hold", "delete"], "cycle_key": ["rename", "hold"]}
+NOTED = {"flush": ["acquire_lease", "delete"], "cycle_key": ["rename", "acquire_lease"]}
 
 
 @pytest.mark.parametrize("name", COSTS)
@@ -83,7 +83,7 @@ def test_without_sources_ending_costs_nothing_more(quick, steps, monkeypatch):
     quick.create(data={"_auth_user_id": "7"})
     steps.taken.clear()
     quick.log_out_everywhere(7), quick.clear()
-    assert steps.taken == ["delete_found", "clear"]
+    assert steps.taken == ["delete_matching", "clear"]
 
 
 def test_an_unknown_key_is_asked_for_once(session, steps):
@@ -120,12 +120,12 @@ def test_several_sources_are_asked_once_each(session, kept, elsewhere, monkeypat
 
 
 def test_unknown_keys_are_not_remembered_for_ever(session, steps, monkeypatch):
-    monkeypatch.setattr(arrivals, "STRANGERS", 5)
-    arrivals._strangers().clear()
+    monkeypatch.setattr(on_demand, "MAX_UNKNOWN", 5)
+    on_demand._unknown_handles().clear()
     last = [keys.new_key() for _ in range(20)]
     for key in last:
         session(key).load()
-    assert [*arrivals._strangers()] == [keys.handle_of(key) for key in last[-5:]]
+    assert [*on_demand._unknown_handles()] == [keys.hash_key(key) for key in last[-5:]]
 
 
 def test_an_outage_is_no_answer(session, kept, elsewhere, steps):

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from conftest import make_record
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
 from elsewhere import Outage, Steps
 from projects import install
 
@@ -34,7 +35,7 @@ def steps(elsewhere, memory_storage, monkeypatch):
 
 IMPORT = [
     f"{when} {verb}"
-    for verb in ("read", "find", "insert", "held", "remove")
+    for verb in ("read", "find", "insert", "active_leases", "remove")
     for when in ("before", "after")
 ]
 
@@ -51,7 +52,7 @@ ENDINGS = {
     "delete": lambda store, key: store().delete(key),
     "read, then end": lambda store, key: (loaded(store, key), end(key)),
     "log out everywhere": lambda store, key: sessions.log_out_everywhere(7),
-    "end those of an org": lambda store, key: sessions.end_found("org", 3),
+    "end those of an org": lambda store, key: sessions.end_matching("org", 3),
     "clear": lambda store, key: sessions.clear(),
     "new key": lambda store, key: loaded(store, key).cycle_key(),
     "new key unread": lambda store, key: store(key).cycle_key(),
@@ -59,13 +60,13 @@ ENDINGS = {
 
 
 def end(key):
-    sessions.end(keys.handle_of(key))
+    sessions.end(keys.hash_key(key))
 
 
 def assert_it_is_over(store, key):
     for _ in range(2):
         assert store(key).load() == {}
-    assert store.storage.read(keys.handle_of(key)) is None
+    assert store.storage.read(keys.hash_key(key)) is None
 
 
 @pytest.mark.parametrize("step", IMPORT)
@@ -97,11 +98,13 @@ def test_it_comes_while_it_is_ended_by_its_key(session, store, steps, key, verb,
 
 OF_MANY = {
     "log out everywhere": lambda api: api.log_out_everywhere(7),
-    "end those of an org": lambda api: api.end_found("org", 3),
+    "end those of an org": lambda api: api.end_matching("org", 3),
     "clear": lambda api: api.clear(),
 }
 STEPS_OF_MANY = [
-    f"{when} {verb}" for verb in ("hold", "delete_found", "clear") for when in ("before", "after")
+    f"{when} {verb}"
+    for verb in ("acquire_lease", "delete_matching", "clear")
+    for when in ("before", "after")
 ]
 
 

@@ -14,8 +14,9 @@ import old_engines
 from auth_pages import achange, change
 from auth_worlds import DJANGOS, OURS, copy_of, restarted, use
 from conftest import store_on
-from django_multisession import keys, sessions
+from django_multisession import sessions
 from django_multisession.backends import memory
+from django_multisession.core import keys
 from together import at_once, few_connections, threads  # noqa: F401 - close connections
 
 DJANGO_KINDS = ["db", "cached_db", "cache", "file", "signed_cookies"]

@@ -124,13 +124,13 @@ def test_djangos_middleware_makes_no_difference_to_keys(world, login, settings):
 
 
 @pytest.mark.parametrize("engine", ["signed_cookies", "file"])
-@pytest.mark.parametrize("limit", ["end", "refuse"])
+@pytest.mark.parametrize("limit", ["end_oldest", "refuse"])
 def test_djangos_engines_are_left_alone(world, login, settings, tmp_path, engine, limit):
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     settings.SESSION_FILE_PATH = str(tmp_path)
     settings.MIDDLEWARE = [DJANGOS, USER]
     settings.MULTISESSION_SESSIONS_PER_USER = 1
-    settings.MULTISESSION_BEYOND_LIMIT = limit
+    settings.MULTISESSION_ON_SESSION_LIMIT = limit
     browser, other = world.browser("ada"), world.browser("ada")
     browser.run(login(world.ada))
     assert (browser.user, other.user) == ("ada", "ada")
@@ -140,7 +140,7 @@ def test_djangos_engines_are_left_alone(world, login, settings, tmp_path, engine
 def test_logins_without_a_session_are_left_alone(world, settings, request_):
     """Of an API that authenticates otherwise, and tells of it."""
     settings.MULTISESSION_SESSIONS_PER_USER = 1
-    settings.MULTISESSION_BEYOND_LIMIT = "refuse"
+    settings.MULTISESSION_ON_SESSION_LIMIT = "refuse"
     world.browser("ada")
     user_logged_in.send(sender=type(world.ada), request=request_, user=world.ada)
     assert len(world.handles(world.ada)) == 1

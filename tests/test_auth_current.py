@@ -15,31 +15,31 @@ from django.test import AsyncClient
 import auth_pages
 from auth_pages import achange, change
 from auth_worlds import DJANGOS, OURS, USER
-from django_multisession import current
+from django_multisession.web import current_request
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_left():
-    assert current.session() is None
+    assert current_request.session() is None
     yield
-    assert current.session() is None
+    assert current_request.session() is None
 
 
 def look(request):
-    return current.session() is request.session
+    return current_request.session() is request.session
 
 
 async def alook(request):
-    return current.session() is request.session
+    return current_request.session() is request.session
 
 
 async def look_in_a_thread(request):
-    return await sync_to_async(current.session)() is request.session
+    return await sync_to_async(current_request.session)() is request.session
 
 
 def look_in_a_loop(request):
     async def session():
-        return current.session()
+        return current_request.session()
 
     return async_to_sync(session)() is request.session
 
@@ -89,7 +89,7 @@ def test_nothing_is_left_of_a_view_that_raises(world, view):
     browser = world.browser("ada")
     with suppress(SystemExit, asyncio.CancelledError, AssertionError):
         browser.run(view)
-    assert current.session() is None
+    assert current_request.session() is None
     world.ada.set_password("new")
     world.ada.save()
     assert world.handles(world.ada) == set()
@@ -118,7 +118,7 @@ def test_a_request_within_a_request_is_its_own(world):
 
     def script(request):
         inner.run(change)
-        assert current.session() is request.session
+        assert current_request.session() is request.session
         change(request)
 
     outer.run(script)
@@ -142,7 +142,7 @@ def test_requests_in_threads_each_know_their_own(world):
 
     def script(request):
         meet.wait()
-        seen.append(current.session() is request.session)
+        seen.append(current_request.session() is request.session)
         meet.wait()
 
     threads = [threading.Thread(target=each.run, args=[script]) for each in browsers]
@@ -163,7 +163,7 @@ def test_requests_in_one_loop_each_know_their_own(world):
         if len(met) == len(clients):
             script.all_are_there.set()
         await script.all_are_there.wait()
-        return current.session() is request.session
+        return current_request.session() is request.session
 
     async def all_at_once():
         auth_pages.script, script.all_are_there = script, asyncio.Event()
@@ -216,4 +216,4 @@ def test_a_task_that_outlives_its_request_keeps_that_session(world):
     async_to_sync(request_and_task)()
     assert went_on == [True]
     assert len(world.handles(world.ada)) == 1
-    assert current.session() is None
+    assert current_request.session() is None

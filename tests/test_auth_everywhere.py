@@ -13,7 +13,7 @@ from django.test import AsyncClient, Client
 from auth_pages import MODEL_BACKEND, achange, change
 from auth_worlds import Browser, inhabited
 from django_multisession import sessions
-from django_multisession.expiry import utcnow
+from django_multisession.core.expiry import utcnow
 
 pytestmark = pytest.mark.thorough
 
@@ -117,7 +117,7 @@ def test_too_many(world, settings, log_in):
 
 def test_too_many_refused(world, settings, log_in):
     settings.MULTISESSION_SESSIONS_PER_USER = 1
-    settings.MULTISESSION_BEYOND_LIMIT = "refuse"
+    settings.MULTISESSION_ON_SESSION_LIMIT = "refuse"
     browser, visitor = world.browser("ada"), world.browser()
     visitor.run(lambda request: request.session.update({"cart": [1]}))
     visitor.run(log_in, status=403)
@@ -129,7 +129,7 @@ def test_too_many_refused(world, settings, log_in):
 def test_too_many_refused_under_atomic_requests(world, settings, monkeypatch):
     """What the login did to the session may be rolled back: a user is in none of it."""
     settings.MULTISESSION_SESSIONS_PER_USER = 1
-    settings.MULTISESSION_BEYOND_LIMIT = "refuse"
+    settings.MULTISESSION_ON_SESSION_LIMIT = "refuse"
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
     browser, visitor = world.browser("ada"), world.browser()
     visitor.run(lambda request: request.session.update({"cart": [1]}))

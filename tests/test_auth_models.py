@@ -48,7 +48,7 @@ def test_too_many_sessions(model, world, settings):
 
 def test_too_many_sessions_refused(model, world, settings):
     settings.MULTISESSION_SESSIONS_PER_USER = 1
-    settings.MULTISESSION_BEYOND_LIMIT = "refuse"
+    settings.MULTISESSION_ON_SESSION_LIMIT = "refuse"
     world.browser("ada")
     visitor = world.browser()
     assert visitor.log_in("ada").status_code == 403

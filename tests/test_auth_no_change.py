@@ -99,7 +99,7 @@ def test_another_hash_of_the_same_password(world, two, settings, script):
 
 
 def test_a_new_user_has_no_sessions_to_end(world, two, monkeypatch):
-    monkeypatch.setattr(world.storage, "delete_found", None)
+    monkeypatch.setattr(world.storage, "delete_matching", None)
     manager = get_user_model()._default_manager
     linus = manager.create_user("linus", password="demo")
     eve = get_user_model()(username="eve")

@@ -22,7 +22,7 @@ def down(*args):
 @pytest.fixture
 def ending_fails(world, monkeypatch):
     """Reading and saving a session works."""
-    monkeypatch.setattr(world.storage, "delete_found", down)
+    monkeypatch.setattr(world.storage, "delete_matching", down)
     return world
 
 
@@ -53,7 +53,7 @@ def test_a_request_with_a_transaction_fails(world, ending_fails, monkeypatch):
 
 def test_where_logins_are_refused_one_that_cannot_be_counted_fails(world, settings, monkeypatch):
     settings.MULTISESSION_SESSIONS_PER_USER = 1
-    settings.MULTISESSION_BEYOND_LIMIT = "refuse"
+    settings.MULTISESSION_ON_SESSION_LIMIT = "refuse"
     monkeypatch.setattr(world.storage, "find", down)
     visitor = world.browser()
     assert visitor.log_in("ada").status_code == 500

@@ -1,4 +1,4 @@
-"""MULTISESSION_BEYOND_LIMIT "refuse": whose login fails, and what is left of it."""
+"""MULTISESSION_ON_SESSION_LIMIT "refuse": whose login fails, and what is left of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TWO = "You are logged in on 2 devices already. Log out on one of them first."
 @pytest.fixture
 def world(world, settings):
     settings.MULTISESSION_SESSIONS_PER_USER = 2
-    settings.MULTISESSION_BEYOND_LIMIT = "refuse"
+    settings.MULTISESSION_ON_SESSION_LIMIT = "refuse"
     pages = {"403.html": "{{ exception }}"}
     settings.TEMPLATES = [
         {

@@ -102,7 +102,7 @@ def test_a_query_tells_nobody(world, two):
 
 
 def test_one_who_is_created_inactive(world, monkeypatch):
-    monkeypatch.setattr(world.storage, "delete_found", None)
+    monkeypatch.setattr(world.storage, "delete_matching", None)
     eve = people().create(username="eve", is_active=False)
     people().filter(pk=eve.pk)._raw_delete("default")
 

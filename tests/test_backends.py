@@ -16,8 +16,9 @@ from django.test import AsyncClient, Client
 from django.urls import path
 
 from conftest import store_on
-from django_multisession import current, signals
+from django_multisession import signals
 from django_multisession.backends import db, memory
+from django_multisession.web import current_request
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -158,7 +159,7 @@ def test_logging_out_ends_it_and_says_so(storage, logged_in, request_with, users
 def test_a_password_change_gives_this_session_a_new_key(logged_in, store, users, django_auth):
     old = logged_in.session.session_key
     users[0].set_password("other")
-    with current.during(logged_in):
+    with current_request.bind(logged_in):
         users[0].save()
     logged_in.user = users[0]
     logged_in.auser = partial(_itself, users[0])

@@ -7,8 +7,9 @@ from django.contrib import auth
 from django.contrib.auth import get_user_model
 
 from bearers import HANDLERS, assert_refused, bearer, opened, with_token
-from django_multisession import keys, sessions
+from django_multisession import sessions
 from django_multisession.backends.memory import SessionStore
+from django_multisession.core import keys
 
 
 @pytest.fixture(**HANDLERS)

@@ -9,7 +9,8 @@ from django.middleware.csrf import get_token
 from auth_pages import achange, change
 from auth_worlds import USER
 from bearers import BEARER, CSRF, HANDLERS, Bearer, bearer, opened, with_token
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
 
 
 @pytest.fixture(**HANDLERS)

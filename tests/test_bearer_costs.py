@@ -8,7 +8,8 @@ from django.db import OperationalError
 from auth_worlds import OURS, USER
 from bearers import HANDLERS, bearer, opened, with_token
 from costs import counting
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
 from outages import raising
 from user_agents import FIREFOX
 

@@ -12,9 +12,10 @@ from hypothesis import settings as hypotheses
 from hypothesis import strategies as st
 
 from bearers import assert_refused
-from django_multisession import bearer, keys
-from django_multisession.bearer import MALFORMED, NO_TOKEN, UNKNOWN
+from django_multisession.core import keys
 from django_multisession.middleware import BearerSessionMiddleware
+from django_multisession.web import bearer
+from django_multisession.web.bearer import MALFORMED, NO_TOKEN, UNKNOWN
 from projects import install
 from subjects import BLOCKING_VERBS
 
@@ -50,7 +51,7 @@ WRONG = {
     "upper case": (f"Bearer {KEY.upper()}", NO_TOKEN),
     "one too short": ("Bearer " + "a" * 7, NO_TOKEN),
     "one too long": ("Bearer " + "a" * 41, NO_TOKEN),
-    "a handle": (f"Bearer {keys.handle_of(KEY)}", NO_TOKEN),
+    "a handle": (f"Bearer {keys.hash_key(KEY)}", NO_TOKEN),
     "a JWT": ("Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.", NO_TOKEN),
     "a path": ("Bearer ../../../etc/passwd", NO_TOKEN),
     "SQL": ("Bearer '/**/OR/**/1=1--", NO_TOKEN),
@@ -112,7 +113,7 @@ def test_a_token_is_asked_for_once(door):
     response = door(f"Bearer {KEY}")
     assert_refused(response)
     assert response.content.decode() in TOLD
-    assert door.asked == [("read", keys.handle_of(KEY), None)]
+    assert door.asked == [("read", keys.hash_key(KEY), None)]
 
 
 def test_where_there_is_no_header_nothing_is_asked(door):
@@ -145,6 +146,6 @@ def test_whatever_is_sent(door, header):
 
 def test_the_error_that_is_raised_tells_no_token():
     request = RequestFactory().get("/", HTTP_AUTHORIZATION="Bearer SECRET")
-    with pytest.raises(bearer.Refused) as caught:
+    with pytest.raises(bearer.ApiError) as caught:
         bearer.token_of(request)
     assert "SECRET" not in f"{caught.value!r} {caught.value} {vars(caught.value)}"

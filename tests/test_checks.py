@@ -13,7 +13,7 @@ from django.core.management.base import SystemCheckError
 
 from django_multisession import checks, conf, session
 from django_multisession.checks import check_deployment, check_settings
-from django_multisession.checks.common import DJANGOS, ENGINES, OURS
+from django_multisession.engine import BACKENDS, DJANGO_MIDDLEWARE, OUR_MIDDLEWARE
 from django_multisession.middleware import SessionMiddleware
 
 A_FUNCTION = f"{__name__}.a_function"
@@ -23,19 +23,19 @@ PICKLE = "django.contrib.sessions.serializers.PickleSerializer"
 
 # A project in which nothing is wrong. The tables say what a row sets otherwise.
 FINE = {
-    "SESSION_ENGINE": f"{ENGINES}db",
+    "SESSION_ENGINE": f"{BACKENDS}db",
     "SESSION_SERIALIZER": "django.contrib.sessions.serializers.JSONSerializer",
     "SESSION_COOKIE_SECURE": True,
     "SESSION_COOKIE_HTTPONLY": True,
-    "MIDDLEWARE": [OURS],
+    "MIDDLEWARE": [OUR_MIDDLEWARE],
 }
 
 
 LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 DJANGO_REDIS = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1"}
-REDIS = {"SESSION_ENGINE": f"{ENGINES}redis"}
+REDIS = {"SESSION_ENGINE": f"{BACKENDS}redis"}
 BY_ALIAS = REDIS | {"MULTISESSION_REDIS_ALIAS": "other"}
-DYNAMODB = {"SESSION_ENGINE": f"{ENGINES}dynamodb"}
+DYNAMODB = {"SESSION_ENGINE": f"{BACKENDS}dynamodb"}
 BY_URL = REDIS | {"MULTISESSION_REDIS_URL": "redis://127.0.0.1"}
 
 CACHE_ENGINE = "django.contrib.sessions.backends.cache"
@@ -45,7 +45,7 @@ FROM_FILES = {"MULTISESSION_MIGRATE_FROM": ["django.contrib.sessions.backends.fi
 LEVELS = {"E": django_checks.ERROR, "W": django_checks.WARNING}
 
 NO_MIDDLEWARE = {"MIDDLEWARE": []}
-DJANGOS_OWN = {"MIDDLEWARE": [DJANGOS], "SESSION_ENGINE": DJANGOS_ENGINE}
+DJANGOS_OWN = {"MIDDLEWARE": [DJANGO_MIDDLEWARE], "SESSION_ENGINE": DJANGOS_ENGINE}
 
 
 class ProjectsMiddleware(SessionMiddleware):
@@ -60,7 +60,7 @@ def a_function(argument):
 WRONG = [
     ("E001", NO_MIDDLEWARE | {"SESSION_ENGINE": "django_multisession"}, "SESSION_ENGINE"),
     ("E001", NO_MIDDLEWARE | {"SESSION_ENGINE": "django_multisession.db"}, "SESSION_ENGINE"),
-    ("E001", {"SESSION_ENGINE": f"{ENGINES}bd"}, "SESSION_ENGINE"),
+    ("E001", {"SESSION_ENGINE": f"{BACKENDS}bd"}, "SESSION_ENGINE"),
     ("E002", {"MULTISESSION_REFERENCES": None}, "MULTISESSION_REFERENCES"),
     ("E002", {"MULTISESSION_REFERENCES": ["user"]}, "MULTISESSION_REFERENCES"),
     ("E002", {"MULTISESSION_REFERENCES": "user"}, "MULTISESSION_REFERENCES"),
@@ -97,19 +97,23 @@ WRONG = [
     ("E011", {"MULTISESSION_CLIENT_IP": "remote_addr"}, "MULTISESSION_CLIENT_IP"),
     ("E011", {"MULTISESSION_CLIENT_IP": a_function}, "MULTISESSION_CLIENT_IP"),
     ("E011", {"MULTISESSION_CLIENT_IP": None}, "MULTISESSION_CLIENT_IP"),
-    ("E012", {"MIDDLEWARE": [OURS, DJANGOS]}, "MIDDLEWARE"),
-    ("E012", {"MIDDLEWARE": (DJANGOS, DJANGOS)}, "MIDDLEWARE"),
-    ("E012", {"MIDDLEWARE": [OURS, f"{__name__}.ProjectsMiddleware"]}, "MIDDLEWARE"),
-    ("E012", {"MIDDLEWARE": [OURS, OURS], "SESSION_ENGINE": DJANGOS_ENGINE}, "MIDDLEWARE"),
+    ("E012", {"MIDDLEWARE": [OUR_MIDDLEWARE, DJANGO_MIDDLEWARE]}, "MIDDLEWARE"),
+    ("E012", {"MIDDLEWARE": (DJANGO_MIDDLEWARE, DJANGO_MIDDLEWARE)}, "MIDDLEWARE"),
+    ("E012", {"MIDDLEWARE": [OUR_MIDDLEWARE, f"{__name__}.ProjectsMiddleware"]}, "MIDDLEWARE"),
+    (
+        "E012",
+        {"MIDDLEWARE": [OUR_MIDDLEWARE, OUR_MIDDLEWARE], "SESSION_ENGINE": DJANGOS_ENGINE},
+        "MIDDLEWARE",
+    ),
     ("E013", {"SESSION_ENGINE": DJANGOS_ENGINE}, "SESSION_ENGINE"),
     ("E014", BY_URL | {"MULTISESSION_REDIS_URL": "http://host"}, "MULTISESSION_REDIS_URL"),
     ("E014", BY_URL | {"MULTISESSION_REDIS_URL": "redis://:p/w@host"}, "percent-encoded"),
     ("E014", BY_URL | {"MULTISESSION_REDIS_OPTIONS": {"tineout": 1}}, "'tineout'"),
-    ("E015", {"MULTISESSION_KEY_PREFIX": ""}, "MULTISESSION_KEY_PREFIX ''"),
-    ("E015", {"MULTISESSION_KEY_PREFIX": "my sessions"}, "MULTISESSION_KEY_PREFIX"),
-    ("E015", {"MULTISESSION_KEY_PREFIX": "{sessions}"}, "MULTISESSION_KEY_PREFIX"),
-    ("E015", {"MULTISESSION_KEY_PREFIX": "s\n"}, "MULTISESSION_KEY_PREFIX"),
-    ("E015", {"MULTISESSION_KEY_PREFIX": None}, "MULTISESSION_KEY_PREFIX"),
+    ("E015", {"MULTISESSION_REDIS_KEY_PREFIX": ""}, "MULTISESSION_REDIS_KEY_PREFIX ''"),
+    ("E015", {"MULTISESSION_REDIS_KEY_PREFIX": "my sessions"}, "MULTISESSION_REDIS_KEY_PREFIX"),
+    ("E015", {"MULTISESSION_REDIS_KEY_PREFIX": "{sessions}"}, "MULTISESSION_REDIS_KEY_PREFIX"),
+    ("E015", {"MULTISESSION_REDIS_KEY_PREFIX": "s\n"}, "MULTISESSION_REDIS_KEY_PREFIX"),
+    ("E015", {"MULTISESSION_REDIS_KEY_PREFIX": None}, "MULTISESSION_REDIS_KEY_PREFIX"),
     ("E016", {"MULTISESSION_REDIS_ALIAS": None}, "MULTISESSION_REDIS_ALIAS"),
     ("E016", {"MULTISESSION_REDIS_ALIAS": "absent"}, "MULTISESSION_REDIS_ALIAS 'absent'"),
     ("E016", BY_ALIAS | {"CACHES": {"other": LOCMEM}}, "django-redis"),
@@ -124,13 +128,17 @@ WRONG = [
     ("E021", {"MULTISESSION_DYNAMODB_TABLE": None}, "MULTISESSION_DYNAMODB_TABLE"),
     ("E022", {"MULTISESSION_DYNAMODB_OPTIONS": "eu-central-1"}, "MULTISESSION_DYNAMODB_OPTIONS"),
     ("E023", {"MULTISESSION_KEEP_EXPIRED": "no"}, "MULTISESSION_KEEP_EXPIRED"),
-    ("E023", {"MULTISESSION_DYNAMODB_CONSISTENT": None}, "MULTISESSION_DYNAMODB_CONSISTENT"),
+    (
+        "E023",
+        {"MULTISESSION_DYNAMODB_CONSISTENT_READ": None},
+        "MULTISESSION_DYNAMODB_CONSISTENT_READ",
+    ),
     ("E023", {"MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE": 1}, "PASSWORD_CHANGE"),
     ("E024", {"MULTISESSION_SESSIONS_PER_USER": "no.where"}, "MULTISESSION_SESSIONS_PER_USER"),
     ("E025", {"MULTISESSION_SESSIONS_PER_USER": 0}, "MULTISESSION_SESSIONS_PER_USER 0"),
     ("E025", {"MULTISESSION_SESSIONS_PER_USER": True}, "MULTISESSION_SESSIONS_PER_USER True"),
     ("E025", {"MULTISESSION_SESSIONS_PER_USER": 1.5}, "MULTISESSION_SESSIONS_PER_USER 1.5"),
-    ("E026", {"MULTISESSION_BEYOND_LIMIT": "evict"}, "MULTISESSION_BEYOND_LIMIT 'evict'"),
+    ("E026", {"MULTISESSION_ON_SESSION_LIMIT": "evict"}, "MULTISESSION_ON_SESSION_LIMIT 'evict'"),
     ("E027", {"MULTISESSION_SECRET_NAMES": None}, "MULTISESSION_SECRET_NAMES None"),
     ("E027", {"MULTISESSION_SECRET_NAMES": "token"}, "MULTISESSION_SECRET_NAMES 'token'"),
     ("E027", {"MULTISESSION_SECRET_NAMES": ["token", 7]}, "MULTISESSION_SECRET_NAMES"),
@@ -144,26 +152,42 @@ WRONG = [
     ("E029", {"MULTISESSION_MIGRATE_FROM": [DJANGOS_ENGINE]}, "INSTALLED_APPS"),
     ("E029", FROM_CACHE | {"SESSION_CACHE_ALIAS": "absent"}, "absent"),
     ("E029", FROM_FILES | {"SESSION_FILE_PATH": "/no/where"}, "SESSION_FILE_PATH"),
-    ("E030", {"MULTISESSION_MIGRATE_FROM": [f"{ENGINES}db"]}, "SESSION_ENGINE"),
-    ("E031", {"MULTISESSION_CONFIRM_AFTER": 0}, "MULTISESSION_CONFIRM_AFTER 0"),
-    ("E031", {"MULTISESSION_CONFIRM_AFTER": "900"}, "MULTISESSION_CONFIRM_AFTER '900'"),
-    ("E031", {"MULTISESSION_CONFIRM_AFTER": True}, "MULTISESSION_CONFIRM_AFTER True"),
-    ("E031", {"MULTISESSION_CONFIRM_AFTER": timedelta(-1)}, "MULTISESSION_CONFIRM_AFTER"),
-    ("W001", {"MIDDLEWARE": [DJANGOS]}, DJANGOS),
+    ("E030", {"MULTISESSION_MIGRATE_FROM": [f"{BACKENDS}db"]}, "SESSION_ENGINE"),
+    (
+        "E031",
+        {"MULTISESSION_REAUTHENTICATION_TIMEOUT": 0},
+        "MULTISESSION_REAUTHENTICATION_TIMEOUT 0",
+    ),
+    (
+        "E031",
+        {"MULTISESSION_REAUTHENTICATION_TIMEOUT": "900"},
+        "MULTISESSION_REAUTHENTICATION_TIMEOUT '900'",
+    ),
+    (
+        "E031",
+        {"MULTISESSION_REAUTHENTICATION_TIMEOUT": True},
+        "MULTISESSION_REAUTHENTICATION_TIMEOUT True",
+    ),
+    (
+        "E031",
+        {"MULTISESSION_REAUTHENTICATION_TIMEOUT": timedelta(-1)},
+        "MULTISESSION_REAUTHENTICATION_TIMEOUT",
+    ),
+    ("W001", {"MIDDLEWARE": [DJANGO_MIDDLEWARE]}, DJANGO_MIDDLEWARE),
     ("W002", {"MULTISESSION_TLL": 5}, "MULTISESSION_TLL"),
     ("W002", {"MULTISESSION_": 5}, "MULTISESSION_"),
     ("W003", NO_MIDDLEWARE, "MIDDLEWARE"),
     ("W010", {"SESSION_COOKIE_SECURE": False}, "SESSION_COOKIE_SECURE"),
     ("W011", {"SESSION_COOKIE_HTTPONLY": False}, "SESSION_COOKIE_HTTPONLY"),
     ("W012", {"SESSION_SERIALIZER": PICKLE}, "SESSION_SERIALIZER"),
-    ("W013", {"SESSION_ENGINE": f"{ENGINES}memory"}, "memory"),
+    ("W013", {"SESSION_ENGINE": f"{BACKENDS}memory"}, "memory"),
     ("W014", REDIS | {"CACHES": {"default": DJANGO_REDIS}}, "cache.clear()"),
 ]
 
 # id that is not given, what is close to it and yet fine
 RIGHT = [
-    ("E001", {"SESSION_ENGINE": f"{ENGINES}db"}),
-    ("E001", {"SESSION_ENGINE": DJANGOS_ENGINE, "MIDDLEWARE": [DJANGOS]}),
+    ("E001", {"SESSION_ENGINE": f"{BACKENDS}db"}),
+    ("E001", {"SESSION_ENGINE": DJANGOS_ENGINE, "MIDDLEWARE": [DJANGO_MIDDLEWARE]}),
     ("E001", {"SESSION_ENGINE": "project.sessions", **NO_MIDDLEWARE}),
     ("E002", {"MULTISESSION_REFERENCES": {}}),
     ("E003", {"MULTISESSION_REFERENCES": {"a": "a", "org_2": "org", "a" * 50: "long"}}),
@@ -182,7 +206,7 @@ RIGHT = [
     ("E010", {"MULTISESSION_DATABASE": "default"}),
     ("E014", BY_URL | {"MULTISESSION_REDIS_URL": "redis+cluster://a,b:7000"}),
     ("E014", BY_URL | {"MULTISESSION_REDIS_OPTIONS": {"socket_timeout": 1}}),
-    ("E015", {"MULTISESSION_KEY_PREFIX": "my-shop:v2.sessions_"}),
+    ("E015", {"MULTISESSION_REDIS_KEY_PREFIX": "my-shop:v2.sessions_"}),
     ("E016", {"CACHES": {"default": LOCMEM, "other": LOCMEM}, "MULTISESSION_REDIS_ALIAS": "other"}),
     ("E016", BY_URL | {"CACHES": {"default": LOCMEM}}),
     ("E017", {"MULTISESSION_REDIS_URL": None}),
@@ -190,27 +214,27 @@ RIGHT = [
     ("E014", DYNAMODB | {"MULTISESSION_DYNAMODB_OPTIONS": {"config": {"read_timeout": 1}}}),
     ("E021", {"MULTISESSION_DYNAMODB_TABLE": "My.shop-sessions_2"}),
     ("E022", {"MULTISESSION_DYNAMODB_OPTIONS": {}}),
-    ("E023", {"MULTISESSION_KEEP_EXPIRED": True, "MULTISESSION_DYNAMODB_CONSISTENT": False}),
+    ("E023", {"MULTISESSION_KEEP_EXPIRED": True, "MULTISESSION_DYNAMODB_CONSISTENT_READ": False}),
     ("E024", {"MULTISESSION_SESSIONS_PER_USER": A_FUNCTION}),
     ("E025", {"MULTISESSION_SESSIONS_PER_USER": 1}),
-    ("E026", {"MULTISESSION_BEYOND_LIMIT": "refuse"}),
+    ("E026", {"MULTISESSION_ON_SESSION_LIMIT": "refuse"}),
     ("E027", {"MULTISESSION_SECRET_NAMES": []}),
     ("E027", {"MULTISESSION_SECRET_NAMES": ("passw", "Token")}),
     ("E027", {"MULTISESSION_SECRET_NAMES": {"passw"}}),
     ("E028", {"MULTISESSION_MIGRATE_FROM": (CACHE_ENGINE,)}),
-    ("E029", {"MULTISESSION_MIGRATE_FROM": [CACHE_ENGINE, f"{ENGINES}memory"]}),
-    ("E030", {"MULTISESSION_MIGRATE_FROM": [f"{ENGINES}memory"]}),
-    ("E031", {"MULTISESSION_CONFIRM_AFTER": 1.5}),
-    ("E031", {"MULTISESSION_CONFIRM_AFTER": timedelta(minutes=5)}),
-    ("E031", {"MULTISESSION_CONFIRM_AFTER": None}),
+    ("E029", {"MULTISESSION_MIGRATE_FROM": [CACHE_ENGINE, f"{BACKENDS}memory"]}),
+    ("E030", {"MULTISESSION_MIGRATE_FROM": [f"{BACKENDS}memory"]}),
+    ("E031", {"MULTISESSION_REAUTHENTICATION_TIMEOUT": 1.5}),
+    ("E031", {"MULTISESSION_REAUTHENTICATION_TIMEOUT": timedelta(minutes=5)}),
+    ("E031", {"MULTISESSION_REAUTHENTICATION_TIMEOUT": None}),
     ("W014", BY_ALIAS | {"CACHES": {"default": DJANGO_REDIS, "other": DJANGO_REDIS}}),
     ("W014", BY_URL | {"CACHES": {"default": DJANGO_REDIS}}),
     ("E010", {"MULTISESSION_DATABASE": None}),
     ("E011", {"MULTISESSION_CLIENT_IP": A_FUNCTION}),
-    ("E012", {"MIDDLEWARE": (OURS,)}),
+    ("E012", {"MIDDLEWARE": (OUR_MIDDLEWARE,)}),
     ("E012", {"MIDDLEWARE": [f"{__name__}.ProjectsMiddleware"]}),
     ("E013", {"SESSION_ENGINE": DJANGOS_ENGINE, **NO_MIDDLEWARE}),
-    ("W001", {"MIDDLEWARE": [DJANGOS], "SESSION_ENGINE": DJANGOS_ENGINE}),
+    ("W001", {"MIDDLEWARE": [DJANGO_MIDDLEWARE], "SESSION_ENGINE": DJANGOS_ENGINE}),
     ("W002", dict(conf.DEFAULTS)),
     ("W002", {"MULTISESSIONS": 5, "OTHER_MULTISESSION_TLL": 5}),
     ("W003", {"SESSION_ENGINE": DJANGOS_ENGINE, **NO_MIDDLEWARE}),
@@ -218,7 +242,7 @@ RIGHT = [
     ("W010", {"SESSION_COOKIE_SECURE": False, **DJANGOS_OWN}),
     ("W011", {"SESSION_COOKIE_HTTPONLY": False, **DJANGOS_OWN}),
     ("W012", {"SESSION_SERIALIZER": "project.serializers.Msgpack"}),
-    ("W013", {"SESSION_ENGINE": f"{ENGINES}db"}),
+    ("W013", {"SESSION_ENGINE": f"{BACKENDS}db"}),
 ]
 
 
@@ -228,7 +252,7 @@ def messages(settings, monkeypatch):
 
     def run(wrong):
         for name in ("redis", "dynamodb"):  # they read their settings once
-            monkeypatch.delitem(sys.modules, f"{ENGINES}{name}", raising=False)
+            monkeypatch.delitem(sys.modules, f"{BACKENDS}{name}", raising=False)
         monkeypatch.delattr(file.SessionStore, "_storage_path", raising=False)  # so does it
         for name, value in (FINE | wrong).items():
             setattr(settings, name, value)
@@ -283,7 +307,7 @@ def test_where_django_checks_the_cookie_we_are_silent(messages, monkeypatch):
 
 
 PARTS = [
-    getattr(checks, name) for name in ("settings", "engine", "sources", "deployment", "server")
+    getattr(checks, name) for name in ("settings", "engine", "transfer", "deployment", "server")
 ]
 KINDS = {"error": "E", "importable": "E", "warning": "W"}
 OF_SERVERS = {"E019"}  # see test_redis_checks, test_dynamodb_checks

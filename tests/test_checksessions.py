@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 
 from django_multisession import sessions
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from django_multisession.storage.base import Finding
 from doctor_cases import VERBS, opened
 from terminals import Shell, run

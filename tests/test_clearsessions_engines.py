@@ -10,7 +10,7 @@ import pytest
 from django.contrib.sessions.backends import file
 
 from conftest import store_on
-from django_multisession.management import steady
+from django_multisession.management import scheduler
 from django_multisession.models import SessionReference
 from projects import install
 from pruners import add, engine, facts_of, run, told
@@ -41,7 +41,7 @@ class TestEngines:
     def test_several(self, engines):
         arguments = ["--engine", "engine.c", "--engine", "engine.b", "--engine", "engine.c"]
         assert run(*arguments).stdout == told(("engine.c", 2), ("engine.b", 2))
-        assert engines["engine.a"].count(over=True) == 2
+        assert engines["engine.a"].count(expired_only=True) == 2
 
     def test_a_short_name(self, settings, engines, monkeypatch):
         engine("django_multisession.backends.short", store_on(engines["engine.b"]), monkeypatch)
@@ -65,7 +65,7 @@ class TestEngines:
         outcome = run("--all")
         assert outcome.message.startswith("The engine 'nowhere.engine' cannot be used: ")
         assert (outcome.status, outcome.stdout) == (1, "")
-        assert engines["engine.a"].count(over=True) == 2
+        assert engines["engine.a"].count(expired_only=True) == 2
 
     def test_one_that_fails_does_not_keep_the_others_from_it(self, engines, monkeypatch):
         monkeypatch.setattr(engines["engine.b"], "purge", lambda limit, tell: 1 / 0)
@@ -110,7 +110,7 @@ class TestEngines:
         monkeypatch.setattr(
             first, "purge", lambda *given: (now.append(now.pop() + 60), purge(*given))[1]
         )
-        monkeypatch.setattr(steady, "time", SimpleNamespace(monotonic=lambda: now[-1]))
+        monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=lambda: now[-1]))
         assert (
             run("--engine", "engine.a", "--engine", "engine.b", "--max-runtime", "30").status == 3
         )

@@ -34,9 +34,9 @@ class TestEvery:
     def test_it_prunes_again_and_ends_cleanly(self, storage, here, tmp_path):
         over(storage, 3)
         with begun(here, *EVERY) as process:
-            wait_until(lambda: storage.count(over=True) == 0, "the first turn")
+            wait_until(lambda: storage.count(expired_only=True) == 0, "the first turn")
             over(storage, 4)
-            wait_until(lambda: storage.count(over=True) == 0, "the next turn")
+            wait_until(lambda: storage.count(expired_only=True) == 0, "the next turn")
             process.terminate()
             outcome = ended(process, within=2)
         numbers = [int(each) for each in re.findall(r": (\d+) expired", outcome.stdout)]
@@ -59,19 +59,19 @@ class TestEvery:
     def test_in_the_middle_it_finishes_its_batch(self, storage, here):
         over(storage, 200)
         with begun(here, *EVERY, "--batch-size", "2", "--pause", "0.05", "--json") as process:
-            wait_until(lambda: storage.count(over=True) < 190, "the first batches")
+            wait_until(lambda: storage.count(expired_only=True) < 190, "the first batches")
             process.terminate()
             outcome = ended(process, within=2)
         (facts,) = outcome.facts
         assert (outcome.status, facts["status"]) == (0, "partial")
-        assert storage.count(over=True) == 200 - facts["pruned"] > 0
+        assert storage.count(expired_only=True) == 200 - facts["pruned"] > 0
         assert done(here, "--json").facts[0]["pruned"] == 200 - facts["pruned"]
 
     @pytest.mark.parametrize("stay", [[], EVERY], ids=["once", "every"])
     def test_sigterm_ends_a_pause(self, storage, here, stay):
         over(storage, 4)
         with begun(here, *stay, "--batch-size", "1", "--pause", "6", "--json") as process:
-            wait_until(lambda: storage.count(over=True) == 3, "the first batch")
+            wait_until(lambda: storage.count(expired_only=True) == 3, "the first batch")
             process.terminate()
             outcome = ended(process, within=4)
         assert outcome.status == (0 if stay else 3)
@@ -80,11 +80,11 @@ class TestEvery:
     def test_of_two_one_is_at_work(self, storage, here):
         with begun(here, *EVERY, "--json") as first:
             over(storage, 1)
-            wait_until(lambda: storage.count(over=True) == 0, "the first instance")
+            wait_until(lambda: storage.count(expired_only=True) == 0, "the first instance")
             with begun(here, *EVERY, "--verbosity", "2") as second:
                 for number in range(3):
                     over(storage, 1, first=number)
-                    wait_until(lambda: storage.count(over=True) == 0, "the first instance")
+                    wait_until(lambda: storage.count(expired_only=True) == 0, "the first instance")
                 time.sleep(1.5)
                 second.terminate()
                 stood_by = ended(second)
@@ -96,11 +96,11 @@ class TestEvery:
     def test_at_the_end_of_one_the_other_goes_on(self, storage, here):
         with begun(here, *EVERY) as first, begun(here, *EVERY):
             over(storage, 1)
-            wait_until(lambda: storage.count(over=True) == 0, "an instance")
+            wait_until(lambda: storage.count(expired_only=True) == 0, "an instance")
             first.terminate()
             ended(first)
             over(storage, 1)
-            wait_until(lambda: storage.count(over=True) == 0, "the other instance")
+            wait_until(lambda: storage.count(expired_only=True) == 0, "the other instance")
 
     def test_after_one_was_killed_the_other_takes_over(self, storage, here, tmp_path):
         with begun(here, *EVERY, quickly=True) as first:
@@ -109,7 +109,7 @@ class TestEvery:
                 first.kill()
                 first.wait()
                 over(storage, 2)
-                wait_until(lambda: storage.count(over=True) == 0, "the second instance")
+                wait_until(lambda: storage.count(expired_only=True) == 0, "the second instance")
                 second.terminate()
                 assert sum(each["pruned"] for each in ended(second).facts) == 2
 
@@ -123,4 +123,4 @@ class TestEvery:
 
 
 def nobody_holds(tmp_path):
-    return DatabaseStorage(database="pruned").held([LEASE]) == {}
+    return DatabaseStorage(database="pruned").active_leases([LEASE]) == {}

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from django_multisession.management import steady
-from django_multisession.management.console import counted
-from django_multisession.management.steady import Stop
+from django_multisession.management import scheduler
+from django_multisession.management.cli import counted
+from django_multisession.management.scheduler import ShutdownFlag
 from projects import install
 from pruners import add, facts_of, ids_in, run, told
 
@@ -43,7 +43,7 @@ class TestOnEveryStorage:
         live = over(5)
         for _ in range(2):
             assert facts_of("--dry-run", "--batch-size", "2") == (5, 0)
-            assert storage.count(over=True) == 5
+            assert storage.count(expired_only=True) == 5
         assert facts_of("--batch-size", "2") == (5, 0)
         assert facts_of("--dry-run") == (0, 0)
         assert ids_in(storage) == live
@@ -51,7 +51,7 @@ class TestOnEveryStorage:
     def test_limits(self, over, storage):
         live = over(5)
         assert run("--limit", "3", "--batch-size", "2").status == 3
-        assert storage.count(over=True) == 2
+        assert storage.count(expired_only=True) == 2
         assert facts_of("--limit", "3") == (2, 0)
         assert ids_in(storage) == live
 
@@ -109,18 +109,18 @@ class TestPace:
             "stopped before the end.\n"
         )
         assert watched == asked
-        assert storage.count(over=True) == 5 - limit
+        assert storage.count(expired_only=True) == 5 - limit
 
     def test_a_pause_between_two_batches(self, quick, monkeypatch):
         slept = []
-        monkeypatch.setattr(Stop, "wait", lambda stop, seconds: slept.append(seconds))
+        monkeypatch.setattr(ShutdownFlag, "wait", lambda stop, seconds: slept.append(seconds))
         quick(5)
         run("--batch-size", "2", "--pause", "0.25")
         assert slept == [0.25, 0.25]
 
     def test_a_short_pause_by_default(self, quick, monkeypatch):
         slept = []
-        monkeypatch.setattr(Stop, "wait", lambda stop, seconds: slept.append(seconds))
+        monkeypatch.setattr(ShutdownFlag, "wait", lambda stop, seconds: slept.append(seconds))
         quick(2)
         run("--batch-size", "1")
         assert slept == [0.005] * 2
@@ -134,9 +134,9 @@ class TestPace:
             return purge(limit, tell)
 
         monkeypatch.setattr(storage, "purge", slow)
-        monkeypatch.setattr(steady, "time", SimpleNamespace(monotonic=lambda: now[0]))
+        monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=lambda: now[0]))
         assert run("--batch-size", "1", "--max-runtime", "10s").status == 3
-        assert storage.count(over=True) == 2
+        assert storage.count(expired_only=True) == 2
         assert run("--batch-size", "1", "--max-runtime", "1h").status == 0
 
 
@@ -208,7 +208,7 @@ class TestBadOptions:
         outcome = run(*arguments)
         assert outcome.message.removeprefix("Error: ").startswith(message)
         assert (outcome.status, outcome.stdout, outcome.stderr) == (1, "", "")
-        assert storage.count(over=True) == 1
+        assert storage.count(expired_only=True) == 1
 
     @pytest.mark.parametrize("name", ["--idle", "--older-than", "--max-runtime", "--every"])
     def test_a_time_beyond_all_times(self, quick, name):

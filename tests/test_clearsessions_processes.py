@@ -71,7 +71,7 @@ class TestStatus:
         over(storage, 3)
         monkeypatch.setattr("pruners.COMMAND", "clearsessions")
         assert done(here) == (0, "", "", "")
-        assert storage.count(over=True) == 0
+        assert storage.count(expired_only=True) == 0
 
 
 def on_terminal(here, *arguments):

@@ -5,14 +5,14 @@ from django.test import RequestFactory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_multisession.client import (
+from django_multisession.client import remote_addr
+from django_multisession.core.client import (
     NOBODY,
     Client,
     clean_ip,
     clean_user_agent,
     device_of,
     network_of,
-    remote_addr,
 )
 from user_agents import CHROME, FIREFOX, IPHONE, NEWER, WEBKIT
 

@@ -7,7 +7,7 @@ from django.contrib.sessions.serializers import JSONSerializer
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from django_multisession.codec import decode, encode
+from django_multisession.core.codec import decode, encode
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -10,8 +10,9 @@ import pytest
 from django.db import transaction
 
 from conftest import make_record, store_on
-from django_multisession import keys, signals
-from django_multisession.record import Change
+from django_multisession import signals
+from django_multisession.core import keys
+from django_multisession.core.record import Change
 from django_multisession.session import SessionGone
 from django_multisession.storage.redis import RedisStorage
 from together import POOL, THREADS, at_once, few_connections, threads  # noqa: F401 - close connections
@@ -171,7 +172,9 @@ def test_log_out_everywhere_while_sessions_are_saved_and_renamed(
             holders.append(holder)
         saves = [holder.save for holder in holders[:4]]
         rotations = [holder.cycle_key for holder in holders[4:]]
-        answers = at_once([*saves, *rotations, lambda: list(real_storage.delete_found(name, "7"))])
+        answers = at_once(
+            [*saves, *rotations, lambda: list(real_storage.delete_matching(name, "7"))]
+        )
         # On a cluster one that is on its way to a new id is there twice for a moment; both end.
         assert 9 <= len(answers[-1]) <= 9 + len(rotations)
         assert real_storage.count() == 0
@@ -186,7 +189,7 @@ def test_moving_away_and_being_ended(real_storage, clock):
             moved, ended = at_once(
                 [
                     lambda: real_storage.update("A" * 43, Change(references={name: "2"})),
-                    lambda: list(real_storage.delete_found(name, "1")),
+                    lambda: list(real_storage.delete_matching(name, "1")),
                 ]
             )
             assert moved is (not ended)
@@ -216,14 +219,14 @@ def test_one_owner_of_many_gets_a_lease(real_storage, clock):
         name = keys.new_handle()
         answers = at_once(holds(real_storage, name, soon))
         assert_one(answers)
-        assert real_storage.held([name]) == {name: soon}
-        assert real_storage.hold(name, f"owner {answers.index(True)}", clock.now) is True
+        assert real_storage.active_leases([name]) == {name: soon}
+        assert real_storage.acquire_lease(name, f"owner {answers.index(True)}", clock.now) is True
 
 
 def test_one_owner_of_many_gets_a_lease_that_is_over_while_it_is_purged(real_storage, clock):
     for _ in range(5):
         name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
-        assert real_storage.hold(name, "somebody else", soon) is True
+        assert real_storage.acquire_lease(name, "somebody else", soon) is True
         clock.now = soon
         calls = holds(real_storage, name, soon + timedelta(minutes=1))
         *answers, first, second = at_once([*calls, real_storage.purge, real_storage.purge])
@@ -236,20 +239,22 @@ def test_renewals_and_purges_at_once(real_storage, clock):
     for _ in range(5):
         names, soon = [keys.new_handle() for _ in range(8)], clock.now + timedelta(minutes=1)
         for name in names:
-            assert real_storage.hold(name, "ann", soon) is True
-            real_storage.hold(keys.new_handle(), "bob", clock.now)
+            assert real_storage.acquire_lease(name, "ann", soon) is True
+            real_storage.acquire_lease(keys.new_handle(), "bob", clock.now)
         later = soon + timedelta(minutes=1)
-        renewals = [lambda name=name: real_storage.hold(name, "ann", later) for name in names]
+        renewals = [
+            lambda name=name: real_storage.acquire_lease(name, "ann", later) for name in names
+        ]
         assert at_once([*renewals, *[real_storage.purge] * 3]) == [True] * 8 + [0] * 3
         clock.now = soon
-        assert real_storage.held(names) == dict.fromkeys(names, later)
+        assert real_storage.active_leases(names) == dict.fromkeys(names, later)
 
 
 def test_one_owner_in_many_threads_has_it_in_all(real_storage, clock):
     soon = clock.now + timedelta(minutes=1)
     for _ in range(10):
         name = keys.new_handle()
-        calls = [lambda name=name: real_storage.hold(name, "ann", soon)] * OWNERS
+        calls = [lambda name=name: real_storage.acquire_lease(name, "ann", soon)] * OWNERS
         assert at_once(calls) == [True] * OWNERS
 
 
@@ -267,7 +272,7 @@ def test_one_transaction_of_many_gets_a_lease(database_storage, clock):
         name = keys.new_handle()
         calls = holds(database_storage, name, soon)
         assert_one(at_once([lambda call=call: in_transaction(call) for call in calls]))
-        assert database_storage.held([name]) == {name: soon}
+        assert database_storage.active_leases([name]) == {name: soon}
         assert database_storage.count() == round * OWNERS
 
 
@@ -276,19 +281,20 @@ def test_a_lease_that_was_rolled_back_is_the_next_ones(database_storage, clock):
     for before in (None, clock.now):
         name = keys.new_handle()
         if before:
-            database_storage.hold(name, "somebody else", before)
+            database_storage.acquire_lease(name, "somebody else", before)
         with transaction.atomic(using=alias):
-            assert database_storage.hold(name, "ann", soon) is True
-            other = POOL.submit(database_storage.hold, name, "bob", soon)
+            assert database_storage.acquire_lease(name, "ann", soon) is True
+            other = POOL.submit(database_storage.acquire_lease, name, "bob", soon)
             assert not wait([other], 0.2).done
             transaction.set_rollback(True, using=alias)
         assert other.result(20) is True
-        assert database_storage.hold(name, "ann", soon) is False
+        assert database_storage.acquire_lease(name, "ann", soon) is False
 
 
 def holds(storage, name, until):
     return [
-        lambda owner=f"owner {number}": storage.hold(name, owner, until) for number in range(OWNERS)
+        lambda owner=f"owner {number}": storage.acquire_lease(name, owner, until)
+        for number in range(OWNERS)
     ]
 
 

@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 
 from bearers import opened, with_token
 from demo_sites import DEADLINE, manage, running_in
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
 from django_multisession.storage.redis import RedisStorage
 from projects import install
 from redis_servers import HOST, free_port
@@ -53,7 +54,7 @@ def assert_nothing(storage, *words):
 
 
 def info_of(token):
-    return sessions.get(keys.handle_of(token))
+    return sessions.get(keys.hash_key(token))
 
 
 def test_the_token_logs_in(on_every_storage):
@@ -77,7 +78,7 @@ def test_people_are_told_its_handle_and_its_end(world, settings):
     settings.TIME_ZONE = "UTC"
     token, told = created("--user", "ada", "--expires-in", "30d")
     end = world.storage.clock.now + timedelta(days=30)
-    assert told == f"Session {keys.handle_of(token)}, until {end:%Y-%m-%d %H:%M}.\n"
+    assert told == f"Session {keys.hash_key(token)}, until {end:%Y-%m-%d %H:%M}.\n"
 
 
 def test_scripts_may_have_nothing_but_the_token(world):
@@ -191,4 +192,4 @@ def test_from_a_shell_over_http(tmp_path):
         with opener.open(Request(f"{site}/api/devices/", headers=headers)) as response:
             devices = json.load(response)["devices"]
     (own,) = [device for device in devices if device["is_current"]]
-    assert own["handle"] == keys.handle_of(token)
+    assert own["handle"] == keys.hash_key(token)

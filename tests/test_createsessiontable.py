@@ -18,8 +18,8 @@ from django.core.management import CommandError, call_command
 from django_multisession.backends import dynamodb
 from django_multisession.management.commands import createsessiontable
 from django_multisession.storage.dynamodb import DynamoDBStorage
-from django_multisession.storage.dynamodb.plan import Plan
-from django_multisession.storage.dynamodb.templates import TEMPLATES
+from django_multisession.storage.dynamodb.table_spec import TableSpec
+from django_multisession.storage.dynamodb.table_templates import TEMPLATES
 from dynamodb_servers import MOTO, connect
 from servers import HOST, free_port
 
@@ -46,7 +46,7 @@ def use(settings, monkeypatch):
         return storage
 
     yield use
-    for process in [storage._link._process for storage in used]:
+    for process in [storage._connection._process for storage in used]:
         if process and process._client:
             process._client.close()
 
@@ -130,7 +130,7 @@ def test_a_key_of_ones_own(name, client):
 
 def test_what_could_not_be_done_is_a_warning(use):
     storage = use(MOTO.options)
-    with Stubber(storage._link.process.client) as stub:
+    with Stubber(storage._connection.process.client) as stub:
         stub.add_client_error("describe_table", "ResourceNotFoundException")
         stub.add_response("create_table", {})
         stub.add_response("describe_table", {"Table": {"TableStatus": "ACTIVE"}})
@@ -218,7 +218,7 @@ def test_what_it_prints_is_what_it_checks(name, client):
 def test_to_print_asks_nobody(use, kind):
     table = use({}).table
     stdout, stderr = run("--print", kind, "--deletion-protection")
-    assert stdout == table.template(kind, Plan(deletion_protection=True))
+    assert stdout == table.template(kind, TableSpec(deletion_protection=True))
     assert ("WebProcesses" in stderr) is (kind == "iam")
 
 
@@ -265,7 +265,7 @@ def test_what_is_not_set_up_is_told_in_a_line(use, options, told, arguments):
 def test_what_dynamodb_refuses_is_told_in_a_line(use, code, told):
     storage = use({**NOWHERE, **KEYS})
     message = f"No.\n\nThe Canonical String is\nx-amz-security-token:{SECRET}\n\n'"
-    with Stubber(storage._link.process.client) as stub:
+    with Stubber(storage._connection.process.client) as stub:
         stub.add_client_error("describe_table", code, message)
         text = fails()
     assert code in text

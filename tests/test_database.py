@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 import servers
 from conftest import make_record, store_on
-from django_multisession import keys
+from django_multisession.core import keys
+from django_multisession.core.record import Change
 from django_multisession.models import Session, SessionLease, SessionReference
-from django_multisession.record import Change
 from django_multisession.storage.db import DatabaseStorage
 from django_multisession.storage.db.dialects import dialect_of
 
@@ -94,7 +94,7 @@ class TestStatements:
         holder = store_on(database_storage)()
         holder.save()
         logout = store_on(database_storage)(holder.session_key).flush
-        one = database_storage._link().statements.dialect.returns_deleted
+        one = database_storage._connection().statements.dialect.returns_deleted
         assert [s for s in statements(logout) if s not in ("BEGIN", "COMMIT", "SET")] == (
             ["DELETE"] if one else ["SELECT", "DELETE"]
         )
@@ -120,23 +120,30 @@ class TestStatements:
     def test_what_is_over_is_counted_by_the_index_only(self, database_storage, connection, clock):
         database_storage.insert(A, make_record(clock))
         with CaptureQueriesContext(connection) as captured:
-            database_storage.count(over=True)
+            database_storage.count(expired_only=True)
         (query,) = captured
         assert query["sql"].split("WHERE")[1].split()[:2] == ["purge_at", "<="]
 
     def test_a_new_lease_is_two_and_any_other_is_one(self, database_storage, clock, statements):
         name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
-        assert statements(lambda: database_storage.hold(name, "ann", soon)) == ["UPDATE", "INSERT"]
-        assert statements(lambda: database_storage.hold(name, "ann", soon)) == ["UPDATE"]
-        assert statements(lambda: database_storage.hold(name, "ann", clock.now)) == ["UPDATE"]
-        assert statements(lambda: database_storage.hold(name, "bob", soon)) == ["UPDATE"]
-        refused = statements(lambda: database_storage.hold(name, "ann", soon))
+        assert statements(lambda: database_storage.acquire_lease(name, "ann", soon)) == [
+            "UPDATE",
+            "INSERT",
+        ]
+        assert statements(lambda: database_storage.acquire_lease(name, "ann", soon)) == ["UPDATE"]
+        assert statements(lambda: database_storage.acquire_lease(name, "ann", clock.now)) == [
+            "UPDATE"
+        ]
+        assert statements(lambda: database_storage.acquire_lease(name, "bob", soon)) == ["UPDATE"]
+        refused = statements(lambda: database_storage.acquire_lease(name, "ann", soon))
         assert len(refused) == 3  # for all it knew, it was new, or its own of a moment ago
 
     @pytest.mark.parametrize("number", [0, 1, 300])
     def test_to_ask_for_leases_is_one(self, database_storage, statements, number):
         names = [keys.new_handle() for _ in range(number)]
-        assert statements(lambda: database_storage.held(names)) == ["SELECT"] * bool(number)
+        assert statements(lambda: database_storage.active_leases(names)) == ["SELECT"] * bool(
+            number
+        )
 
     @pytest.mark.parametrize("tell", [None, lambda found: None])
     def test_the_last_purge_of_a_run_goes_over_references_and_leases_too(
@@ -148,7 +155,7 @@ class TestStatements:
         for number in range(3):
             database_storage.insert(f"{number:043}", make_record(clock, expires_at=clock.now))
         clock.advance(hours=2)
-        in_one = database_storage._link().statements.dialect.deletes_selected
+        in_one = database_storage._connection().statements.dialect.deletes_selected
         batch = ["DELETE"] if in_one else ["SELECT", "DELETE"]
         again = batch[:1]  # from the beginning, where what was skipped is left
         housekeeping = ["DELETE", "DELETE"]
@@ -162,7 +169,7 @@ class TestStatements:
             database_storage.page()
             list(database_storage.find("user", "1"))
             database_storage.count()
-            database_storage.count(over=True)
+            database_storage.count(expired_only=True)
             database_storage.delete(A)
             database_storage.insert(B, make_record(clock, expires_at=clock.now))
             clock.advance(hours=2)
@@ -185,18 +192,18 @@ class TestTable:
 
     def test_the_orm_reads_a_lease(self, database_storage, clock):
         name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
-        database_storage.hold(name, "ann", soon)
+        database_storage.acquire_lease(name, "ann", soon)
         row = SessionLease.objects.using(database_storage.database).get(name=name)
         assert (row.owner, row.expires_at, str(row)) == ("ann", soon, name)
 
     def test_leases_with_and_without_use_tz(self, database_storage, clock, use_tz):
         clock.now = datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=timezone.utc)
         name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
-        assert database_storage.hold(name, "ann", soon) is True
-        assert database_storage.hold(name, "bob", soon) is False
-        assert database_storage.held([name]) == {name: soon}
+        assert database_storage.acquire_lease(name, "ann", soon) is True
+        assert database_storage.acquire_lease(name, "bob", soon) is False
+        assert database_storage.active_leases([name]) == {name: soon}
         clock.now = soon
-        assert database_storage.held([name]) == {}
+        assert database_storage.active_leases([name]) == {}
 
     def test_a_row_deleted_through_the_orm_is_an_ended_session(self, database_storage, clock):
         database_storage.insert(A, make_record(clock, references={"user": "1", "org": "7"}))
@@ -216,7 +223,7 @@ class TestTable:
         clock.advance(hours=2)
         database_storage.purge()
         assert entries.count() == 2
-        list(database_storage.delete_found("org", "7"))
+        list(database_storage.delete_matching("org", "7"))
         assert entries.count() == 0
 
     @pytest.mark.parametrize(
@@ -252,7 +259,7 @@ class TestTable:
         entries = SessionReference.objects.using(database_storage.database)
         entries.update(value="8")
         assert list(database_storage.find("org", "8")) == []
-        assert list(database_storage.delete_found("org", "8")) == []
+        assert list(database_storage.delete_matching("org", "8")) == []
         assert database_storage.read(A) is not None
 
     def test_times_with_and_without_use_tz(self, database_storage, clock, use_tz):
@@ -286,19 +293,19 @@ class TestIntegration:
         self, database_storage, connection, clock
     ):
         name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
-        database_storage.hold(name, "ann", soon)
+        database_storage.acquire_lease(name, "ann", soon)
         with transaction.atomic(using=connection.alias):
-            assert database_storage.hold(name, "bob", soon) is False
+            assert database_storage.acquire_lease(name, "bob", soon) is False
             assert database_storage.insert(A, make_record(clock)) is True
         assert database_storage.count() == 1
 
     def test_a_lease_is_rolled_back_with_its_transaction(self, database_storage, connection, clock):
         name, soon = keys.new_handle(), clock.now + timedelta(minutes=1)
         with transaction.atomic(using=connection.alias):
-            assert database_storage.hold(name, "ann", soon) is True
-            assert database_storage.held([name]) == {name: soon}
+            assert database_storage.acquire_lease(name, "ann", soon) is True
+            assert database_storage.active_leases([name]) == {name: soon}
             transaction.set_rollback(True, using=connection.alias)
-        assert database_storage.held([name]) == {}
+        assert database_storage.active_leases([name]) == {}
 
     def test_an_error_is_the_databases_own(self, database_storage, connection, clock):
         with connection.schema_editor() as editor:
@@ -332,8 +339,8 @@ class TestIntegration:
         settings.DATABASE_ROUTERS = ["test_database.Router"]
         Router.asked.clear()
         storage = DatabaseStorage(clock=clock)
-        storage.hold(A, "ann", clock.now)
-        storage.held([A])
+        storage.acquire_lease(A, "ann", clock.now)
+        storage.active_leases([A])
         assert Router.asked == ["write", "write"]
 
     def test_an_sqlite_that_is_too_old(self, databases, monkeypatch):
@@ -391,7 +398,10 @@ def _tuples():
 
 
 def test_the_lookups_use_their_indexes_on_postgresql(postgres, clock):
-    statements, now = postgres._link().statements, postgres._link().moment(clock.now)
+    statements, now = (
+        postgres._connection().statements,
+        postgres._connection().to_db_time(clock.now),
+    )
     select = f"SELECT id FROM {statements.sessions} WHERE"
     queries = [
         ("multisession_handle", f"{select} handle = %s", [A]),
@@ -399,7 +409,7 @@ def test_the_lookups_use_their_indexes_on_postgresql(postgres, clock):
         ("multisession_purge", f"{select} purge_at <= %s", [now]),
         ("multisession_purge", statements.count_over, [now]),
         ("multisession_lease", statements.renew, ["ann", now, A, "ann", now]),
-        ("multisession_lease_end", statements.forget_leases, [now]),
+        ("multisession_lease_end", statements.delete_expired_leases, [now]),
     ]
     with connections["postgres"].cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")

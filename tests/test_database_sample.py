@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 import servers
 from conftest import make_record
-from django_multisession import keys
+from django_multisession.core import keys
 from django_multisession.models import Session, SessionReference
 from django_multisession.storage.db import DatabaseStorage
 
@@ -138,7 +138,7 @@ def test_no_payload_is_read(database_storage, clock):
 
 
 def test_handles_are_sorted_by_bytes(database_storage, clock):
-    handles = [keys.handle_of(str(number)) for number in range(100)] + EVENLY
+    handles = [keys.hash_key(str(number)) for number in range(100)] + EVENLY
     soon = clock.now + timedelta(minutes=1)
     fill(database_storage, handles, make_record(clock, expires_at=soon))
     sessions = Session.objects.using(database_storage.database)
@@ -172,7 +172,7 @@ def test_the_neighbours_are_read_from_the_index(databases, alias, part):
     """Or the whole table would be sorted each time."""
     if alias not in connections:
         servers.missing(f"server for {alias}")
-    statement = DatabaseStorage(database=alias)._link().statements.sample[part]
+    statement = DatabaseStorage(database=alias)._connection().statements.sample[part]
     words, index = EXPLAIN[alias]
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         if alias == "postgres":  # for the few rows there are here, it would not care

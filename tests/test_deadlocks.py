@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from conftest import make_record
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from subjects import STORAGES
 from together import at_once, few_connections, threads  # noqa: F401 - close connections
 

@@ -12,7 +12,7 @@ from urllib.error import HTTPError
 import pytest
 
 from demo_sites import DEADLINE, Browser, dynamodb, manage, redis, running_in
-from django_multisession.keys import handle_of
+from django_multisession.core.keys import hash_key
 from dynamodb_servers import MOTO
 from moving import empty_redis
 from servers import HOST, free_port
@@ -88,7 +88,7 @@ def assert_is_known(browser: Browser, backend: str) -> None:
     assert "3 books" in page
     assert browser.key == key
     if backend not in DJANGOS:
-        assert before["handle"] == handle_of(key)
+        assert before["handle"] == hash_key(key)
         assert before["references"].keys() == {"user"}
 
 

@@ -29,7 +29,7 @@ from device_demos import (
     settle,
     sign_in,
 )
-from django_multisession.keys import handle_of
+from django_multisession.core.keys import hash_key
 from user_agents import IPHONE
 
 pytestmark = pytest.mark.thorough
@@ -85,7 +85,7 @@ def stale(browsers: Pair, demo: Demo, name: str) -> Pair:
 
 
 def handle(browser: Chromium) -> str:
-    return handle_of(str(browser.driver.get_cookie("sessionid")["value"]))
+    return hash_key(str(browser.driver.get_cookie("sessionid")["value"]))
 
 
 @everywhere

@@ -64,7 +64,7 @@ def test_to_sign_out_here(mine, other, cost):
 def test_all_others(home, ada, mine, cost, number):
     home.several(number, user=ada)
     assert cost(mine.get, END_OTHERS) == [{**ONE, "find": 1}, 1]
-    assert cost(mine.post, END_OTHERS) == [{**ONE, "delete_found": 1}, 1]
+    assert cost(mine.post, END_OTHERS) == [{**ONE, "delete_matching": 1}, 1]
 
 
 def test_a_password_is_a_new_key_and_one_query(home, mine, other, cost):

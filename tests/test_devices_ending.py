@@ -63,7 +63,7 @@ class TestLately:
 
     @each_page
     def test_where_nobody_is_ever_asked(self, home, mine, lost, settings, page):
-        settings.MULTISESSION_CONFIRM_AFTER = None
+        settings.MULTISESSION_REAUTHENTICATION_TIMEOUT = None
         home.clock.advance(days=10)
         assert not asks_password(mine.get(page(lost)))
         mine.post(page(lost))

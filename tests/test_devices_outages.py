@@ -38,7 +38,7 @@ PAGES = {
     "ended": (lambda b, h: b.post(url(h, "end")), {"delete"}),
     "here": (lambda b, h: b.post(url(own(b), "end")), {"delete"}),
     "others": (lambda b, h: b.get(END_OTHERS), {"find"}),
-    "others ended": (lambda b, h: b.post(END_OTHERS), {"delete_found"}),
+    "others ended": (lambda b, h: b.post(END_OTHERS), {"delete_matching"}),
     "no device": (lambda b, h: b.get(url("A" * 43, "end")), set()),
 }
 CASES = [(page, verb) for page, (_, verbs) in PAGES.items() for verb in sorted({"read", *verbs})]
@@ -88,7 +88,7 @@ def test_while_the_password_is_confirmed(home, browser, other, monkeypatch):
     assert home.is_there(other)
 
 
-@pytest.mark.parametrize(("page", "verb"), [("one", "delete"), ("others", "delete_found")])
+@pytest.mark.parametrize(("page", "verb"), [("one", "delete"), ("others", "delete_matching")])
 def test_right_after_the_password_was_confirmed(home, browser, other, monkeypatch, page, verb):
     """The session has a new key by then, and the old one is dead: the browser must be told."""
     home.clock.advance(**STALE)

@@ -23,7 +23,7 @@ import pymysql; pymysql.install_as_MySQLdb()
 SECRET_KEY = "contract"
 DATABASES = {{"default": {database!r}}}
 USE_TZ = {use_tz!r}
-MULTISESSION_KEY_PREFIX = "contract"
+MULTISESSION_REDIS_KEY_PREFIX = "contract"
 INSTALLED_APPS = [
     "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
     "sessions_tests", "django_multisession",
@@ -128,6 +128,9 @@ def test_djangos_own_tests_pass_on_redis(run, use_tz):
 @each_use_tz
 def test_djangos_own_tests_pass_on_dynamodb(run, use_tz):
     storage = dynamodb(dynamodb_servers.MOTO)(Clock())
-    place = {"DYNAMODB_TABLE": storage.table.name, "DYNAMODB_OPTIONS": dict(storage._link.options)}
+    place = {
+        "DYNAMODB_TABLE": storage.table.name,
+        "DYNAMODB_OPTIONS": dict(storage._connection.options),
+    }
     del place["DYNAMODB_OPTIONS"]["config"]
     run("contract_of_dynamodb", IN_MEMORY, use_tz, **place)

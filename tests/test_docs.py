@@ -47,10 +47,8 @@ def test_every_signal_is_in_the_readme(name):
 
 
 def test_the_reasons_in_the_readme_are_those_in_the_code():
-    sources = [
-        Path(django_multisession.__file__).parent / f
-        for f in ("session.py", "reading.py", "state.py")
-    ]
+    folder = Path(django_multisession.__file__).parent / "session"
+    sources = [folder / "store.py", folder / "state.py"]
     reasons = {"logged_out", "rotated", "expired"}
     for reason in reasons:
         assert f'"{reason}"' in README

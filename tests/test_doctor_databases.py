@@ -11,7 +11,7 @@ from django.db.models import UniqueConstraint
 
 import servers
 from django_multisession.checks import check_server
-from django_multisession.doctor import examine
+from django_multisession.maintenance.integrity import check
 from django_multisession.models import Session, SessionLease, SessionReference
 from django_multisession.storage.base import Finding
 from django_multisession.storage.db import DatabaseStorage
@@ -187,7 +187,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("dialect", "word", "right", "wrong"), ANSWERS)
 def test_the_answers_of_servers(dialect, word, right, wrong):
-    ((_, is_wrong, finding),) = [look for look in dialect.looks if word in look[0]]
+    ((_, is_wrong, finding),) = [look for look in dialect.config_probes if word in look[0]]
     assert [bool(is_wrong(answer)) for answer in [*right, *wrong]] == (
         [False] * len(right) + [True] * len(wrong)
     )
@@ -197,7 +197,7 @@ def test_the_answers_of_servers(dialect, word, right, wrong):
 @pytest.mark.parametrize("dialect", [PostgreSQL, MariaDB, SQLite])
 def test_every_question_is_among_them(dialect):
     asked = [word for each, word, *_ in ANSWERS if each is dialect]
-    assert len(asked) == len(dialect.looks)
+    assert len(asked) == len(dialect.config_probes)
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_the_clock_is_right_whatever_the_time_zone(database, settings, use_tz, z
             for name in ("timezone", "timezone_name"):
                 connection.__dict__.pop(name, None)
             connection.close()
-            assert [each for each in examine().findings if each.name == "clock"] == []
+            assert [each for each in check().findings if each.name == "clock"] == []
     finally:
         settings.USE_TZ = True
         connection.close()

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import call_command
 
 from django_multisession.backends import dynamodb
-from django_multisession.doctor import examine
-from django_multisession.expiry import utcnow
-from django_multisession.storage.dynamodb.plan import Plan, request
+from django_multisession.core.expiry import utcnow
+from django_multisession.maintenance.integrity import check
+from django_multisession.storage.dynamodb.table_spec import TableSpec, request
 from doctor_cases import opened
 from dynamodb_plans import tableless
 
@@ -29,12 +29,12 @@ def storage(moto, settings, monkeypatch):
 @pytest.fixture
 def fine(storage):
     """The same, on one that is as it should be."""
-    storage.table.create(Plan(), lambda line: None)
+    storage.table.create(TableSpec(), lambda line: None)
     return storage
 
 
 def found():
-    return [finding.name for finding in examine().findings]
+    return [finding.name for finding in check().findings]
 
 
 def aws(storage, command):
@@ -47,7 +47,7 @@ def aws(storage, command):
     specification = dict(pair.split("=") for pair in pairs)
     specification["Enabled"] = specification["Enabled"] == "true"
     named = {"TableName": storage.table.name, "TimeToLiveSpecification": specification}
-    storage._link.call(operation.replace("-", "_"), named)
+    storage._connection.call(operation.replace("-", "_"), named)
 
 
 def test_a_table_that_is_as_it_should_be(fine):
@@ -55,7 +55,7 @@ def test_a_table_that_is_as_it_should_be(fine):
 
 
 def test_no_table(storage, monkeypatch):
-    missing, failure = examine().findings
+    missing, failure = check().findings
     assert (missing.name, failure.name) == ("missing", "failure")
     monkeypatch.setattr(dynamodb.SessionStore, "storage", storage)
     command = re.search(r"manage.py (\w+)$", missing.remedy)[1]
@@ -64,17 +64,17 @@ def test_no_table(storage, monkeypatch):
 
 
 def test_no_ttl(storage):
-    storage._link.call("create_table", request(storage.table.name, Plan()))
-    (finding,) = examine().findings
+    storage._connection.call("create_table", request(storage.table.name, TableSpec()))
+    (finding,) = check().findings
     assert finding.name == "ttl"
     aws(storage, finding.remedy.removeprefix("Run: "))
     assert found() == []
 
 
 def test_ttl_of_something_else(storage):
-    storage._link.call("create_table", request(storage.table.name, Plan()))
+    storage._connection.call("create_table", request(storage.table.name, TableSpec()))
     aws(storage, enable(storage, "expires"))
-    (finding,) = examine().findings
+    (finding,) = check().findings
     first, then = finding.remedy.removeprefix("Run: ").split("; an hour later: ")
     aws(storage, first)
     aws(storage, then)
@@ -90,8 +90,8 @@ def test_other_keys(storage):
     schema = [{"AttributeName": "id", "KeyType": "HASH"}]
     types = [{"AttributeName": "id", "AttributeType": "S"}]
     wrong = {"KeySchema": schema, "AttributeDefinitions": types}
-    storage._link.call("create_table", {**request(storage.table.name, Plan()), **wrong})
-    keys, ttl, failure = examine().findings
+    storage._connection.call("create_table", {**request(storage.table.name, TableSpec()), **wrong})
+    keys, ttl, failure = check().findings
     assert [keys.name, ttl.name, failure.name] == ["keys", "ttl", "failure"]
     assert "MULTISESSION_DYNAMODB_TABLE" in keys.remedy
 
@@ -100,7 +100,7 @@ def test_other_keys(storage):
 def test_a_table_that_cannot_be_used(fine, monkeypatch, status):
     """Nor can it be asked for the time."""
     described = {**fine.table._describe(), "TableStatus": status}
-    call = fine._link.call
+    call = fine._connection.call
 
     def absent(operation, request):
         table = {} if "describe" in operation else {"TableName": "gone"}
@@ -108,7 +108,7 @@ def test_a_table_that_cannot_be_used(fine, monkeypatch, status):
 
     with monkeypatch.context() as patch:
         patch.setattr(fine.table, "_describe", lambda: described)
-        patch.setattr(fine._link, "call", absent)
+        patch.setattr(fine._connection, "call", absent)
         assert found() == ["status", "failure"]
 
 
@@ -116,7 +116,7 @@ def test_a_table_that_cannot_be_used(fine, monkeypatch, status):
 def test_who_may_not_look(fine, moto, operation):
     """Everything else goes on."""
     moto.refuse("AccessDeniedException", operation)
-    told = examine()
+    told = check()
     assert [finding.name for finding in told.findings] == ["unknown"]
     assert told.timings
     assert "createsessiontable --check" in told.findings[0].remedy
@@ -124,7 +124,7 @@ def test_who_may_not_look(fine, moto, operation):
 
 def test_who_may_not_write(fine, moto):
     moto.refuse("AccessDeniedException", "PutItem")
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.problem.startswith("Insert fails: ")
     assert "AccessDenied" in finding.problem
     assert fine.count() == 0
@@ -133,7 +133,7 @@ def test_who_may_not_write(fine, moto):
 @pytest.mark.parametrize(("ahead", "word"), [(60, "behind"), (-60, "ahead")])
 def test_a_clock_that_is_wrong(fine, ahead, word):
     fine.clock = lambda: utcnow() + timedelta(seconds=ahead)
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert (finding.name, word in finding.problem) == ("clock", True)
 
 
@@ -145,7 +145,7 @@ def test_a_clock_that_is_right(fine, ahead):
 
 def test_a_server_that_fails(fine, moto, hurried):
     moto.fail(times=100)
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.name == "failure"
     moto.clear()
     assert found() == []
@@ -161,6 +161,6 @@ def test_answers_that_are_lost(fine, moto):
 
 def test_one_that_fails_in_the_middle_is_cleaned_up_after(fine, moto, hurried):
     moto.fail("TransactWriteItems", times=100)
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.problem.startswith("Rename fails: ")
     assert fine.count() == 0

@@ -7,7 +7,7 @@ import pytest
 import redis_servers
 import servers
 from django_multisession import sessions, signals
-from django_multisession.doctor import LIVES, examine
+from django_multisession.maintenance.integrity import LIVES, check
 from django_multisession.models import Session, SessionLease, SessionReference
 from django_multisession.storage.redis import RedisStorage
 from doctor_cases import VERBS, Watched, found, opened, report
@@ -78,11 +78,11 @@ def test_a_redis_server_that_is_as_it_should_be(settings, monkeypatch):
     options = [word for name, value in FINE.items() for word in (f"--{name}", value)]
     with servers.running(redis_servers.Node(*options)) as node:
         opened(RedisStorage(url=node.url), settings, monkeypatch)
-        assert examine().findings == []
+        assert check().findings == []
 
 
 @pytest.mark.parametrize("references", [{}, {"user": "_auth_user_id"}])
 def test_whatever_references_there_are(memory_storage, settings, monkeypatch, references):
     opened(memory_storage, settings, monkeypatch)
     settings.MULTISESSION_REFERENCES = references
-    assert examine().findings == []
+    assert check().findings == []

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from django_multisession import sessions, signals
-from django_multisession.expiry import utcnow
+from django_multisession.core.expiry import utcnow
+from django_multisession.core.record import Change, Record
 from django_multisession.models import SessionReference
-from django_multisession.record import Change, Record
-from django_multisession.storage.dynamodb import items
+from django_multisession.storage.dynamodb import encoding
 from doctor_cases import found, opened, report
 from projects import hearing
 
@@ -46,10 +46,10 @@ def forget(storage, name, value, handle):
         return rows.delete()[0] == 1
     if kind == "RedisStorage":
         key = storage._calls.names.reference(f"{name}={value}")
-        return storage._link._here().zrem(key, handle) == 1
+        return storage._connection._here().zrem(key, handle) == 1
     if kind == "DynamoDBStorage":
-        request = {"TableName": storage.table.name, "Key": items.entry_key(name, value, handle)}
-        storage._link.call("delete_item", request)
+        request = {"TableName": storage.table.name, "Key": encoding.entry_key(name, value, handle)}
+        storage._connection.call("delete_item", request)
         return True
     return False
 
@@ -84,7 +84,7 @@ def test_what_the_index_lacks_is_found_and_put_right(engine):
 def test_what_was_put_right_is_ended_everywhere(engine):
     unlisted(engine, 2)
     assert report(engine, repair=True, full=True)[0].repaired == 2
-    assert sessions.end_found("org", 7) == 4
+    assert sessions.end_matching("org", 7) == 4
     assert engine.count() == 0
 
 

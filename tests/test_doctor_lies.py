@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from django_multisession.doctor import LifeCycle, examine
-from django_multisession.record import Change
+from django_multisession.core.record import Change
+from django_multisession.maintenance.integrity import SelfTest, check
 from django_multisession.storage.memory import MemoryStorage
 from doctor_cases import opened
 
@@ -93,20 +93,20 @@ class DeletesNothing(Honest):
 
     refused = False
 
-    def delete(self, id, over=False):
+    def delete(self, id, expired_only=False):
         if not self.refused:
             self.refused = True
             return self._records.get(id)
-        return super().delete(id, over)
+        return super().delete(id, expired_only)
 
 
 class DeletesSilently(Honest):
-    def delete(self, id, over=False):
-        super().delete(id, over)
+    def delete(self, id, expired_only=False):
+        super().delete(id, expired_only)
 
 
 class RefusesLeases(Honest):
-    def hold(self, name, owner, until):
+    def acquire_lease(self, name, owner, until):
         return False
 
 
@@ -140,7 +140,7 @@ def test_all_of_them_are_among_them():
 @pytest.mark.parametrize("liar", LIARS)
 def test_a_promise_that_is_not_kept(use, liar):
     storage = use(liar())
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.name == "failure"
     assert finding.problem.startswith(f"{LIARS[liar]} fails: WrongAnswer: what was to be ")
     assert finding.remedy
@@ -150,14 +150,14 @@ def test_a_promise_that_is_not_kept(use, liar):
 def test_the_first_failure_is_the_last(use):
     """What comes after it would only repeat it. And sessions are not looked at."""
     use(RefusesUpdates())
-    told = examine()
+    told = check()
     assert list(told.timings) == ["insert", "read", "update"]
     assert (len(told.findings), told.looked_at, told.about) == (1, 0, 0)
 
 
 # Verbs that fail
 
-VERBS = ["insert", "read", "update", "find", "rename", "page", "delete", "hold"]
+VERBS = ["insert", "read", "update", "find", "rename", "page", "delete", "acquire_lease"]
 
 
 def broken(storage, monkeypatch, verb, *, after=False, once=True):
@@ -180,10 +180,10 @@ def broken(storage, monkeypatch, verb, *, after=False, once=True):
 def test_a_verb_that_fails_is_cleaned_up_after(use, monkeypatch, verb, after):
     storage = use(MemoryStorage())
     broken(storage, monkeypatch, verb, after=after)
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.problem == f"{verb.capitalize()} fails: OSError: no route to the server"
     assert storage._records == {}
-    assert storage.held([*storage._leases]) == {}
+    assert storage.active_leases([*storage._leases]) == {}
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -191,8 +191,8 @@ def test_where_nothing_can_be_cleaned_up_it_is_over_in_some_minutes(use, monkeyp
     storage = use(MemoryStorage())
     for each in {verb, "delete"}:
         broken(storage, monkeypatch, each, once=False)
-    (finding,) = examine().findings
-    first = "delete" if verb == "hold" else verb  # in its life
+    (finding,) = check().findings
+    first = "delete" if verb == "acquire_lease" else verb  # in its life
     assert finding.problem.startswith(f"{first.capitalize()} fails: OSError")
     now = storage.clock()
     assert all((it.expires_at - now).seconds <= 300 for it in storage._records.values())
@@ -201,7 +201,7 @@ def test_where_nothing_can_be_cleaned_up_it_is_over_in_some_minutes(use, monkeyp
 def test_a_mistake_of_ours_is_a_finding_too(use, monkeypatch):
     storage = use(MemoryStorage())
     monkeypatch.setattr(storage, "find", lambda: None)
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert "TypeError" in finding.problem
 
 
@@ -213,17 +213,19 @@ def test_ctrl_c_ends_it(use, monkeypatch):
 
     monkeypatch.setattr(storage, "read", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        examine()
+        check()
 
 
 def test_the_ids_are_new_each_time(use):
     storage = use(MemoryStorage())
-    lives = [LifeCycle(storage, {}) for _ in range(10)]
+    lives = [SelfTest(storage, {}) for _ in range(10)]
     assert len({id for it in lives for id in (it.id, it.new_id, it.lease)}) == 30
 
 
 def test_timings_are_the_best_of_several(use, monkeypatch):
     use(MemoryStorage())
     ticks = iter([0.0, 3.0] * 14 + [0.0, 1.0] * 14 + [0.0, 2.0] * 14)
-    monkeypatch.setattr("django_multisession.doctor.time.perf_counter", lambda: next(ticks))
-    assert set(examine().timings.values()) == {1.0}
+    monkeypatch.setattr(
+        "django_multisession.maintenance.integrity.time.perf_counter", lambda: next(ticks)
+    )
+    assert set(check().timings.values()) == {1.0}

@@ -8,7 +8,7 @@ import pytest
 
 from django_multisession import sessions
 from django_multisession.backends.memory import SessionStore
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from doctor_cases import opened, report
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
@@ -46,7 +46,9 @@ def meanwhile(storage, monkeypatch, verb, action, id):
 def repair_during(storage, monkeypatch, holder, action, verb="update"):
     done = meanwhile(storage, monkeypatch, verb, action, holder.handle)
     with monkeypatch.context() as patch:
-        patch.setattr("django_multisession.doctor.LIVES", 0)  # it would find the index missing
+        patch.setattr(
+            "django_multisession.maintenance.integrity.LIVES", 0
+        )  # it would find the index missing
         told = report(storage, repair=True)
     assert done
     return told

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 import redis_servers
-from django_multisession.doctor import examine
-from django_multisession.expiry import utcnow
+from django_multisession.core.expiry import utcnow
+from django_multisession.maintenance.integrity import check
 from django_multisession.storage.redis import RedisStorage
 from doctor_cases import opened
 from proxies import Fate, Proxy
@@ -42,7 +42,7 @@ def use(server, settings, monkeypatch):
 
 
 def found():
-    return [finding.name for finding in examine().findings]
+    return [finding.name for finding in check().findings]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_configuration(use, server, name, wrong):
     use()
     for option, value in wrong.items():
         server.client.config_set(option, value)
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.name == name
     option, value = re.match(r"Set (\S+) (\w+)", finding.remedy).groups()
     server.client.config_set(option, value)
@@ -67,7 +67,7 @@ def test_the_configuration(use, server, name, wrong):
 def test_a_server_that_is_full(use, server):
     use()
     server.client.config_set("maxmemory", "1")
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert (finding.name, "OutOfMemory" in finding.problem) == ("failure", True)
     server.client.config_set("maxmemory", "0")
     assert found() == []
@@ -79,7 +79,7 @@ def test_a_replica_that_can_only_be_read(use, server):
     with running(redis_servers.Node()) as primary:
         server.client.replicaof(redis_servers.HOST, primary.port)
         wait_until(lambda: server.client.info()["master_link_status"] == "up", "replication")
-        (finding,) = examine().findings
+        (finding,) = check().findings
         assert (finding.name, "ReadOnly" in finding.problem) == ("failure", True)
     server.client.replicaof("NO", "ONE")
     assert found() == []
@@ -91,14 +91,14 @@ def test_what_a_user_may_not_ask(use, server, command):
     rules = {"enabled": True, "nopass": True, "keys": "*", "commands": ["+@all", f"-{command}"]}
     server.client.acl_setuser("shy", **rules)
     use(server.url.replace("//", "//shy:x@"))
-    told = examine()
+    told = check()
     assert {finding.name for finding in told.findings} <= {"unknown"}
     assert told.timings
 
 
 def test_a_password_is_not_told(use, server):
     use(server.url.replace("//", "//nobody:s3cret@"))
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.name == "failure"
     assert "s3cret" not in str(finding)
     assert "MULTISESSION_REDIS_URL" in finding.problem
@@ -111,7 +111,7 @@ def test_a_password_is_not_told(use, server):
 def test_a_clock_that_is_wrong(use, ahead, word):
     storage = use()
     storage.clock = lambda: utcnow() + timedelta(seconds=ahead)
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.name == "clock"
     assert re.search(rf" {abs(ahead)} s {word}:", finding.problem)
     assert "NTP" in finding.remedy
@@ -135,7 +135,7 @@ def test_one_of_a_cluster_is_wrong_and_told_once(settings, monkeypatch):
     storage = opened(RedisStorage(url=redis_servers.CLUSTER.url), settings, monkeypatch)
     now = utcnow()
     times = [now, now + timedelta(hours=1), now + timedelta(hours=2)]
-    monkeypatch.setattr(storage._link, "times", lambda: times)
+    monkeypatch.setattr(storage._connection, "times", lambda: times)
     assert found() == ["persistence", "memory", "clock"]
 
 
@@ -151,7 +151,7 @@ def proxy(server):
 
 def test_a_server_that_is_down(use):
     use(f"redis://{redis_servers.HOST}:{redis_servers.free_port()}", options=FAST)
-    told = examine()
+    told = check()
     (finding,) = told.findings
     assert finding.problem.startswith("Asking the server fails: ConnectionError")
     assert (told.timings, told.looked_at) == ({}, 0)
@@ -161,7 +161,7 @@ def test_a_server_that_is_down(use):
 def test_a_server_that_takes_its_time(use, server):
     use(options=FAST)
     server.client.execute_command("CLIENT", "PAUSE", 3000, "WRITE")
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.problem.startswith("Insert fails: TimeoutError")
     server.client.execute_command("CLIENT", "UNPAUSE")
     wait_until(lambda: not server.client.exists("multisession:lease"), "the server")
@@ -181,6 +181,6 @@ def test_a_server_that_goes_away_meanwhile(use, monkeypatch):
     storage = use(options=FAST)
     nowhere = RedisStorage(url=f"redis://{redis_servers.HOST}:{redis_servers.free_port()}")
     monkeypatch.setattr(storage, "sample", nowhere.sample)
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert finding.name == "failure"
     assert "ConnectionError" in finding.problem

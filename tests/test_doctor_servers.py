@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import connections
 
 import servers
-from django_multisession.doctor import examine
+from django_multisession.maintenance.integrity import check
 from django_multisession.storage.db import DatabaseStorage
 from doctor_cases import opened
 from servers import Instance, MariaDB, Postgres
@@ -63,7 +63,7 @@ def execute(*statements):
 
 
 def found():
-    return [finding.name for finding in examine().findings]
+    return [finding.name for finding in check().findings]
 
 
 def test_as_they_come_nothing_is_wrong_with_them(storage):
@@ -74,7 +74,7 @@ def test_as_they_come_nothing_is_wrong_with_them(storage):
 def test_autovacuum(storage):
     execute("ALTER SYSTEM SET autovacuum = off", "SELECT pg_reload_conf()")
     servers.wait_until(lambda: found() == ["vacuum"], "the finding")
-    (finding,) = examine().findings
+    (finding,) = check().findings
     remedy = re.fullmatch(r"Set (.*)\.", finding.remedy)[1]
     execute(f"ALTER SYSTEM SET {remedy}", "SELECT pg_reload_conf()")
     servers.wait_until(lambda: found() == [], "the remedy")
@@ -84,7 +84,7 @@ def test_autovacuum(storage):
 def test_a_server_that_can_only_be_read(storage):
     """By its administrator it can be written to, so nothing else is wrong."""
     execute("SET GLOBAL read_only = 1")
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert (finding.name, "primary" in finding.remedy) == ("readonly", True)
     execute("SET GLOBAL read_only = 0")
     assert found() == []
@@ -94,7 +94,7 @@ def test_a_server_that_can_only_be_read(storage):
 def test_a_database_that_can_only_be_read(storage):
     execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
     connections["own"].close()
-    (finding,) = examine().findings
+    (finding,) = check().findings
     assert "read-only transaction" in finding.problem
     execute(
         "SET default_transaction_read_only = off",
@@ -108,7 +108,7 @@ def test_a_server_that_is_down(instance, storage):
     assert found() == []
     instance.kill()
     try:
-        findings = [finding for _ in range(2) for finding in examine().findings]
+        findings = [finding for _ in range(2) for finding in check().findings]
     finally:
         instance.start()
     for finding in findings:

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from conftest import make_record
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import process
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import client_pool
 from django_multisession.storage.memory import MemoryStorage
 from dynamodb_proxy import Proxy
 from dynamodb_servers import SERVERS
@@ -43,7 +43,7 @@ WRITES = {
     "rename": lambda it: it.rename(A, D, MOVE),
     "delete": lambda it: it.delete(A),
     "delete if over": lambda it: it.delete(OVER, True),
-    "delete found": lambda it: dict(it.delete_found("user", "1")),
+    "delete found": lambda it: dict(it.delete_matching("user", "1")),
     "purge": lambda it: it.purge(),
     "clear": lambda it: it.clear(),
 }
@@ -56,7 +56,7 @@ FAULTS = {  # which the server does not see: how they are made, what is raised i
     "dropped": (Proxy.drop, ConnectionClosedError),
 }
 LOST = {"lost": (Proxy.lose, ConnectionClosedError)}  # the server does it
-ATTEMPTS = process.CONFIG["retries"]["total_max_attempts"]
+ATTEMPTS = client_pool.CONFIG["retries"]["total_max_attempts"]
 MANY = 100  # faults
 
 

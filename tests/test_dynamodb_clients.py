@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from django_multisession import __version__
-from django_multisession.storage.dynamodb import DynamoDBStorage, link, process
+from django_multisession.storage.dynamodb import DynamoDBStorage, client_pool, connection
 from dynamodb_readers import IDS, aread_often, place, read_often
 from dynamodb_worlds import CLOCK
 from servers import wait_until
@@ -41,16 +41,16 @@ class TestLaziness:
         name = "django_multisession.backends.dynamodb"
         monkeypatch.setitem(sys.modules, name, None)  # which is put back in the end
         del sys.modules[name]
-        monkeypatch.setattr(process, "_client", pytest.fail)
+        monkeypatch.setattr(client_pool, "_client", pytest.fail)
         before = threading.active_count(), len(there.proxy.requests)
         there.storage()
-        assert import_module(name).SessionStore.storage._link._process is None
+        assert import_module(name).SessionStore.storage._connection._process is None
         assert threading.active_count() <= before[0]  # those of other tests end meanwhile
         assert len(there.proxy.requests) == before[1]
 
     def test_threads_that_come_at_once_make_one(self, there, monkeypatch):
         made, begin = [], threading.Barrier(THREADS)
-        for module, name in ((process, "_client"), (link, "Process")):
+        for module, name in ((client_pool, "_client"), (connection, "ClientPool")):
             original = getattr(module, name)
             monkeypatch.setattr(module, name, lambda o, f=original: made.append(f) or f(o))
         storage = there.storage()
@@ -67,13 +67,13 @@ class TestLaziness:
 class TestOptions:
     def config(self, storage):
         read_often(storage, IDS[0])
-        return storage._link.process.client.meta.config
+        return storage._connection.process.client.meta.config
 
     def test_ours(self, there):
         config = self.config(there.storage())
         assert (config.connect_timeout, config.read_timeout) == (1, 2)
         assert config.retries == {"mode": "standard", "total_max_attempts": 3}
-        assert config.max_pool_connections == 2 * (process.VERBS + process.PARTS)
+        assert config.max_pool_connections == 2 * (client_pool.VERBS + client_pool.PARTS)
         assert config.tcp_keepalive is True
         headers = there.proxy.requests[-1].headers
         assert headers["User-Agent"].split()[0] == f"django-multisession/{__version__}"
@@ -82,7 +82,7 @@ class TestOptions:
     def test_what_cannot_be_wrong_is_not_checked(self, there):
         """By the client, but by the server."""
         with pytest.raises(ClientError):
-            there.storage()._link.call("get_item", {"TableName": there.table, "Key": {}})
+            there.storage()._connection.call("get_item", {"TableName": there.table, "Key": {}})
 
     @pytest.mark.parametrize("kind", [dict, Config])
     def test_theirs_are_merged_into_ours(self, there, kind):
@@ -114,10 +114,10 @@ class TestOptions:
 
 class TestAwaiting:
     def test_many_tasks_block_neither_the_loop_nor_the_threads_of_others(self, there):
-        storage, release = there.storage(config={"read_timeout": 30}), there.hold(len(IDS))
+        storage, release = there.storage(config={"read_timeout": 30}), there.acquire_lease(len(IDS))
 
         def wait():
-            wait_until(lambda: there.proxy.struck == process.VERBS, "requests in all threads")
+            wait_until(lambda: there.proxy.struck == client_pool.VERBS, "requests in all threads")
             return True
 
         async def run():
@@ -148,13 +148,13 @@ class TestAwaiting:
 
     def test_loops_one_after_another_share_the_client_and_the_threads(self, there):
         storage = there.storage()
-        client = storage._link.process.client
+        client = storage._connection.process.client
         before = threading.active_count()
         for id in IDS[:10]:
             asyncio.run(aread_often(storage, id))
             async_to_sync(aread_often)(storage, id)
-        assert storage._link.process.client is client
-        assert threading.active_count() <= before + process.VERBS + 1  # and that of the proxy
+        assert storage._connection.process.client is client
+        assert threading.active_count() <= before + client_pool.VERBS + 1  # and that of the proxy
 
     def test_loops_at_once(self, there):
         storage = there.storage()

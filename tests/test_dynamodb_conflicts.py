@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from conftest import make_record
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import link
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import connection
 from django_multisession.storage.memory import MemoryStorage
 from dynamodb_servers import SERVERS
 from dynamodb_worlds import CLOCK, OVER, SEEDS, A, C, D, hurry, world
@@ -30,7 +30,7 @@ CONFLICTS = [
 ]
 RECORD = make_record(CLOCK, references={"user": "7"})
 CROWD = {f"{number:02}{'x' * 41}": RECORD for number in range(60)}
-PAUSES, LONG_PAUSES = link.PAUSES, link.LONG_PAUSES
+PAUSES, LONG_PAUSES = connection.PAUSES, connection.LONG_PAUSES
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def waited(monkeypatch):
     """How long, before each further attempt."""
     hurry(monkeypatch)
     waited = []
-    monkeypatch.setattr(link, "sleep", waited.append)
+    monkeypatch.setattr(connection, "sleep", waited.append)
     return waited
 
 
@@ -83,7 +83,7 @@ def test_one_that_meets_too_many_raises(moto, operation, waited):
 def test_log_out_everywhere_has_more_patience(moto, waited):
     storage = moto.storage()
     moto.proxy.conflict("TransactWriteItems", times=len(LONG_PAUSES))
-    assert dict(storage.delete_found("user", "1")).keys() == SEEDS.keys() - {OVER}
+    assert dict(storage.delete_matching("user", "1")).keys() == SEEDS.keys() - {OVER}
     assert is_patient(waited, LONG_PAUSES)
 
 
@@ -113,7 +113,7 @@ def test_one_that_is_cancelled_for_good_raises(moto, reason, waited):
     with pytest.raises(ClientError, match=reason):
         storage.rename(A, D, Change())
     with pytest.raises(ClientError, match=reason):
-        list(storage.delete_found("user", "1"))
+        list(storage.delete_matching("user", "1"))
     assert moto.kept(storage) == SEEDS
     assert waited == []
 
@@ -151,7 +151,7 @@ class TestBatches:
 
     def test_what_was_not_written_is_written_next(self, there, storage, sizes, waited):
         def is_full(request):
-            return link.BATCH in map(len, request.body["RequestItems"].values())
+            return connection.BATCH in map(len, request.body["RequestItems"].values())
 
         there.proxy.partial(20, is_full, times=3)
         assert storage.clear() == 60
@@ -161,17 +161,17 @@ class TestBatches:
     def test_reading_that_comes_to_nothing_raises(self, there, storage, sizes, waited):
         """A session that was not read is not gone."""
         there.proxy.partial(0, "BatchGetItem", times=100)
-        for call in (storage.find, storage.delete_found):
+        for call in (storage.find, storage.delete_matching):
             waited.clear()
             with pytest.raises(ClientError, match="capacity is used up") as caught:
                 list(call("user", "7"))
-            assert caught.value.response["Error"]["Code"] == link.errors.THROTTLED
+            assert caught.value.response["Error"]["Code"] == connection.errors.THROTTLED
             assert is_patient(waited, LONG_PAUSES)
         assert sizes("BatchGetItem") == [60] * 2 * (len(LONG_PAUSES) + 1)
         assert there.kept(storage) == CROWD
 
     def test_writing_that_comes_to_nothing_raises(self, there, storage, sizes, waited, monkeypatch):
-        monkeypatch.setattr(storage._link, "map", lambda *work: [*map(*work)])  # one by one
+        monkeypatch.setattr(storage._connection, "map", lambda *work: [*map(*work)])  # one by one
         there.proxy.partial(0, "BatchWriteItem", times=100)
         with pytest.raises(ClientError, match="capacity is used up"):
             storage.clear()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from django_multisession.storage.dynamodb import items
-from django_multisession.storage.dynamodb.items import FACTS, PK, SIZE, SK, VERSION, to_record
+from django_multisession.storage.dynamodb import encoding
+from django_multisession.storage.dynamodb.encoding import FACTS, PK, SIZE, SK, VERSION, to_record
 from record_cases import BARE, NOW, RECORD
 from test_dynamodb_items import ID, item_of
 
@@ -33,7 +33,7 @@ WIRE = st.recursive(
     ),
     max_leaves=3,
 )
-FACT = st.sampled_from([*FACTS[2:], items.BOUND, items.TTL, ".a", ".", "." * 2, "other"])
+FACT = st.sampled_from([*FACTS[2:], encoding.BOUND, encoding.TTL, ".a", ".", "." * 2, "other"])
 MUTATIONS = st.dictionaries(FACT, st.none() | WIRE, min_size=1, max_size=3)
 QUIET = settings(
     deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -62,13 +62,13 @@ def test_whatever_is_wrong_it_is_read_or_absent_with_a_line_in_the_log(caplog, c
 @given(MUTATIONS)
 def test_whatever_is_wrong_listings_go_around_it(caplog, changes):
     item, whole = mutated(changes), {**item_of(RECORD), PK: {"S": "s#whole"}}
-    found = items.found([item, whole])
+    found = encoding.found([item, whole])
     assert ("whole", RECORD) in found
-    assert [each for each in items.live([item, whole], NOW) if each not in found] == []
-    assert items.reference_in(item, "user") in (None, "42") or "references" in changes
-    assert [*items.packed([whole, item])]
-    assert items.checked([item], [ID]) == [item]
-    assert items.key_of(item) == items.session_key(ID)
+    assert [each for each in encoding.live([item, whole], NOW) if each not in found] == []
+    assert encoding.reference_in(item, "user") in (None, "42") or "references" in changes
+    assert [*encoding.packed([whole, item])]
+    assert encoding.checked([item], [ID]) == [item]
+    assert encoding.primary_key(item) == encoding.session_key(ID)
 
 
 @pytest.mark.parametrize("fact", ["created", "seen", "expires"])
@@ -89,7 +89,7 @@ def test_what_every_item_has_is_missing(caplog, fact):
     assert len(caplog.records) == 1
 
 
-@pytest.mark.parametrize("name", [SIZE, items.BOUND, items.TTL, "ip", "agent", "label"])
+@pytest.mark.parametrize("name", [SIZE, encoding.BOUND, encoding.TTL, "ip", "agent", "label"])
 def test_what_no_record_needs_may_be_missing(name):
     item = item_of(replace(RECORD, ip=None, user_agent="", label=""))
     item.pop(name, None)
@@ -98,17 +98,17 @@ def test_what_no_record_needs_may_be_missing(name):
 
 def test_a_number_that_is_none_is_nothing():
     for value in ({"S": "1"}, {"N": "1.5"}, {"N": ""}, {"N": "9" * 5000}, {"M": {}}, {"B": b"1"}):
-        assert items.number_in({"n": value}, "n") == 0
-    assert items.number_in({}, "n") == 0
-    assert items.number_in({"n": {"N": "-7"}}, "n") == -7
+        assert encoding.number_in({"n": value}, "n") == 0
+    assert encoding.number_in({}, "n") == 0
+    assert encoding.number_in({"n": {"N": "-7"}}, "n") == -7
 
 
 def test_live_are_those_that_are_whole_and_not_over(caplog):
     ahead = replace(BARE, expires_at=NOW + timedelta(microseconds=1))
     answered = [item_of(ahead), item_of(BARE), {**item_of(ahead), SK: {"S": "x"}}, keys_alone()]
-    assert items.live(answered, NOW) == [(ID, ahead), (ID, ahead)]
+    assert encoding.live(answered, NOW) == [(ID, ahead), (ID, ahead)]
     assert len(caplog.records) == 1
 
 
 def keys_alone():
-    return items.session_key(ID)
+    return encoding.session_key(ID)

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from conftest import make_record, store_on
-from django_multisession import keys
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import items
-from django_multisession.storage.dynamodb.link import BATCH, chunks
+from django_multisession.core import keys
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import encoding
+from django_multisession.storage.dynamodb.connection import BATCH, chunks
 from django_multisession.storage.dynamodb.listing import LOOKED_AT
-from django_multisession.storage.dynamodb.sweep import SEGMENTS
+from django_multisession.storage.dynamodb.scan import SEGMENTS
 from dynamodb_proxy import Proxy
 from dynamodb_servers import DYNALITE, MOTO
 from subjects import dynamodb
@@ -51,13 +51,13 @@ class Counted:
         entries = chain(*(self.entries(f"{number:043}", record) for number in range(sessions)))
         for batch in chunks([{"PutRequest": {"Item": item}} for item in entries], BATCH):
             request = {"RequestItems": {self.storage.table.name: batch}}
-            self.storage._link.call("batch_write_item", request)
+            self.storage._connection.call("batch_write_item", request)
 
     def entries(self, id, record):
         """All that is kept of a session."""
-        bound = items.bound_of(record.expires_at, self.clock.now)
-        yield items.of_record(id, record, bound, "0" * 16)
-        yield from (items.entry(id, *each, bound) for each in record.references.items())
+        bound = encoding.bound_of(record.expires_at, self.clock.now)
+        yield encoding.of_record(id, record, bound, "0" * 16)
+        yield from (encoding.entry(id, *each, bound) for each in record.references.items())
 
     def update(self, **facts):
         times = {"last_seen_at": self.clock.now, "expires_at": make_record(self.clock).expires_at}
@@ -153,7 +153,7 @@ def test_ending_all_sessions_of_a_user_is_by_batches(on_moto, sessions, referenc
         DeleteItem=sessions % 100 == 1,  # a single one needs no transaction
         BatchWriteItem=ceil(sessions * len(references) / BATCH),
     )
-    assert on_moto(lambda: list(on_moto.storage.delete_found("user", "1"))) == +expected
+    assert on_moto(lambda: list(on_moto.storage.delete_matching("user", "1"))) == +expected
 
 
 def test_a_page_is_one_request_unless_it_meets_many_entries(counted):
@@ -170,21 +170,21 @@ def test_a_lease_is_one_request(counted):
     name, now = keys.new_handle(), counted.clock.now
     soon = now + timedelta(minutes=1)
     for owner, until in [("ann", soon), ("bob", soon), ("ann", soon), ("ann", now)]:
-        assert counted(lambda: counted.storage.hold(name, owner, until)) == PUT
+        assert counted(lambda: counted.storage.acquire_lease(name, owner, until)) == PUT
 
 
 @pytest.mark.parametrize("number", [0, 1, 100, 101, 250])
 def test_to_ask_for_leases_is_by_batches(counted, number):
     names = [keys.new_handle() for _ in range(number)]
     expected = {"BatchGetItem": ceil(number / 100)} if number else {}
-    assert counted(lambda: counted.storage.held([*names, *names])) == expected
+    assert counted(lambda: counted.storage.active_leases([*names, *names])) == expected
 
 
 def test_the_whole_table_is_read_in_segments(on_moto):
     on_moto.fill(30, references=USER)
     assert on_moto(on_moto.storage.count) == {"Scan": SEGMENTS}
     on_moto.clock.advance(days=15)
-    assert on_moto(lambda: on_moto.storage.count(over=True)) == {"Scan": SEGMENTS}
+    assert on_moto(lambda: on_moto.storage.count(expired_only=True)) == {"Scan": SEGMENTS}
     swept = {"Scan": SEGMENTS, "BatchWriteItem": ceil(30 / BATCH)}
     assert on_moto(on_moto.storage.purge) == swept | MOVED
     assert on_moto(on_moto.storage.purge) == {"Scan": SEGMENTS}
@@ -194,8 +194,8 @@ LISTINGS = {
     "read": lambda storage: storage.read(A, ["a"]),
     "find": lambda storage: list(storage.find("user", "1")),
     "page": lambda storage: storage.page(),
-    "count": lambda storage: storage.count() and storage.count(over=True),
-    "delete_found": lambda storage: list(storage.delete_found("user", "1")),
+    "count": lambda storage: storage.count() and storage.count(expired_only=True),
+    "delete_matching": lambda storage: list(storage.delete_matching("user", "1")),
     "purge": lambda storage: storage.purge(tell=lambda found: None),
 }
 

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from django_multisession.storage.dynamodb import comparison
-from django_multisession.storage.dynamodb.comparison import Described, findings
+from django_multisession.storage.dynamodb import table_diff
+from django_multisession.storage.dynamodb.table_diff import Described, findings
 from dynamodb_plans import ARN, TAGS, plan, unmade
 from dynamodb_servers import MOTO, connect
 
@@ -118,7 +118,7 @@ def test_only_what_is_planned_is_compared(table, wish, value, remedy):
 @pytest.mark.parametrize("status", ["CREATING", "DELETING", "ARCHIVED", "SOMETHING_NEW"])
 def test_a_table_that_cannot_be_used(status):
     (finding,) = findings(described(TableStatus=status), plan())
-    assert finding == comparison.unusable("sessions", status)
+    assert finding == table_diff.unusable("sessions", status)
     assert status in finding.problem
     assert finding.remedy
 

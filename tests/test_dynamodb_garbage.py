@@ -10,9 +10,9 @@ import pytest
 
 from conftest import store_on
 from dialects import Blocking
-from django_multisession import keys
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import items
+from django_multisession.core import keys
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import encoding
 from dynamodb_observed import strange
 
 pytestmark = pytest.mark.thorough
@@ -56,12 +56,12 @@ class TestCorruptItems:
         """The ids of sessions that are so; and B is whole. All of user 1."""
         kinds = [*CORRUPT.values(), *(UNDATED.values() if observed.kind == "dynalite" else ())]
         record = observed.record(fields={"a": SECRET.encode()}, references=USER)
-        bound = items.bound_of(record.expires_at, observed.clock.now)
+        bound = encoding.bound_of(record.expires_at, observed.clock.now)
         ids = [f"{number:02}{'x' * 41}" for number in range(len(kinds))]
         for id, changes in zip(ids, kinds, strict=True):
-            item = {**items.of_record(id, record, bound, "v"), **changes}
+            item = {**encoding.of_record(id, record, bound, "v"), **changes}
             observed.table.put({name: value for name, value in item.items() if value})
-            observed.table.put(items.entry(id, "user", "1", bound))
+            observed.table.put(encoding.entry(id, "user", "1", bound))
         observed.storage.insert(B, record)
         return ids
 
@@ -80,7 +80,7 @@ class TestCorruptItems:
 
     def test_whoever_offers_their_key_starts_from_nothing(self, observed, corrupt, monkeypatch):
         for id in corrupt:
-            monkeypatch.setattr(keys, "handle_of", lambda key: id)
+            monkeypatch.setattr(keys, "hash_key", lambda key: id)
             holder = store_on(observed.storage)("k" * 28)
             assert (holder.load(), holder.session_key) == ({}, None)
 
@@ -90,8 +90,8 @@ class TestCorruptItems:
         assert it.count() >= 1
 
     def test_the_whole_ones_are_logged_out_everywhere(self, it, whole):
-        assert it.delete_found("user", "1") == [whole]
-        assert it.delete_found("user", "1") == []
+        assert it.delete_matching("user", "1") == [whole]
+        assert it.delete_matching("user", "1") == []
 
     def test_they_can_be_ended(self, observed, it, corrupt):
         for id in corrupt[::2]:
@@ -135,7 +135,7 @@ class TestOddItems:
         assert it.read(A, ["a"]) == record
         assert (
             it.find("user", "1")
-            == it.delete_found("user", "1")
+            == it.delete_matching("user", "1")
             == [(A, replace(record, fields={}))]
         )
 
@@ -164,8 +164,8 @@ class TestOddItems:
         assert it.count() == 1
         if observed.kind == "dynalite":  # moto compares no text with a number
             assert it.purge() == 1
-        assert len(it.delete_found("user", "1")) == 1
-        assert it.delete_found("user", "1") == []
+        assert len(it.delete_matching("user", "1")) == 1
+        assert it.delete_matching("user", "1") == []
         it.clear()
         assert observed.table.items() == []
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from django_multisession.storage.base import SessionTooLarge
-from django_multisession.storage.dynamodb import items
-from django_multisession.storage.dynamodb.items import LIMIT, SIZE
+from django_multisession.storage.dynamodb import encoding
+from django_multisession.storage.dynamodb.encoding import LIMIT, SIZE
 from dynamodb_rules import KB, size_of
 
 pytestmark = pytest.mark.thorough
@@ -93,4 +93,4 @@ class TestManyFields:
 
 
 def put_of_session(request):
-    return request.operation == "PutItem" and items.is_session(request.body["Item"])
+    return request.operation == "PutItem" and encoding.is_session(request.body["Item"])

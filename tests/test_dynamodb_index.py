@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
 from conftest import make_record
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import items
-from django_multisession.storage.dynamodb.items import BOUND, SIZE, TTL
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import encoding
+from django_multisession.storage.dynamodb.encoding import BOUND, SIZE, TTL
 from dynamodb_observed import Contents, Patient
 from dynamodb_rules import size_of
 from dynamodb_servers import NODES
@@ -33,7 +33,7 @@ class Sessions(History):
         super().__init__(3)
         self.real.clear()
         self.real._stopped.clear()
-        self.table = Contents(self.real._link.process.client, self.real)
+        self.table = Contents(self.real._connection.process.client, self.real)
         self.known = dict.fromkeys(range(3))  # place -> what somebody read there once
 
     @initialize(user=USERS, lifetime=LIFETIMES)
@@ -127,21 +127,21 @@ class Sessions(History):
     @invariant()
     def the_index_vouches_for_every_live_session(self):
         found = self.table.items()
-        ends = {(item["pk"]["S"], item["sk"]["S"]): items.number_in(item, TTL) for item in found}
+        ends = {(item["pk"]["S"], item["sk"]["S"]): encoding.number_in(item, TTL) for item in found}
         stored = self.table.sessions()
         for id, record in self.spec._live():
-            bound = items.number_in(stored[id], BOUND)
-            assert bound >= items.seconds(record.expires_at)
+            bound = encoding.number_in(stored[id], BOUND)
+            assert bound >= encoding.seconds(record.expires_at)
             for reference in record.references.items():
-                assert ends[items.partition_of(*reference), id] >= bound
+                assert ends[encoding.partition_of(*reference), id] >= bound
 
     @invariant()
     def no_item_stays_for_ever_nor_is_larger_than_it_says(self):
-        latest = items.bound_of(self.clock.now + LONGEST, self.clock.now)
+        latest = encoding.bound_of(self.clock.now + LONGEST, self.clock.now)
         for item in self.table.items():
-            assert 0 < items.number_in(item, TTL) <= latest
-            if items.is_session(item):
-                assert size_of(item) <= items.number_in(item, SIZE)
+            assert 0 < encoding.number_in(item, TTL) <= latest
+            if encoding.is_session(item):
+                assert size_of(item) <= encoding.number_in(item, SIZE)
 
     def teardown(self):
         self.list()

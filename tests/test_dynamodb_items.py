@@ -5,11 +5,11 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from django_multisession.expiry import NEVER, to_microseconds
-from django_multisession.record import Change, Record
+from django_multisession.core.expiry import NEVER, to_microseconds
+from django_multisession.core.record import Change, Record
 from django_multisession.storage.base import SessionTooLarge
-from django_multisession.storage.dynamodb import items
-from django_multisession.storage.dynamodb.items import (
+from django_multisession.storage.dynamodb import encoding
+from django_multisession.storage.dynamodb.encoding import (
     FACTS,
     LIMIT,
     SIZE,
@@ -33,7 +33,7 @@ LONG = Record(
 
 
 def item_of(record, bound=0, version="v"):
-    return items.of_record(ID, record, bound, version)
+    return encoding.of_record(ID, record, bound, version)
 
 
 class TestRecords:
@@ -67,14 +67,14 @@ class TestRecords:
     @settings(deadline=None)
     @given(RECORDS, CHANGES)
     def test_writing_a_change_over_an_item_applies_it_but_for_references(self, record, change):
-        item = {**item_of(record), **items.of_change(change)}
+        item = {**item_of(record), **encoding.of_change(change)}
         for name in change.unset:
-            item.pop(items.attribute(name), None)
+            item.pop(encoding.attribute(name), None)
         assert to_record(ID, item) == replace(change, references={}).apply_to(record)
 
     def test_a_change_holds_only_what_changed(self):
-        assert items.of_change(Change(unset={"a"}, references={"user": "1"})) == {}
-        assert items.of_change(Change(label="", set={"": b"1"})) == {
+        assert encoding.of_change(Change(unset={"a"}, references={"user": "1"})) == {}
+        assert encoding.of_change(Change(label="", set={"": b"1"})) == {
             "label": {"S": ""},
             ".": {"S": "1"},
         }
@@ -90,7 +90,7 @@ class TestTimes:
     @example(NOW)
     @example(NOW.replace(microsecond=1))
     def test_dynamodb_deletes_nothing_before_its_end_and_a_second_later_at_most(self, end):
-        times = items.times_of_end(end)
+        times = encoding.times_of_end(end)
         early = int(times[TTL]["N"]) * 1_000_000 - to_microseconds(end)
         assert 0 <= early < 1_000_000
         assert int(times["expires"]["N"]) == to_microseconds(end)
@@ -99,15 +99,15 @@ class TestTimes:
     @example(NEVER, NOW)
     @example(NOW, NEVER)
     def test_the_index_vouches_for_a_lifetime_more_and_a_day_at_least(self, end, now):
-        margin = items.bound_of(end, now) - items.seconds(end)
-        assert margin == max(items.seconds(end) - items.seconds(now), DAY)
+        margin = encoding.bound_of(end, now) - encoding.seconds(end)
+        assert margin == max(encoding.seconds(end) - encoding.seconds(now), DAY)
 
     @given(TIMES, TIMES, st.integers(0, 10**12))
     def test_a_bound_is_kept_until_the_end_moves_beyond(self, end, now, bound):
-        renewed = items.renewed(bound, end, now)
-        assert renewed >= items.seconds(end)
-        assert renewed in (bound, items.bound_of(end, now))
-        assert (renewed == bound) or bound < items.seconds(end)
+        renewed = encoding.renewed(bound, end, now)
+        assert renewed >= encoding.seconds(end)
+        assert renewed in (bound, encoding.bound_of(end, now))
+        assert (renewed == bound) or bound < encoding.seconds(end)
 
     @pytest.mark.parametrize("lifetime", [60, DAY, 14 * DAY])
     def test_touches_renew_it_once_a_lifetime_or_a_day(self, lifetime):
@@ -115,8 +115,8 @@ class TestTimes:
         for step in range(1000):
             now = NOW + timedelta(seconds=step * lifetime / 10)
             end = now + timedelta(seconds=lifetime)
-            renewals += bound != items.renewed(bound, end, now)
-            bound = items.renewed(bound, end, now)
+            renewals += bound != encoding.renewed(bound, end, now)
+            bound = encoding.renewed(bound, end, now)
         assert renewals <= 1 + 1000 * lifetime / 10 / max(lifetime, DAY)
 
 
@@ -125,8 +125,8 @@ class TestSizes:
     @given(RECORDS)
     @example(LONG)
     def test_what_is_counted_is_never_less_than_dynamodb_counts_nor_much_more(self, record):
-        item = item_of(record, items.bound_of(record.expires_at, NOW), "0" * 16)
-        assert size_of(item) <= items.bytes_of(item) <= int(item[SIZE]["N"])
+        item = item_of(record, encoding.bound_of(record.expires_at, NOW), "0" * 16)
+        assert size_of(item) <= encoding.bytes_of(item) <= int(item[SIZE]["N"])
         assert int(item[SIZE]["N"]) <= size_of(item) + ZEROS
         assert_legal(Request("PutItem", {"TableName": "sessions", "Item": item}))
 
@@ -135,8 +135,8 @@ class TestSizes:
     @example(-10)
     def test_so_it_is_of_numbers(self, number):
         assume(len(str(number).strip("-0")) <= 38)
-        item = {"n": items.number(number)}
-        assert size_of(item) <= items.bytes_of(item)
+        item = {"n": encoding.number(number)}
+        assert size_of(item) <= encoding.bytes_of(item)
 
     @pytest.mark.parametrize("name", ["a", "\u00fc", "\U0001f600" * 3000])
     @pytest.mark.parametrize("label", ["", "\u4e2d" * 10_000])
@@ -165,15 +165,15 @@ class TestSizes:
     @given(st.lists(st.integers(0, LIMIT + 1), max_size=500))
     @example([LIMIT] * 11)
     @example([1] * 101)
-    @example([items.TOGETHER_BYTES + 1] * 2)
+    @example([encoding.TOGETHER_BYTES + 1] * 2)
     @example([])
     def test_packs_are_no_more_than_a_transaction_takes(self, sizes):
-        found = [{SIZE: items.number(size), "n": n} for n, size in enumerate(sizes)]
-        packs = [*items.packed(found)]
+        found = [{SIZE: encoding.number(size), "n": n} for n, size in enumerate(sizes)]
+        packs = [*encoding.packed(found)]
         assert [item for pack in packs for item in pack] == found
         for pack in packs:
             assert 1 <= len(pack) <= 100
-            total = sum(items.number_in(item, SIZE) for item in pack)
+            total = sum(encoding.number_in(item, SIZE) for item in pack)
             assert len(pack) == 1 or total <= 4 * KB * KB
         assert len(packs) <= 1 + len(sizes) // 100 + sum(sizes) // (4 * KB * KB - LIMIT)
 
@@ -181,15 +181,15 @@ class TestSizes:
 class TestKeys:
     @pytest.mark.parametrize("letter", ["\U0001f600", "\u4e2d", "=", "#", " ", "\n"])
     def test_the_longest_reference_of_any_script_fits(self, letter):
-        entry = items.entry(ID, "n" * 50, letter * 255, 1)
+        entry = encoding.entry(ID, "n" * 50, letter * 255, 1)
         assert_legal(Request("PutItem", {"TableName": "sessions", "Item": entry}))
 
     def test_of_sessions_and_entries(self):
-        session, entry = item_of(RECORD), items.entry(ID, "user", "42", 7)
-        assert items.key_of(session) == items.session_key(ID)
-        assert items.key_of(entry) == items.entry_key("user", "42", ID)
-        assert items.id_of(session) == ID
-        assert (items.is_session(session), items.is_session(entry)) == (True, False)
+        session, entry = item_of(RECORD), encoding.entry(ID, "user", "42", 7)
+        assert encoding.primary_key(session) == encoding.session_key(ID)
+        assert encoding.primary_key(entry) == encoding.entry_key("user", "42", ID)
+        assert encoding.id_of(session) == ID
+        assert (encoding.is_session(session), encoding.is_session(entry)) == (True, False)
 
 
 class TestWrongAnswers:
@@ -201,8 +201,8 @@ class TestWrongAnswers:
 
     def test_items_that_were_not_asked_for(self):
         asked = [item_of(RECORD)]
-        assert items.checked(iter(asked), [OTHER, ID]) == asked
-        assert items.checked([], [ID]) == []
+        assert encoding.checked(iter(asked), [OTHER, ID]) == asked
+        assert encoding.checked([], [ID]) == []
         for ids in ([OTHER], []):
             with pytest.raises(WrongAnswer):
-                items.checked(asked, ids)
+                encoding.checked(asked, ids)

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import store_on
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from django_multisession.storage.base import SessionTooLarge
-from django_multisession.storage.dynamodb import items
-from django_multisession.storage.dynamodb.items import LIMIT, SIZE
+from django_multisession.storage.dynamodb import encoding
+from django_multisession.storage.dynamodb.encoding import LIMIT, SIZE
 from dynamodb_cases import RECORDS
 from dynamodb_rules import KB
 from dynamodb_servers import SERVERS
@@ -39,8 +39,8 @@ def store(observed):
 def sized(observed, size, **facts):
     """A record whose item is counted as so many bytes."""
     record = observed.record(fields={"small": b"1", "large": b""}, **facts)
-    bound = items.bound_of(record.expires_at, observed.clock.now)
-    room = size - int(items.of_record(A, record, bound, "0" * 16)[SIZE]["N"])
+    bound = encoding.bound_of(record.expires_at, observed.clock.now)
+    room = size - int(encoding.of_record(A, record, bound, "0" * 16)[SIZE]["N"])
     return replace(record, fields={"small": b"1", "large": b"l" * room})
 
 
@@ -65,7 +65,7 @@ class TestOneThatIsLarge:
         assert it.update(A, Change(set={"small": b"2"}, last_seen_at=observed.clock.now)) is True
         assert it.rename(A, B, Change(set={"small": b"3"})) is True
         assert it.read(B).fields == {**record.fields, "small": b"3"}
-        assert it.delete_found("user", "1") == [(B, record.without_fields())]
+        assert it.delete_matching("user", "1") == [(B, record.without_fields())]
 
     def test_many_of_them_end_at_once(self, observed):
         """Of DynamoDB a transaction takes 4 MB; of dynalite an answer takes 1 MB."""
@@ -73,7 +73,7 @@ class TestOneThatIsLarge:
         record = largest(observed, references=USER)
         for number in range(count):
             observed.storage.insert(f"{number:043}", record)
-        ended = observed(lambda: list(observed.storage.delete_found("user", "1")))
+        ended = observed(lambda: list(observed.storage.delete_matching("user", "1")))
         assert observed.storage.count() == 0
         assert ended.get("TransactWriteItems") == (2 if observed.kind == "moto" else None)
 
@@ -160,9 +160,11 @@ class TestInARequest:
 def test_dynalite_counts_no_more_than_we_do(observed, record, size):
     """It counts units as DynamoDB does, but for names, which it measures in characters."""
     record = replace(record, fields={**record.fields, "padding": b"x" * size})
-    item = items.of_record(A, record, items.bound_of(record.expires_at, NOW), "v")
+    item = encoding.of_record(A, record, encoding.bound_of(record.expires_at, NOW), "v")
     request = {"TableName": observed.storage.table.name, "Item": item}
-    answer = observed.storage._link.call("put_item", {**request, "ReturnConsumedCapacity": "TOTAL"})
+    answer = observed.storage._connection.call(
+        "put_item", {**request, "ReturnConsumedCapacity": "TOTAL"}
+    )
     observed.storage.clear()  # or the larger one of two would count
     observed.proxy.clear()
-    assert answer["ConsumedCapacity"]["CapacityUnits"] <= ceil(items.bytes_of(item) / KB)
+    assert answer["ConsumedCapacity"]["CapacityUnits"] <= ceil(encoding.bytes_of(item) / KB)

@@ -14,9 +14,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from conftest import store_on
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import items, leases, process
-from django_multisession.storage.dynamodb.items import WrongAnswer
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import client_pool, encoding, leases
+from django_multisession.storage.dynamodb.encoding import WrongAnswer
 from dynamodb_answers import error
 from dynamodb_readers import IDS, SEEDS, aread_often, is_own, place, read_often
 from dynamodb_worlds import LATER, TIMEOUT
@@ -51,11 +51,11 @@ class TestForks:
     def test_each_reads_its_own(self, storage):
         with ThreadPoolExecutor(4) as pool:  # more connections than one
             list(pool.map(partial(read_often, storage, times=5), IDS[:4]))
-        client = storage._link.process.client
+        client = storage._connection.process.client
         children = [fork(partial(read_often, storage, id, READS)) for id in IDS[:CHILDREN]]
         read_often(storage, IDS[CHILDREN], READS)
         assert [complaint(*child) for child in children] == [""] * CHILDREN
-        assert storage._link.process.client is client
+        assert storage._connection.process.client is client
 
     def test_each_awaits_its_own(self, storage):
         def run(id):
@@ -82,14 +82,14 @@ class TestForks:
 
     def test_while_a_thread_makes_the_client(self, storage, monkeypatch):
         """Its child must not wait for that thread, which it does not have."""
-        make, begun, go_on = process._client, threading.Event(), threading.Event()
+        make, begun, go_on = client_pool._client, threading.Event(), threading.Event()
 
         def make_slowly(options):
             begun.set()
             go_on.wait(30)
             return make(options)
 
-        monkeypatch.setattr(process, "_client", make_slowly)
+        monkeypatch.setattr(client_pool, "_client", make_slowly)
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(storage.read, A)
             begun.wait(30)
@@ -104,7 +104,7 @@ class TestLateAnswers:
 
     def test_after_a_timeout(self, there):
         config = {"read_timeout": TIMEOUT, "retries": {"total_max_attempts": 2}}
-        storage, release = there.storage(config=config), there.hold(2)
+        storage, release = there.storage(config=config), there.acquire_lease(2)
         with pytest.raises(ReadTimeoutError):
             storage.read(A)
         release()
@@ -112,8 +112,8 @@ class TestLateAnswers:
             read_often(storage, id)
 
     def test_after_it_was_given_up_by_a_signal(self, there):
-        storage, release = there.storage(config={"read_timeout": 30}), there.hold()
-        storage._link.process.client  # which takes a while
+        storage, release = there.storage(config={"read_timeout": 30}), there.acquire_lease()
+        storage._connection.process.client  # which takes a while
         with given_up():
             storage.read(A)
         assert there.proxy.struck == 1
@@ -122,7 +122,7 @@ class TestLateAnswers:
             read_often(storage, id)
 
     def test_after_a_task_was_cancelled(self, there):
-        storage, release = there.storage(config={"read_timeout": 30}), there.hold()
+        storage, release = there.storage(config={"read_timeout": 30}), there.acquire_lease()
 
         async def run():
             task = asyncio.create_task(storage.aread(A))
@@ -148,7 +148,7 @@ class TestWrongAnswers:
         """Have a record be asked for, but another come."""
 
         def ask_another(request, forward):
-            body = {**request.body, "Key": items.session_key(B)}
+            body = {**request.body, "Key": encoding.session_key(B)}
             return forward(replace(request, body=body))
 
         return lambda: there.proxy.strike(ask_another, "GetItem")
@@ -183,18 +183,18 @@ class TestWrongAnswers:
 
     def test_a_batch(self, there, storage, dialect):
         storage.update(C, Change(references={"user": "1"}))
-        for verb in ("find", "delete_found"):
-            there.proxy.strike(instead([items.session_key(B)]), "BatchGetItem")
+        for verb in ("find", "delete_matching"):
+            there.proxy.strike(instead([encoding.session_key(B)]), "BatchGetItem")
             with pytest.raises(WrongAnswer):
                 getattr(dialect(storage), verb)("user", "1")
         assert there.kept(storage).keys() == SEEDS.keys()
 
     def test_leases(self, there, storage, dialect):
-        storage.hold(B, "somebody", LATER)
-        assert dialect(storage).held([A, B]) == {B: LATER}
-        there.proxy.strike(instead(leases.held([B])["Keys"]), "BatchGetItem")
+        storage.acquire_lease(B, "somebody", LATER)
+        assert dialect(storage).active_leases([A, B]) == {B: LATER}
+        there.proxy.strike(instead(leases.active_leases([B])["Keys"]), "BatchGetItem")
         with pytest.raises(WrongAnswer):
-            dialect(storage).held([A])
+            dialect(storage).active_leases([A])
 
     @pytest.mark.parametrize(
         ("operation", "change"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from conftest import store_on
 from dialects import Blocking
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from dynamodb_cases import AWKWARD, NAMES
 
 pytestmark = pytest.mark.thorough
@@ -153,7 +153,7 @@ class TestReferences:
             holder.save()
         ((id, record),) = it.find("user", value)
         assert record.references == {"user": value}
-        assert it.delete_found("user", value) == [(id, record)]
+        assert it.delete_matching("user", value) == [(id, record)]
         assert store.storage.count() == len(others)
 
     def test_all_of_them_of_one_session(self, observed):

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from django_multisession.storage.dynamodb import items, listing
+from django_multisession.storage.dynamodb import encoding, listing
 from dynamodb_answers import Answer
 
 pytestmark = pytest.mark.thorough
@@ -113,8 +113,8 @@ def test_what_is_live_all_the_time_is_met_whatever_comes_and_goes(observed, full
 def test_a_cursor_may_be_of_what_is_no_session(observed, full, kind):
     """A short page ends wherever it stopped looking."""
     key = {
-        "session": items.session_key("user-" + "0" * 38),
-        "entry": items.entry_key("user", "1 2 = 3", full[0]),
+        "session": encoding.session_key("user-" + "0" * 38),
+        "entry": encoding.entry_key("user", "1 2 = 3", full[0]),
     }[kind]
     assert listing._position(listing._cursor(key)) == key
     observed.storage.page(listing._cursor(key), 1)

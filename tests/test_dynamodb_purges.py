@@ -11,8 +11,8 @@ from threading import Barrier
 import pytest
 
 from conftest import make_record, store_on
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import items, sweep
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import encoding, scan
 from django_multisession.storage.dynamodb.requests import Requests
 from dynamodb_observed import Patient
 from dynamodb_servers import NODES
@@ -30,7 +30,7 @@ def little_by_little(monkeypatch):
     """The table is in two segments, of which little is seen at a time."""
     over = Requests.over
     monkeypatch.setattr(Requests, "over", lambda *args: {**over(*args), "Limit": PER_LOOK})
-    monkeypatch.setattr(sweep, "SEGMENTS", 2)
+    monkeypatch.setattr(scan, "SEGMENTS", 2)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def full(observed):
 
 def left(observed):
     """The sessions, and the ids that the index holds."""
-    entries = [item for item in observed.table.items() if not items.is_session(item)]
+    entries = [item for item in observed.table.items() if not encoding.is_session(item)]
     return sorted(observed.table.sessions()), sorted(item["sk"]["S"] for item in entries)
 
 
@@ -68,7 +68,7 @@ def test_it_goes_on_where_it_stopped(observed, full):
 
 
 def sweep_of(observed):
-    return sweep.Sweep(observed.storage._link).answers(
+    return scan.Scan(observed.storage._connection).answers(
         observed.storage._requests.over(observed.clock.now)
     )
 

@@ -13,8 +13,8 @@ from itertools import count
 import pytest
 
 from conftest import store_on
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import items
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import encoding
 from dynamodb_servers import NODES
 from dynamodb_worlds import CLOCK, LATER, OVER, SEEDS, A, B, C, D, world
 from subjects import Clock
@@ -63,7 +63,7 @@ def rename(it):
 
 
 def log_out_everywhere(it):
-    return dict(it.delete_found("user", "1"))
+    return dict(it.delete_matching("user", "1"))
 
 
 def is_end(request):
@@ -182,7 +182,7 @@ class TestLogOutEverywhere:
             assert kept == without(A, B)
 
     def test_ends_nobody_who_is_to_stay(self, crossing):
-        end = lambda it: dict(it.delete_found("user", "1", B))  # noqa: E731
+        end = lambda it: dict(it.delete_matching("user", "1", B))  # noqa: E731
         for ended, _, kept in crossing(end, rename):
             assert len(ended) == 1
             assert kept == without(A)
@@ -217,7 +217,7 @@ class TestExpired:
 
     def test_an_entry_that_is_needed_again_stays(self, there):
         storage = there.storage()
-        old = items.entry(A, "user", "3", items.seconds(CLOCK.now) - 1)
+        old = encoding.entry(A, "user", "3", encoding.seconds(CLOCK.now) - 1)
         there.client.put_item(TableName=storage.table.name, Item=old)
         beside = there.beside(storage)
         there.proxy.before(lambda: beside.update(A, DATED), is_end)

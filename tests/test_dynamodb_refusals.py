@@ -15,10 +15,10 @@ from botocore.exceptions import (
 )
 
 from conftest import make_record, store_on
-from django_multisession import keys
-from django_multisession.record import Change
+from django_multisession.core import keys
+from django_multisession.core.record import Change
 from django_multisession.storage.dynamodb import DynamoDBStorage
-from django_multisession.storage.dynamodb.items import WrongAnswer
+from django_multisession.storage.dynamodb.encoding import WrongAnswer
 from dynamodb_answers import Answer
 from dynamodb_servers import KEYS, MOTO, NODES, SERVERS
 from dynamodb_worlds import CLOCK, LATER, SEEDS, A, C, D, world
@@ -42,7 +42,7 @@ VERBS = {
     "rename": lambda it: it.rename(A, D, Change()),
     "delete": lambda it: it.delete(A),
     "find": lambda it: it.find("user", "1"),
-    "delete found": lambda it: it.delete_found("user", "1"),
+    "delete found": lambda it: it.delete_matching("user", "1"),
     "page": lambda it: it.page(),
     "sample": lambda it: it.sample(),
     "count": lambda it: it.count(),
@@ -112,7 +112,7 @@ def absent_table(server):
 def other_table(server):
     """A table that was made for something else; gives a storage on it."""
     storage = DynamoDBStorage(table=f"other-{uuid4()}", options=server.options, clock=CLOCK)
-    storage._link.call(
+    storage._connection.call(
         "create_table",
         {
             "TableName": storage.table.name,
@@ -215,7 +215,7 @@ def test_no_key_is_told(there, storage, fault, caplog):
         assert key not in str(caught.value)
     ours = "\n".join(r.getMessage() for r in caplog.records if r.name.startswith("django"))
     assert key not in ours
-    assert keys.handle_of(key) not in ours
+    assert keys.hash_key(key) not in ours
 
 
 def consumed(answer):

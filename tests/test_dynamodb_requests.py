@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from django_multisession.expiry import NEVER
-from django_multisession.record import Change, Record
-from django_multisession.storage.dynamodb import items, leases, listing
-from django_multisession.storage.dynamodb.items import LIMIT, SIZE
+from django_multisession.core.expiry import NEVER
+from django_multisession.core.record import Change, Record
+from django_multisession.storage.dynamodb import encoding, leases, listing
+from django_multisession.storage.dynamodb.encoding import LIMIT, SIZE
 from django_multisession.storage.dynamodb.requests import FIELDS, Requests, Write, fits
 from dynamodb_answers import Request
 from dynamodb_cases import AWKWARD, CHANGES, NAMES, RECORDS, SHORT, TIMES
@@ -44,11 +44,11 @@ CHANGE = Change(
     user_agent="",
     label="Phone",
 )
-SUBJECT = Requests("sessions", consistent=True)
+SUBJECT = Requests("sessions", consistent_read=True)
 
 
 def item_of(record):
-    return items.of_record(A, record, items.bound_of(record.expires_at, NOW), "v0")
+    return encoding.of_record(A, record, encoding.bound_of(record.expires_at, NOW), "v0")
 
 
 def every_request(record, change, names=()):
@@ -60,9 +60,9 @@ def every_request(record, change, names=()):
         "replace": [SUBJECT.replace(item, "v1")],
         "update": [SUBJECT.update(A, change, NOW, "v1")] if fits(change) else [],
         "delete": [SUBJECT.delete(A), SUBJECT.delete(A, NOW)],
-        "end": [SUBJECT.end(items.session_key(A), "v1")],
+        "end": [SUBJECT.end(encoding.session_key(A), "v1")],
         "claim": [SUBJECT.claim(A, "v0", "v1")],
-        "purge": [SUBJECT.purge(each, NOW) for each in (item, items.entry(A, "user", "1", 1))],
+        "purge": [SUBJECT.purge(each, NOW) for each in (item, encoding.entry(A, "user", "1", 1))],
         "enter": [SUBJECT.enter(A, *entry, 7) for entry in entries],
         "leave": [SUBJECT.leave(A, *entry) for entry in entries],
         "entries": [SUBJECT.entries(*entry) for entry in entries],
@@ -107,7 +107,7 @@ def applied(item, request):
         if added:
             assert (names[before], name) == (SIZE, SIZE)
             number = int(item[SIZE]["N"]) + int(values[added]["N"])
-            mapping[name] = items.number(number)
+            mapping[name] = encoding.number(number)
         else:
             mapping[name] = values[value]
     for mapping, name in map(place, filter(None, removes.split(", "))):
@@ -137,19 +137,19 @@ def test_dynamodb_would_take_every_request_and_no_session_is_written_unseen(reco
 @example("", NOW)
 @example("\U0001f600" * 64, NEVER)
 def test_dynamodb_would_take_every_lease(owner, until):
-    write = leases.hold("sessions", A, owner, until, NOW)
+    write = leases.acquire_lease("sessions", A, owner, until, NOW)
     assert_legal(Request("PutItem", write.request))
     lease = write.request["Item"]
-    assert not items.is_session(lease)
-    assert not lease["pk"]["S"].startswith(items.ENTRIES)
-    assert int(lease[items.TTL]["N"]) >= until.timestamp()  # not deleted before
+    assert not encoding.is_session(lease)
+    assert not lease["pk"]["S"].startswith(encoding.ENTRIES)
+    assert int(lease[encoding.TTL]["N"]) >= until.timestamp()  # not deleted before
     expected = {A: until} if until > NOW else {}
     assert leases.live([lease], [A], NOW) == expected
 
 
 def test_dynamodb_would_take_what_asks_for_leases():
     for names in ([A], [A, B], [A, B, A], {A, B}):
-        request = leases.held(names)
+        request = leases.active_leases(names)
         assert request["ConsistentRead"] is True
         assert_legal(Request("BatchGetItem", {"RequestItems": {"sessions": request}}))
 
@@ -161,11 +161,11 @@ def test_an_update_means_the_change(record, change):
     assume(fits(change))
     before, update = item_of(record), SUBJECT.update(A, change, NOW, "v1").request
     after = applied(before, update)
-    assert items.to_record(A, after) == change.apply_to(record)
-    assert after[items.VERSION] == {"S": "v1"}
+    assert encoding.to_record(A, after) == change.apply_to(record)
+    assert after[encoding.VERSION] == {"S": "v1"}
     assert size_of(after) <= int(after[SIZE]["N"])
-    assert after[items.BOUND] == before[items.BOUND]
-    assert items.seconds(change.expires_at or record.expires_at) == int(after[items.TTL]["N"])
+    assert after[encoding.BOUND] == before[encoding.BOUND]
+    assert encoding.seconds(change.expires_at or record.expires_at) == int(after[encoding.TTL]["N"])
 
 
 @pytest.mark.parametrize("names", ["f", "n" * 500, "\U0001f600" * 100])
@@ -223,7 +223,7 @@ def test_more_fields_than_an_expression_names_are_all_read(count):
 
 @pytest.mark.parametrize("consistent", [True, False])
 def test_only_reads_of_one_session_may_be_of_a_moment_ago(consistent):
-    subject = Requests("sessions", consistent=consistent)
+    subject = Requests("sessions", consistent_read=consistent)
     assert subject.read(A)["ConsistentRead"] is consistent
     for request in (subject.entries("user", "1"), subject.facts([A]), subject.live(NOW, 1)):
         assert request["ConsistentRead"] is True
@@ -246,5 +246,5 @@ def test_what_is_taken_for_a_cursor_is_one(text):
 
 @given(SHORT, st.text(STORABLE, min_size=1, max_size=255))
 def test_a_page_may_end_at_any_item_of_ours(name, value):
-    for key in (items.session_key(A), items.entry_key(name, value, A)):
+    for key in (encoding.session_key(A), encoding.entry_key(name, value, A)):
         assert listing._position(listing._cursor(key)) == key

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conftest import make_record, store_on
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from dynamodb_cases import AWKWARD, CHANGES, NAMES, RECORDS
 from dynamodb_servers import SERVERS
 
@@ -27,7 +27,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("rename"), IDS, CHANGES),
     st.tuples(st.just("read"), IDS, st.none() | st.lists(NAMES)),
     st.tuples(st.just("delete"), IDS, st.booleans()),
-    st.tuples(st.sampled_from(["find", "delete_found"]), st.just("user"), st.just("1")),
+    st.tuples(st.sampled_from(["find", "delete_matching"]), st.just("user"), st.just("1")),
     st.tuples(st.sampled_from(["page", "count", "purge", "clear"])),
 )
 
@@ -37,7 +37,7 @@ def perform(storage, verb, *arguments):
         old, change = arguments
         return storage.rename(old, next(fresh), change)
     answer = getattr(storage, verb)(*arguments)
-    return list(answer) if verb in {"find", "delete_found"} else answer
+    return list(answer) if verb in {"find", "delete_matching"} else answer
 
 
 @settings(
@@ -57,7 +57,7 @@ def test_any_operations(observed, record, operations):
 
 def test_many_sessions_that_end_at_once(observed):
     observed.fill(110, references=USER)
-    assert len(list(observed.storage.delete_found("user", "1"))) == 110
+    assert len(list(observed.storage.delete_matching("user", "1"))) == 110
     operations = observed.check()
     assert operations["BatchGetItem"] == 2
     assert operations["BatchWriteItem"] == 5

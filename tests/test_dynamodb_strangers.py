@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from dialects import Blocking
-from django_multisession.storage.dynamodb import items, listing
+from django_multisession.storage.dynamodb import encoding, listing
 from dynamodb_observed import strange
 
 pytestmark = pytest.mark.thorough
@@ -26,7 +26,7 @@ def times(observed, **ahead):
     """As of a session that is over long since, or will be."""
     end = observed.clock.now + timedelta(**ahead) if ahead else None
     numbers = {name: {"N": digits} for name, digits in TIMES.items()}
-    return numbers | (items.times_of_end(end) if end else {})
+    return numbers | (encoding.times_of_end(end) if end else {})
 
 
 class TestOthers:
@@ -50,7 +50,7 @@ class TestOthers:
         assert [id for id, _ in it.page()[0]] == [A]
         assert [id for id, _ in it.find("user", "1")] == [A]
         assert it.count() == 1
-        assert [id for id, _ in it.delete_found("user", "1")] == [A]
+        assert [id for id, _ in it.delete_matching("user", "1")] == [A]
         assert self.are_there(observed, others)
 
     def test_a_page_that_ends_among_them_goes_on(self, it, others, monkeypatch):

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from conftest import make_record
 from django_multisession.storage.dynamodb import DynamoDBStorage
 from django_multisession.storage.dynamodb import table as table_module
-from django_multisession.storage.dynamodb.plan import request
 from django_multisession.storage.dynamodb.table import DEADLINE, Table, TableError
+from django_multisession.storage.dynamodb.table_spec import request
 from dynamodb_answers import Answer, error
 from dynamodb_plans import EVERYTHING, TAGS, plan
 from dynamodb_servers import DYNALITE, MOTO, NODES, connect
@@ -32,7 +32,7 @@ def reached(request, moto):
 def storage(reached):
     storage = DynamoDBStorage(table=f"test-{uuid4()}", options=reached.options)
     yield storage
-    storage._link.process.client.close()
+    storage._connection.process.client.close()
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ def test_an_outage_is_no_missing_table():
     for verb in (storage.table.exists, lambda: storage.table.create(plan(), print)):
         with pytest.raises(EndpointConnectionError):
             verb()
-    storage._link.process.client.close()
+    storage._connection.process.client.close()
 
 
 def test_tags_come_in_pages(table, moto):

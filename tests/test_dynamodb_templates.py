@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from django_multisession import keys
+from django_multisession.core import keys
 from django_multisession.storage import dynamodb as implementation
 from django_multisession.storage.dynamodb.table import Table
-from django_multisession.storage.dynamodb.templates import TEMPLATES
+from django_multisession.storage.dynamodb.table_templates import TEMPLATES
 from dynamodb_plans import ARN, EVERYTHING, plan, unmade
 from dynamodb_proxy import Proxy
 from dynamodb_servers import MOTO, connect
@@ -140,8 +140,8 @@ def test_web_processes_may_hold_leases_and_ask_for_them(clock):
         allowed = statements(storage.table)["WebProcesses"]["Action"]
         before = len(proxy.requests)
         for owner, until in [("ann", soon), ("bob", soon), ("ann", clock.now)]:
-            storage.hold(names[0], owner, until)
-        storage.held(names)
+            storage.acquire_lease(names[0], owner, until)
+        storage.active_leases(names)
         used = {f"dynamodb:{each.operation}" for each in proxy.requests[before:]}
     assert used == {"dynamodb:PutItem", "dynamodb:BatchGetItem"}
     assert used <= {*allowed}

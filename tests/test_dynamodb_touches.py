@@ -9,8 +9,8 @@ from math import ceil
 import pytest
 
 from conftest import store_on
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import items
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import encoding
 
 pytestmark = pytest.mark.thorough
 
@@ -104,10 +104,14 @@ def test_its_bound_is_that_of_its_entries_at_most(observed, touch):
         observed.clock.now += lifetime / 2
         observed.table.expire()
         session, found = observed.table.sessions()[A], observed.table.items()
-        entries = {item["pk"]["S"]: items.number_in(item, "ttl") for item in found}
+        entries = {item["pk"]["S"]: encoding.number_in(item, "ttl") for item in found}
         for name, value in session["references"]["M"].items():
-            entry = entries[items.partition_of(name, value["S"])]
-            assert entry >= items.number_in(session, items.BOUND) >= items.number_in(session, "ttl")
+            entry = entries[encoding.partition_of(name, value["S"])]
+            assert (
+                entry
+                >= encoding.number_in(session, encoding.BOUND)
+                >= encoding.number_in(session, "ttl")
+            )
 
 
 def test_the_same_in_requests(observed, settings):
@@ -124,5 +128,5 @@ def test_the_same_in_requests(observed, settings):
         again.save()
         observed.table.expire()
         assert [id for id, _ in observed.storage.find("user", "1")] == [holder.handle]
-    assert len(list(observed.storage.delete_found("user", "1"))) == 1
+    assert len(list(observed.storage.delete_matching("user", "1"))) == 1
     assert observed.table.items() == []

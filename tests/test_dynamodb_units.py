@@ -11,9 +11,9 @@ from math import ceil
 import pytest
 
 from conftest import make_record, store_on
-from django_multisession.client import Client
-from django_multisession.record import Change
-from django_multisession.storage.dynamodb import items
+from django_multisession.core.client import Client
+from django_multisession.core.record import Change
+from django_multisession.storage.dynamodb import encoding
 from subjects import STORAGES, memory
 
 A, B = "A" * 43, "B" * 43
@@ -35,7 +35,7 @@ class Metered:
 
     def __init__(self, clock):
         self.clock, self.storage = clock, STORAGES["dynalite"](clock)
-        self._call, self.storage._link.call = self.storage._link.call, self.call
+        self._call, self.storage._connection.call = self.storage._connection.call, self.call
         self.told = []  # by several threads
 
     def __call__(self, operation):
@@ -61,12 +61,12 @@ class Metered:
 
 
 def item_of(record):
-    bound = items.bound_of(record.expires_at, record.last_seen_at)
-    return items.of_record(A, record, bound, "0" * 16)
+    bound = encoding.bound_of(record.expires_at, record.last_seen_at)
+    return encoding.of_record(A, record, bound, "0" * 16)
 
 
 def size_of(record):
-    return items.bytes_of(item_of(record))
+    return encoding.bytes_of(item_of(record))
 
 
 @pytest.fixture
@@ -120,12 +120,12 @@ def test_all_sessions_of_a_user(metered, size):
         metered.storage.insert(f"{number:043}", record)
     entries, r, s = ceil(100 * entry_bytes() / (4 * KB)), ceil(size / 4), ceil(size)
     assert metered(lambda: list(metered.storage.find("user", "1"))) == (entries + 100 * r, 0)
-    ended = metered(lambda: list(metered.storage.delete_found("user", "1")))
+    ended = metered(lambda: list(metered.storage.delete_matching("user", "1")))
     assert ended == (entries + 100 * r, 100 * (s + 1))
 
 
 def entry_bytes(user="1"):
-    return items.bytes_of(items.entry(A, "user", user, 10**9))
+    return encoding.bytes_of(encoding.entry(A, "user", user, 10**9))
 
 
 def test_what_a_login_leaves(clock):

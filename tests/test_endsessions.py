@@ -7,9 +7,10 @@ from io import StringIO
 
 import pytest
 
-from django_multisession import keys, sessions, signals
+from django_multisession import sessions, signals
 from django_multisession.backends.memory import SessionStore
-from django_multisession.management import choice
+from django_multisession.core import keys
+from django_multisession.management import arguments
 from django_multisession.session import SessionGone
 from django_multisession.storage.redis import RedisStorage
 from projects import hearing, install, install_with_orgs
@@ -96,7 +97,7 @@ def test_there_is_none(quick):
 def test_a_handle_may_begin_with_any_of_its_characters(quick, first):
     """One of 64 begins with a dash."""
     handle = first.ljust(43, "x")
-    for words in ([f"--handle={handle}"], choice.joined(["--handle", handle])):
+    for words in ([f"--handle={handle}"], arguments.joined(["--handle", handle])):
         assert run("endsessions", *words, "--yes") == (0, "0 sessions ended.\n", "")
 
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from django_multisession.expiry import NEVER, UTC, capped, idle_end, local, touch_due, utcnow
-from django_multisession.record import Record
+from django_multisession.core.expiry import NEVER, UTC, capped, idle_end, local, touch_due, utcnow
+from django_multisession.core.record import Record
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 AGE = 1000

@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_multisession.codec import encode
-from django_multisession.fields import Fields
-from django_multisession.record import Change, Record
+from django_multisession.core.codec import encode
+from django_multisession.core.fields import Fields
+from django_multisession.core.record import Change, Record
 
 HANDLE = "h" * 43
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -22,8 +22,10 @@ from hypothesis.strategies import booleans, integers, lists, none, sampled_from,
 
 from conftest import store_on
 from dialects import Blocking
-from django_multisession import keys, reindexing, sessions
+from django_multisession import sessions
 from django_multisession.backends import memory
+from django_multisession.core import keys
+from django_multisession.maintenance import reindexing
 from index_model import AGE, FIELDS, SETTINGS, VALUES, Known
 from subjects import Clock, empty
 
@@ -148,14 +150,14 @@ class People(RuleBasedStateMachine):
         self.forget(doomed)
 
     @rule(name=sampled_from(["user", "org", "team"]), value=VALUE, kept=none() | ANY)
-    def end_found(self, name, value, kept):
+    def end_matching(self, name, value, kept):
         doomed, keep = self.doomed(kept, **{name: str(value)})
         if name in self.setting and value not in ("", None):
-            assert self.sessions.end_found(name, value, keep=keep) == len(doomed)
+            assert self.sessions.end_matching(name, value, keep=keep) == len(doomed)
             self.forget(doomed)
         else:
             with pytest.raises(ValueError, match=r"MULTISESSION_REFERENCES|needs a value"):
-                self.sessions.end_found(name, value, keep=keep)
+                self.sessions.end_matching(name, value, keep=keep)
 
     @rule(size=sampled_from([1, 2, 1000]))
     def prune(self, size):

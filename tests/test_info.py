@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from django_multisession import sessions, signals
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from projects import as_spoken, hearing
 from user_agents import FIREFOX
 
@@ -165,4 +165,4 @@ def test_it_is_for_the_engine_that_found_it(info, settings):
 
 
 def test_it_is_part_of_the_public_api():
-    assert sessions.SessionInfo.__module__ == "django_multisession.info"
+    assert sessions.SessionInfo.__module__ == "django_multisession.sessions.info"

@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from django_multisession import keys
-from django_multisession.keys import handle_of, is_handle, is_key, new_handle, new_key, place_of
+from django_multisession.core import keys
+from django_multisession.core.keys import hash_key, is_handle, is_key, new_handle, new_key, position
 
 ALPHABET = string.ascii_lowercase + string.digits
-HANDLE = handle_of("a" * 32)
+HANDLE = hash_key("a" * 32)
 
 
 @pytest.fixture(scope="module")
@@ -112,21 +112,21 @@ def test_what_is_no_key(offered):
     ],
 )
 def test_a_handle_is_the_sha256_of_the_key(key, handle):
-    assert handle_of(key) == handle
+    assert hash_key(key) == handle
 
 
 def test_a_handle_has_43_url_safe_characters(many):
-    handles = [handle_of(key) for key in many[:2000]]
+    handles = [hash_key(key) for key in many[:2000]]
     assert {len(handle) for handle in handles} == {43}
     assert set().union(*handles) == set(string.ascii_letters + string.digits + "-_")
 
 
 def test_handles_of_different_keys_differ(many):
-    assert len({handle_of(key) for key in many}) == len(many)
+    assert len({hash_key(key) for key in many}) == len(many)
 
 
 def test_a_handle_is_never_a_key_and_a_key_never_a_handle(many):
-    handles = [handle_of(key) for key in many[:2000]]
+    handles = [hash_key(key) for key in many[:2000]]
     assert all(is_handle(handle) and not is_key(handle) for handle in handles)
     assert not any(is_handle(key) for key in many[:2000])
 
@@ -170,14 +170,14 @@ def test_a_new_handle_is_one_and_of_no_session():
 
 def test_new_handles_are_anywhere():
     """A tenth of them in each tenth of the places: 1000 +- 30."""
-    tenths = Counter(int(10 * place_of(new_handle())) for _ in range(10_000))
+    tenths = Counter(int(10 * position(new_handle())) for _ in range(10_000))
     assert set(tenths) == set(range(10))
     assert all(700 < count < 1300 for count in tenths.values())
 
 
 def test_the_order_of_places_is_that_of_the_handles(many):
-    handles = sorted(map(handle_of, many))
-    places = [place_of(handle) for handle in handles]
+    handles = sorted(map(hash_key, many))
+    places = [position(handle) for handle in handles]
     assert places == sorted(set(places))
     assert 0 <= places[0] < 0.01
     assert 0.99 < places[-1] < 1
@@ -187,14 +187,14 @@ def test_the_order_of_places_is_that_of_the_handles(many):
 def test_every_character_has_its_place(digit):
     """Whatever the encoding of handles takes for the first one of its alphabet."""
     handles = ["-" * (digit - 1) + character + "-" * (43 - digit) for character in SORTED]
-    assert [place_of(handle) * 64**digit for handle in handles] == [*range(64)]
+    assert [position(handle) * 64**digit for handle in handles] == [*range(64)]
 
 
 def test_the_first_and_the_last_place():
-    assert place_of("-" * 43) == 0
-    assert 1 - 2**-50 < place_of("z" * 43) <= 1
+    assert position("-" * 43) == 0
+    assert 1 - 2**-50 < position("z" * 43) <= 1
 
 
 @pytest.mark.parametrize("text", ["", "a", "+/=", "\0" * 43, "\u00fc\U0001f600", "~" * 100])
 def test_what_is_no_handle_has_a_place_that_does_no_harm(text):
-    assert -1 < place_of(text) < 1
+    assert -1 < position(text) < 1

@@ -11,8 +11,9 @@ from django.contrib.sessions.backends.db import SessionStore as Djangos
 from django.core.management import call_command
 
 from conftest import make_record
-from django_multisession import keys, sessions
-from django_multisession.expiry import utcnow
+from django_multisession import sessions
+from django_multisession.core import keys
+from django_multisession.core.expiry import utcnow
 from django_multisession.storage.redis import RedisStorage
 from projects import install, install_with_orgs
 from redis_servers import HOST, free_port

@@ -10,8 +10,8 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client
 from django.urls import path
 
-from django_multisession import keys
 from django_multisession.backends.memory import SessionStore
+from django_multisession.core import keys
 from django_multisession.middleware import SessionMiddleware
 
 OURS = "django_multisession.middleware.SessionMiddleware"
@@ -134,7 +134,7 @@ def browser(request):
 
 @pytest.fixture
 def record(browser, memory_storage):
-    return lambda: memory_storage._records[keys.handle_of(browser.key)]
+    return lambda: memory_storage._records[keys.hash_key(browser.key)]
 
 
 def test_a_second_request_sees_the_firsts_data(browser):

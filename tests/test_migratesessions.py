@@ -8,11 +8,12 @@ import pytest
 from django.core.management import get_commands
 
 import old_engines
-from django_multisession import keys, sessions
+from django_multisession import sessions
 from django_multisession.backends import memory
-from django_multisession.management import mover
+from django_multisession.core import keys
+from django_multisession.management import move_job
 from django_multisession.management.commands.migratesessions import SHOWN
-from django_multisession.sources import CannotMove
+from django_multisession.transfer.base import CannotMove
 from moving import fields, migrate, records
 from old_engines import APPS, DJANGOS, ENGINES
 from projects import install
@@ -33,7 +34,7 @@ def old(relations, request, memory_storage, settings, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(mover, "SETTLED", 0.05)
+    monkeypatch.setattr(move_job, "SETTLED", 0.05)
 
 
 def only(*kinds):
@@ -65,7 +66,7 @@ def test_all_move_with_all_they_have(old, memory_storage):
         assert not old.has(key)
     assert memory_storage.count() == SESSIONS
     assert {info.handle for info in sessions.for_user("1")} == {
-        keys.handle_of(key) for key, each in data.items() if each["member"] == "1"
+        keys.hash_key(key) for key, each in data.items() if each["member"] == "1"
     }
 
 
@@ -74,7 +75,7 @@ def test_their_ends_are_theirs(old, memory_storage):
     migrate()
     now = datetime.now(timezone.utc)
     for key, end in ends.items():
-        record = memory_storage.read(keys.handle_of(key))
+        record = memory_storage.read(keys.hash_key(key))
         assert abs(record.expires_at - now - end) < timedelta(seconds=30)
 
 
@@ -86,7 +87,7 @@ def test_the_address_and_the_device_that_they_know(old, memory_storage):
     unknown = old.keep(name=2)
     migrate()
     there = records(memory_storage)
-    known, other = (there[keys.handle_of(key)] for key in (holder.session_key, unknown))
+    known, other = (there[keys.hash_key(key)] for key in (holder.session_key, unknown))
     assert (known.ip, known.user_agent) == ("2001:db8::1", "Firefox")
     assert (other.ip, other.user_agent) == (None, "")
 
@@ -100,9 +101,9 @@ def test_those_that_are_over_or_empty_do_not(old, memory_storage):
     gone = 1 if old.kind == "db" else 2
     assert said.counts == {"moved": 1, "gone": gone}
     assert "1 sessions moved" not in said.out
-    assert [*records(memory_storage)] == [keys.handle_of(key)]
-    assert memory_storage.read(keys.handle_of(over)) is None
-    assert memory_storage.read(keys.handle_of(empty)) is None
+    assert [*records(memory_storage)] == [keys.hash_key(key)]
+    assert memory_storage.read(keys.hash_key(over)) is None
+    assert memory_storage.read(keys.hash_key(empty)) is None
 
 
 def test_a_second_time_there_is_nothing_to_do(old, memory_storage):
@@ -115,7 +116,7 @@ def test_a_second_time_there_is_nothing_to_do(old, memory_storage):
 
 @some
 def test_more_than_one_batch(old, memory_storage, monkeypatch):
-    monkeypatch.setattr(mover, "CHUNK", 3)
+    monkeypatch.setattr(move_job, "CHUNK", 3)
     kept(old, 50)
     assert migrate("--workers", "2").out == f"{old.engine}: 50 sessions moved.\n"
     assert memory_storage.count() == 50
@@ -163,12 +164,12 @@ def test_a_dry_run_foresees_every_outcome(old, memory_storage):
     old.keep()
     bad = old.keep(**{"a\0b": 1})
     here = old.keep(name=1)
-    memory_storage.insert(keys.handle_of(here), old.source.find(here))
+    memory_storage.insert(keys.hash_key(here), old.source.find(here))
     sessions.log_out_everywhere("1")
     dry, wet = migrate("--dry-run", "--json"), migrate("--json")
     assert dry.counts == {"moved": 3, "here": 1, "ended": 1, "gone": 1, "failed": 1}
     assert (dry.facts["faults"], dry.status) == (wet.facts["faults"], wet.status)
-    assert dry.facts["faults"].keys() == {keys.handle_of(bad)}
+    assert dry.facts["faults"].keys() == {keys.hash_key(bad)}
     assert {**wet.counts, "here": 1} == dry.counts
 
 
@@ -179,7 +180,7 @@ def test_a_dry_run_foresees_every_outcome(old, memory_storage):
 def test_what_cannot_be_stored_stays_and_is_told(old, memory_storage):
     kept(old, 3)
     bad = old.keep(**{"a\0b": 1, "member": "1"})
-    handle = keys.handle_of(bad)
+    handle = keys.hash_key(bad)
     with pytest.raises(CannotMove) as reason:
         old.source.find(bad)
     said = migrate()
@@ -205,7 +206,7 @@ def test_of_many_faults_some_are_told(old, memory_storage):
 def test_what_a_process_left_that_died_is_cleaned(old, memory_storage):
     """It had stored it here, and not yet deleted it there. What is here counts."""
     key = old.keep(name="there")
-    handle = keys.handle_of(key)
+    handle = keys.hash_key(key)
     memory_storage.insert(handle, old.source.find(key))
     holder = memory.SessionStore(key)
     holder["name"] = "here"
@@ -221,15 +222,15 @@ def test_what_a_process_left_that_died_is_cleaned(old, memory_storage):
 def test_what_a_request_is_just_moving_is_left_to_it(old, memory_storage, monkeypatch):
     """It stands in both places for a moment; the request deletes it there."""
     key = old.keep(name=1)
-    memory_storage.insert(keys.handle_of(key), old.source.find(key))
+    memory_storage.insert(keys.hash_key(key), old.source.find(key))
     removed = []
 
     def pause(stop, seconds):
         assert old.has(key)
         removed.append(old.source.remove(key))
 
-    monkeypatch.setattr(mover.Stop, "wait", pause)
-    monkeypatch.setattr(mover, "SETTLED", 1000)
+    monkeypatch.setattr(move_job.ShutdownFlag, "wait", pause)
+    monkeypatch.setattr(move_job, "SETTLED", 1000)
     assert migrate("--json").counts == {}
     assert removed == [True]
     assert memory_storage.count() == 1

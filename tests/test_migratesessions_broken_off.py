@@ -10,9 +10,9 @@ import pytest
 
 from conftest import make_record
 from demo_sites import DEADLINE, redis
-from django_multisession import keys
 from django_multisession.backends import memory
-from django_multisession.management import mover
+from django_multisession.core import keys
+from django_multisession.management import move_job
 from django_multisession.storage.redis import RedisStorage
 from moving import Site, empty_redis, migrate, place, records
 from projects import install
@@ -60,8 +60,8 @@ def elsewhere(node, clock, monkeypatch):
 @pytest.fixture
 def site(memory_storage, settings, monkeypatch):
     """Whose sessions come from the Redis."""
-    monkeypatch.setattr(mover, "SETTLED", 0.05)
-    monkeypatch.setattr(mover, "CHUNK", 5)
+    monkeypatch.setattr(move_job, "SETTLED", 0.05)
+    monkeypatch.setattr(move_job, "CHUNK", 5)
     install(memory_storage, settings, monkeypatch)
     settings.MULTISESSION_MIGRATE_FROM = ["django_multisession.backends.redis"]
     return memory_storage
@@ -70,7 +70,7 @@ def site(memory_storage, settings, monkeypatch):
 def fill(storage, clock, number=SESSIONS):
     made = {}
     for n in range(number):
-        handle = keys.handle_of(f"key {n}")
+        handle = keys.hash_key(f"key {n}")
         made[handle] = make_record(clock, fields={"n": b"%d" % n}, references={"user": str(n % 9)})
         assert storage.insert(handle, made[handle])
     return made
@@ -164,11 +164,11 @@ def test_a_process_that_is_ended_in_the_middle(tmp_path, number):
         assert f"CommandError: {STOPPED}" in said
     left, here = site.left(), numbers(site)
     assert 0 < len(left) < MANY
-    assert {keys.handle_of(key) for key in made} == {*here, *map(keys.handle_of, left)}
+    assert {keys.hash_key(key) for key in made} == {*here, *map(keys.hash_key, left)}
     said, status = site.run()
     assert status == 0, said
     assert site.left() == set()
-    assert numbers(site) == {keys.handle_of(key): n for key, n in made.items()}
+    assert numbers(site) == {keys.hash_key(key): n for key, n in made.items()}
     assert "0 sessions moved." in site.run()[0]
 
 

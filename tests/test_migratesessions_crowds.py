@@ -13,9 +13,10 @@ from django.db import connections
 
 import old_engines
 from demo_sites import DEADLINE, Browser, redis, running_in
-from django_multisession import keys, sessions
+from django_multisession import sessions
 from django_multisession.backends.memory import SessionStore
-from django_multisession.management import mover
+from django_multisession.core import keys
+from django_multisession.management import move_job
 from django_multisession.session import SessionGone
 from moving import Site, empty_redis, migrate
 from projects import install
@@ -32,8 +33,8 @@ CLIENTS, THOUSANDS = 50, 4000
 def old(relations, request, memory_storage, settings, monkeypatch):
     settings.MULTISESSION_REFERENCES = {"user": "member"}
     install(memory_storage, settings, monkeypatch)
-    monkeypatch.setattr(mover, "SETTLED", 0.2)
-    monkeypatch.setattr(mover, "CHUNK", 20)
+    monkeypatch.setattr(move_job, "SETTLED", 0.2)
+    monkeypatch.setattr(move_job, "CHUNK", 20)
     yield from old_engines.opened(request.param, request)
 
 
@@ -99,7 +100,7 @@ def test_nobody_is_logged_out_and_who_left_is(old, memory_storage):
     assert said.status == 0, said
     assert [person.wrong for person in everybody] == [[]] * PEOPLE
     assert old.source.count() == 0
-    living = {keys.handle_of(key) for person in everybody for key in person.keys}
+    living = {keys.hash_key(key) for person in everybody for key in person.keys}
     assert {info.handle for info in sessions.all()} == living
     for person in everybody:
         assert not [key for key in person.ended if SessionStore(key).get("member")]
@@ -147,7 +148,7 @@ def test_it_moves_what_a_request_is_just_looking_for(old, memory_storage, monkey
 def test_what_was_left_there_does_not_bring_back_what_was_ended(old, memory_storage):
     """A process had stored it here, and died before it deleted it there."""
     key = old.keep(member="1")
-    memory_storage.insert(keys.handle_of(key), old.source.find(key))
+    memory_storage.insert(keys.hash_key(key), old.source.find(key))
     SessionStore(key).flush()
     assert "moved" not in migrate("--json").counts
     assert SessionStore(key).get("member") is None

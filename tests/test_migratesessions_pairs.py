@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from conftest import make_record
-from django_multisession import keys, sessions
+from django_multisession import sessions
 from django_multisession.backends import memory
-from django_multisession.management import mover
+from django_multisession.core import keys
+from django_multisession.management import move_job
 from moving import OURS, migrate, place, records
 from subjects import DATABASES, STORAGES
 
@@ -33,7 +34,7 @@ def ours(databases, clock, monkeypatch, settings):
     """Makes the engine of a kind, on a storage of its own."""
     made = []
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    monkeypatch.setattr(mover, "SETTLED", 0.05)
+    monkeypatch.setattr(move_job, "SETTLED", 0.05)
 
     def make(kind):
         storage = STORAGES[STORED_IN[kind]](clock)
@@ -76,7 +77,7 @@ def diverse(clock, n):
 
 
 def fill(storage, clock, number):
-    made = {keys.handle_of(f"key {n}"): diverse(clock, n) for n in range(number)}
+    made = {keys.hash_key(f"key {n}"): diverse(clock, n) for n in range(number)}
     for handle, record in made.items():
         assert storage.insert(handle, record)
     return made
@@ -128,7 +129,7 @@ def test_what_is_too_large_for_dynamodb_stays(pair, clock):
     source, target = pair
     large = make_record(clock, fields={"note": b'"%s"' % (b"x" * LARGE)})
     fill(source.storage, clock, 5)
-    handle = keys.handle_of("large")
+    handle = keys.hash_key("large")
     source.storage.insert(handle, large)
     said = migrate()
     assert said.out.startswith(

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from conftest import make_record
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from django_multisession.storage.db import DatabaseStorage
 from django_multisession.storage.dynamodb import DynamoDBStorage
 from django_multisession.storage.memory import MemoryStorage
@@ -28,14 +28,14 @@ CALLS = {
     "rename": lambda it, record: it.rename(A, B, Change()),
     "delete": lambda it, record: it.delete(A),
     "find": lambda it, record: it.find("user", "1"),
-    "delete_found": lambda it, record: it.delete_found("user", "1"),
+    "delete_matching": lambda it, record: it.delete_matching("user", "1"),
     "page": lambda it, record: it.page(),
     "sample": lambda it, record: it.sample(),
     "count": lambda it, record: it.count(),
     "purge": lambda it, record: it.purge(),
     "clear": lambda it, record: it.clear(),
-    "hold": lambda it, record: it.hold(A, "ann", record.expires_at),
-    "held": lambda it, record: it.held([A]),
+    "acquire_lease": lambda it, record: it.acquire_lease(A, "ann", record.expires_at),
+    "active_leases": lambda it, record: it.active_leases([A]),
 }
 
 ONCE = {"retries": {"total_max_attempts": 1}}

@@ -121,13 +121,13 @@ def test_it_prunes_while_clients_load_and_save(storage, here):
     multiply(storage, EXPIRED, HOURS, references=FURTHER)
     sizes = []
     with Clients(store_on(storage)) as clients, begun(here, "--json", "--pause", "0.01") as process:
-        wait_until(lambda: storage.count(over=True) < EXPIRED * 0.9, "the first batches")
-        while process.poll() is None and storage.count(over=True) > EXPIRED * 0.1:
+        wait_until(lambda: storage.count(expired_only=True) < EXPIRED * 0.9, "the first batches")
+        while process.poll() is None and storage.count(expired_only=True) > EXPIRED * 0.1:
             sizes.append(memory_of(process))
         outcome = ended(process)
     assert (outcome.status, outcome.stderr) == (0, "")
     assert outcome.facts[0]["pruned"] == EXPIRED
-    assert (storage.count(over=True), storage.count()) == (0, LIVE + CLIENTS * 20)
+    assert (storage.count(expired_only=True), storage.count()) == (0, LIVE + CLIENTS * 20)
     assert execute(f"SELECT count(*) FROM {INDEX}") == 0
     assert clients.saves > CLIENTS * 20
     assert max(sizes) - sizes[0] < 8, sizes[:: len(sizes) // 10 + 1]
@@ -141,7 +141,7 @@ def test_two_at_once_share_the_work(storage, here):
     assert [(outcome.status, outcome.stderr) for outcome in outcomes] == [(0, "")] * 2
     last = done(here, "--json")
     assert sum(each.facts[0]["pruned"] for each in [*outcomes, last]) == 20_000
-    assert storage.count(over=True) == execute(f"SELECT count(*) FROM {INDEX}") == 0
+    assert storage.count(expired_only=True) == execute(f"SELECT count(*) FROM {INDEX}") == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
@@ -149,7 +149,7 @@ def test_a_signal_in_the_middle_leaves_a_consistent_rest(storage, here, number):
     multiply(storage, 20_000, HOURS, references=FURTHER)
     options = "--json", "--batch-size", "100", "--pause", "0.02"
     with begun(here, *options) as process:
-        wait_until(lambda: storage.count(over=True) < 19_000, "the first batches")
+        wait_until(lambda: storage.count(expired_only=True) < 19_000, "the first batches")
         process.send_signal(number)
         outcome = ended(process, within=3)
     assert outcome.status == 3
@@ -157,22 +157,22 @@ def test_a_signal_in_the_middle_leaves_a_consistent_rest(storage, here, number):
     (facts,) = outcome.facts
     assert facts["status"] == "partial"
     rest = 20_000 - facts["pruned"]
-    assert storage.count(over=True) == execute(f"SELECT count(*) FROM {INDEX}") == rest > 0
+    assert storage.count(expired_only=True) == execute(f"SELECT count(*) FROM {INDEX}") == rest > 0
     assert done(here, "--json").facts[0]["pruned"] == rest
 
 
 def test_sigkill_in_the_middle_leaves_what_the_next_run_prunes(storage, here):
     multiply(storage, 20_000, HOURS, references=FURTHER)
     with begun(here, "--batch-size", "100", "--pause", "0.002"):
-        wait_until(lambda: storage.count(over=True) < 19_000, "the first batches")
-    rest = storage.count(over=True)
+        wait_until(lambda: storage.count(expired_only=True) < 19_000, "the first batches")
+    rest = storage.count(expired_only=True)
     assert done(here, "--json").facts[0]["pruned"] == rest > 0
-    assert storage.count(over=True) == execute(f"SELECT count(*) FROM {INDEX}") == 0
+    assert storage.count(expired_only=True) == execute(f"SELECT count(*) FROM {INDEX}") == 0
 
 
 def test_it_goes_on_after_the_server_was_restarted(storage, here):
     with begun(here, "--every", "1", "--skip-checks") as process:
-        wait_until(lambda: storage.held([LEASE]), "its lease")
+        wait_until(lambda: storage.active_leases([LEASE]), "its lease")
         execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
             "AND datname = current_database()"
@@ -181,11 +181,11 @@ def test_it_goes_on_after_the_server_was_restarted(storage, here):
             connections["prepared"].close()  # it is of the same database, and was ended, too
         add(storage, 1, HOURS)
         try:
-            wait_until(lambda: storage.count(over=True) == 0, "the next turn")
+            wait_until(lambda: storage.count(expired_only=True) == 0, "the next turn")
         finally:
             process.terminate()
             outcome = ended(process)
-            storage.hold(LEASE, "nobody", storage.clock())
+            storage.acquire_lease(LEASE, "nobody", storage.clock())
     assert outcome.status == 0
 
 
@@ -204,7 +204,7 @@ def test_a_server_killed_in_the_middle(server):
     here = environment(MULTISESSION_REDIS_URL=server.url, **backend)
     options = "--json", "--batch-size", "100", "--pause", "0.05", "--skip-checks"
     with begun(here, *options) as process:
-        wait_until(lambda: storage.count(over=True) < 1800, "the first batches")
+        wait_until(lambda: storage.count(expired_only=True) < 1800, "the first batches")
         server.kill()
         outcome = ended(process)
     (facts,) = outcome.facts
@@ -212,7 +212,7 @@ def test_a_server_killed_in_the_middle(server):
     assert f"127.0.0.1:{server.port}" in facts["error"]
     assert outcome.stderr.endswith("Failed: django_multisession.backends.redis.\n")
     server.start()
-    rest = storage.count(over=True)
+    rest = storage.count(expired_only=True)
     assert 2000 - facts["pruned"] - 100 <= rest <= 2000 - facts["pruned"]
     assert done(here, *options).facts[0]["pruned"] == rest
-    assert (storage.count(over=True), storage.count()) == (0, len(live))
+    assert (storage.count(expired_only=True), storage.count()) == (0, len(live))

@@ -9,8 +9,8 @@ import pytest
 
 from conftest import make_record
 from django_multisession import signals
-from django_multisession.pruning import Policy
-from django_multisession.record import Change
+from django_multisession.core.record import Change
+from django_multisession.maintenance.pruning import RetentionPolicy
 from projects import hearing, install
 from pruners import add, facts_of, id_of, ids_in, run
 
@@ -117,9 +117,9 @@ class TestWhichOnes:
 
     def test_a_policy_alone(self, clock):
         record = make_record(clock, references=SOMEBODY)
-        assert Policy().covers(record, clock.now)
-        assert not Policy(anonymous=True).covers(record, clock.now)
-        assert not Policy(idle=MOMENT).covers(record, clock.now)
+        assert RetentionPolicy().covers(record, clock.now)
+        assert not RetentionPolicy(anonymous=True).covers(record, clock.now)
+        assert not RetentionPolicy(idle=MOMENT).covers(record, clock.now)
 
 
 class TestMeanwhile:

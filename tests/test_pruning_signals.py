@@ -109,11 +109,11 @@ def test_of_what_was_ended_before_the_server_went_away(
     clock.advance(days=40)
     delete, deleted = memory_storage.delete, []
 
-    def lost(id, over=False):
+    def lost(id, expired_only=False):
         if len(deleted) == 3:
             raise ConnectionError("gone")
         deleted.append(id)
-        return delete(id, over)
+        return delete(id, expired_only)
 
     monkeypatch.setattr(memory_storage, "delete", lost)
     with hearing(signals.session_ended) as told:
@@ -129,10 +129,10 @@ def test_of_what_was_pruned_before_the_index_failed(kind, databases, clock, sett
     install(storage, settings, monkeypatch)
     add(storage, 3, MINUTE, references=BOTH)
     clock.advance(hours=2)
-    statements = storage._link().statements
-    monkeypatch.setattr(statements, "forget_orphans", "SELECT nothing FROM nowhere")
+    statements = storage._connection().statements
+    monkeypatch.setattr(statements, "delete_orphaned_references", "SELECT nothing FROM nowhere")
     with hearing(signals.session_ended) as told:
         outcome = run()
     assert outcome.status == 1
-    assert storage.count(over=True) == 0
+    assert storage.count(expired_only=True) == 0
     assert len(told) == 3

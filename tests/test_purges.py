@@ -9,9 +9,9 @@ from threading import get_ident
 import pytest
 
 from conftest import make_record
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from django_multisession.storage.db import DatabaseStorage
-from django_multisession.storage.dynamodb import DynamoDBStorage, items
+from django_multisession.storage.dynamodb import DynamoDBStorage, encoding
 from django_multisession.storage.redis import RedisStorage
 from subjects import STORAGES
 
@@ -66,27 +66,27 @@ class Told:
 
 class TestCountOver:
     def test_of_nothing(self, verbs):
-        assert verbs.count(over=True) == verbs.count(True) == 0
+        assert verbs.count(expired_only=True) == verbs.count(True) == 0
 
     def test_it_is_what_a_purge_finds(self, verbs, fill, clock):
         fill([n * 20 * MINUTE for n in range(12)], references=BOTH)
         for _ in range(2):
             clock.advance(minutes=100)
-            over, live = verbs.count(over=True), verbs.count()
+            over, live = verbs.count(expired_only=True), verbs.count()
             assert over + live <= 12  # a database tells of what is over by the hour
-            assert verbs.count(over=True) == over
+            assert verbs.count(expired_only=True) == over
             assert verbs.purge() == over
-            assert (verbs.count(over=True), verbs.count()) == (0, live)
+            assert (verbs.count(expired_only=True), verbs.count()) == (0, live)
         clock.advance(hours=2)
         assert verbs.count() == 0
-        assert verbs.count(over=True) == verbs.purge()
+        assert verbs.count(expired_only=True) == verbs.purge()
 
     def test_it_falls_with_each_purge(self, verbs, fill, clock):
         fill([MINUTE] * 7)
         verbs.insert(A, make_record(clock))
         clock.advance(hours=2)
         seen = []
-        while over := verbs.count(over=True):
+        while over := verbs.count(expired_only=True):
             seen.append((over, verbs.purge(3)))
         assert seen == [(7, 3), (4, 3), (1, 1)]
         assert verbs.count() == 1
@@ -100,23 +100,23 @@ class TestCountOver:
             *((0, 0, 0), (1, 1, 0), (59, 1, 0), (60, 2, 2), (61, 3, 2), (120, 3, 3))
         ]:
             clock.now = start + minutes * MINUTE
-            assert verbs.count(over=True) == (expected if at_once else by_the_hour)
+            assert verbs.count(expired_only=True) == (expected if at_once else by_the_hour)
 
     def test_what_was_touched_is_not_over(self, verbs, fill, clock):
         (id,) = fill([MINUTE])
         verbs.update(id, Change(expires_at=clock.now + 5 * HOUR))
         clock.advance(hours=2)
-        assert (verbs.count(over=True), verbs.count()) == (0, 1)
+        assert (verbs.count(expired_only=True), verbs.count()) == (0, 1)
         clock.advance(hours=4)
-        assert (verbs.count(over=True), verbs.count(), verbs.purge()) == (1, 0, 1)
+        assert (verbs.count(expired_only=True), verbs.count(), verbs.purge()) == (1, 0, 1)
 
     def test_what_was_ended_is_not_over(self, verbs, fill, clock):
         first, *_ = fill([MINUTE, HOUR, 20 * HOUR], references=BOTH)
         verbs.delete(first)
         verbs.rename(ids_of(2)[1], B, Change())
-        assert len(verbs.delete_found("user", "1")) == 2
+        assert len(verbs.delete_matching("user", "1")) == 2
         clock.advance(hours=30)
-        assert (verbs.count(over=True), verbs.purge()) == (0, 0)
+        assert (verbs.count(expired_only=True), verbs.purge()) == (0, 0)
 
     def test_entries_that_nobody_vouches_for_count_where_they_are_kept(
         self, verbs, storage, fill, clock
@@ -124,7 +124,7 @@ class TestCountOver:
         fill([HOUR, HOUR], references=BOTH)
         clock.advance(days=3)
         expected = 6 if isinstance(storage, DynamoDBStorage) else 2
-        assert verbs.count(over=True) == verbs.purge() == expected
+        assert verbs.count(expired_only=True) == verbs.purge() == expected
 
 
 class TestTell:
@@ -147,7 +147,7 @@ class TestTell:
 
     def test_of_nothing_where_nothing_ended(self, verbs, fill, told, clock):
         fill([5 * HOUR])
-        verbs.hold(A, "owner", clock.now + MINUTE)
+        verbs.acquire_lease(A, "owner", clock.now + MINUTE)
         clock.advance(hours=2)
         assert verbs.purge(tell=told) == 0
         assert told.found == []
@@ -178,8 +178,8 @@ class TestTell:
     def test_not_of_what_lives_on_under_another_id(self, clock):
         storage, told = STORAGES["dynalite"](clock), []
         storage.insert(A, make_record(clock, references=BOTH))
-        (left,) = storage._link.read_all(storage.table.name, storage._requests.facts([A]))
-        version = left[items.VERSION]["S"]
-        assert storage._link.write(storage._requests.claim(A, version, "0" * 16)).done
+        (left,) = storage._connection.read_all(storage.table.name, storage._requests.facts([A]))
+        version = left[encoding.VERSION]["S"]
+        assert storage._connection.write(storage._requests.claim(A, version, "0" * 16)).done
         assert storage.purge(tell=told.extend) == 1
         assert told == []

@@ -26,7 +26,7 @@ import subjects
 from conftest import build, store_on
 from django_multisession import sessions, signals
 from django_multisession.backends import memory
-from django_multisession.expiry import utcnow
+from django_multisession.core.expiry import utcnow
 from django_multisession.session import SessionGone
 from dynamodb_servers import DYNALITE, MOTO
 from race_judge import Caller, Judge
@@ -99,7 +99,7 @@ def test_processes(storage, kind, processes, shared):
 def place_of(kind, storage):
     """Which another process can build."""
     if kind in REDIS:
-        arguments = {"url": REDIS[kind].url, "prefix": storage._link.prefix}
+        arguments = {"url": REDIS[kind].url, "prefix": storage._connection.prefix}
         return "redis.RedisStorage", arguments
     if kind in DYNAMODB:
         arguments = {"table": storage.table.name, "options": patient(kind).options}
@@ -113,7 +113,7 @@ def race(pool, over, tasks, name):
         with at_work(pool, over, tasks) as (deeds, is_broken):
             all_have_begun(is_broken)
             rounds(caller, is_broken)
-        last = caller.end_found("org", "nobody's")
+        last = caller.end_matching("org", "nobody's")
     judge = Judge(caller.calls, deeds)
     logger.info(
         "%s: %d rounds, %d ended, %d requests refused, %d missed, %d resurrected, %.1f s",
@@ -169,7 +169,7 @@ def rounds(caller, is_broken):
                 own.save()
             own = sessions.create(user, label="own")
         time.sleep(random() * PAUSE)
-        caller.end_found("org", "1")
+        caller.end_matching("org", "1")
     assert own.touch()
     own.flush()
 

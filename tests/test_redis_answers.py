@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from conftest import make_record
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from django_multisession.storage.redis import RedisStorage
-from django_multisession.storage.redis.calls import END, INSERT, UPDATE
+from django_multisession.storage.redis.commands import END, INSERT, UPDATE
 from interruptions import given_up
 from loops import lasting
 from proxies import Fate, Proxy

@@ -8,17 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from django_multisession.expiry import to_microseconds
-from django_multisession.record import Change, Record
-from django_multisession.storage.redis import calls
-from django_multisession.storage.redis.calls import Call, Calls
-from django_multisession.storage.redis.names import Names, tag_of
+from django_multisession.core.expiry import to_microseconds
+from django_multisession.core.record import Change, Record
+from django_multisession.storage.redis import commands
+from django_multisession.storage.redis.commands import Command, CommandBuilder
+from django_multisession.storage.redis.keys import KeyBuilder, tag_of
 
 NOW, MINUTE = datetime(2026, 1, 1, tzinfo=timezone.utc), timedelta(minutes=1)
 A, B, C = ("ab" + letter * 41 for letter in "abc")
 FAR = "zz" + "z" * 41
-NAMES = Names("test")
-SPREAD, ALONE = Calls(NAMES, spread=True), Calls(NAMES, spread=False)
+NAMES = KeyBuilder("test")
+SPREAD, ALONE = CommandBuilder(NAMES, spread=True), CommandBuilder(NAMES, spread=False)
 RECORD = Record(
     created_at=NOW,
     last_seen_at=NOW,
@@ -39,7 +39,7 @@ CHANGE = Change(
     user_agent="",
     label="Phone",
 )
-SCRIPTS = [value for value in vars(calls).values() if isinstance(value, calls.Script)]
+SCRIPTS = [value for value in vars(commands).values() if isinstance(value, commands.Script)]
 IDS = st.lists(st.text("abz", min_size=43, max_size=43), unique=True, max_size=30).map(sorted)
 
 
@@ -72,10 +72,10 @@ def every_call(subject):
         "count": [subject.count("ab", NOW, over) for over in (False, True)],
         "over": [subject.over("ab", NOW, 7), subject.over("ab", None, 7)],
         "purge": subject.purge([A, B, C], NOW),
-        "hold": subject.hold(A, "{owner} of it", NOW + MINUTE, NOW),
-        "held": subject.held(A),
+        "acquire_lease": subject.acquire_lease(A, "{owner} of it", NOW + MINUTE, NOW),
+        "active_leases": subject.active_leases(A),
     }
-    return {name: [each] if isinstance(each, Call) else each for name, each in made.items()}
+    return {name: [each] if isinstance(each, Command) else each for name, each in made.items()}
 
 
 KINDS = sorted(every_call(SPREAD))
@@ -98,7 +98,7 @@ def slots(keys):
 
 
 def test_every_kind_of_call_is_tested():
-    assert {name for name in vars(Calls) if not name.startswith("_")} == set(KINDS)
+    assert {name for name in vars(CommandBuilder) if not name.startswith("_")} == set(KINDS)
     assert all(every_call(SPREAD).values())
     sources = {call.source for made in every_call(SPREAD).values() for call in made if call.source}
     assert sources == {script.source for script in SCRIPTS}
@@ -191,8 +191,8 @@ def test_what_has_ended_and_what_is_live_have_nothing_in_common():
 
 def test_a_lease_has_a_key_that_no_session_and_no_reference_has():
     """Whatever its name: a reference has a "=", and what is of a session begins with a brace."""
-    (key,) = keys_of(ALONE.hold(A, "owner", NOW, NOW))
-    assert key == keys_of(ALONE.held(A))[0] == f"test:lease:{A}"
+    (key,) = keys_of(ALONE.acquire_lease(A, "owner", NOW, NOW))
+    assert key == keys_of(ALONE.active_leases(A))[0] == f"test:lease:{A}"
     assert "=" not in key
     assert "{" not in key
 

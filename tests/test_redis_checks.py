@@ -13,7 +13,7 @@ from django_multisession.backends import memory
 from django_multisession.checks import check_server
 from django_multisession.checks.server import NUMBERS
 from django_multisession.storage.redis import RedisStorage
-from django_multisession.storage.redis.diagnosis import findings
+from django_multisession.storage.redis.diagnostics import findings
 from redis_servers import FINE
 from servers import running
 
@@ -94,7 +94,7 @@ def test_a_server_that_does_not_tell(engine, server, monkeypatch):
     monkeypatch.setattr(memory.SessionStore, "storage", shy)
     assert found() == ["W023"]
     with pytest.raises(NoPermissionError):
-        shy._link._here().config_get("*")
+        shy._connection._here().config_get("*")
 
 
 def test_a_server_that_does_not_answer(engine, monkeypatch):

@@ -131,7 +131,7 @@ class TestLoops:
         gc.enable()
         gc.collect()  # warns of what was not closed
         assert left == set()
-        assert storage._alink._clients == {}
+        assert storage._async_connection._clients == {}
 
     def test_several_at_once_with_many_tasks(self, storage):
         async def run(ids):
@@ -192,6 +192,6 @@ def test_a_loop_that_was_not_ended_properly_is_forgotten_by_the_next(storage):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         assert asyncio.run(aread_often(storage, IDS[1], 1))
-        assert loop not in storage._alink._clients
+        assert loop not in storage._async_connection._clients
         del loop
         gc.collect()

@@ -11,8 +11,8 @@ import warnings
 import pytest
 
 from conftest import make_record, store_on
-from django_multisession import keys
-from django_multisession.record import Change
+from django_multisession.core import keys
+from django_multisession.core.record import Change
 from django_multisession.storage.redis import RedisStorage
 from loops import lasting
 from redis_servers import Cluster
@@ -63,7 +63,7 @@ def every_call(it, clock):
         (lambda: it.rename(B, A, Change()), True),
         (lambda: it.delete(A), listed),
         (lambda: it.insert(A, record), True),
-        (lambda: it.delete_found("user", "1"), [(A, listed)]),
+        (lambda: it.delete_matching("user", "1"), [(A, listed)]),
         (lambda: it.insert(A, record), True),
         (lambda: clock.advance(days=15), None),
         (it.purge, 1),
@@ -92,7 +92,7 @@ def test_what_is_on_its_way_is_found(cluster, it, clock, key):
         (it.page, ([(A, listed)], None)),
         (it.count, 1),
         (it.purge, 0),
-        (lambda: it.delete_found("user", "1"), [(A, listed)]),
+        (lambda: it.delete_matching("user", "1"), [(A, listed)]),
         (lambda: clock.advance(seconds=1), None),
     ]
     it.insert(A, record)
@@ -125,7 +125,7 @@ def test_many_are_listed_while_one_is_on_its_way(cluster, it, clock):
     move(cluster, SESSION)
     assert (len(it.page()[0]), it.count()) == (41, 41)
     move(cluster, SESSION)
-    assert len(it.delete_found("user", "1")) == 41
+    assert len(it.delete_matching("user", "1")) == 41
     assert it.count() == 0
 
 
@@ -135,13 +135,13 @@ def test_people_notice_nothing(cluster, it, storage):
     with Load([store] * 4) as load:
         for visitor in load.visitors[:2] * 3:
             load.go_on()
-            move(cluster, storage._calls.names.session(keys.handle_of(visitor.key)))
+            move(cluster, storage._calls.names.session(keys.hash_key(visitor.key)))
         load.go_on()
     assert not load.losses
     assert len(load.visitors) > 4
     for visitor in load.visitors:
         visitor.recognise(visitor.store(visitor.key))
-    handles = {keys.handle_of(visitor.key) for visitor in load.visitors}
+    handles = {keys.hash_key(visitor.key) for visitor in load.visitors}
     assert {id for id, _ in it.page(limit=10_000)[0]} == handles
     assert it.count() == len(handles)
 
@@ -217,4 +217,4 @@ def test_a_loop_that_ends_after_a_failure_leaves_no_connection(cluster, clock):
             warnings.simplefilter("ignore", ResourceWarning)  # of what this test is about
             gc.collect()
     assert left == []
-    assert storage._alink._clients == {}
+    assert storage._async_connection._clients == {}

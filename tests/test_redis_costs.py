@@ -8,9 +8,9 @@ import pytest
 
 import redis_servers
 from conftest import make_record, store_on
-from django_multisession import keys
-from django_multisession.record import Change
-from django_multisession.storage.redis import calls
+from django_multisession.core import keys
+from django_multisession.core.record import Change
+from django_multisession.storage.redis import commands
 from pruners import id_of
 from subjects import STORAGES, Clock
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.thorough  # the server matters here, not Python or Djan
 
 A, B, C = "A" * 43, "B" * 43, "C" * 43  # in buckets, and on a cluster on slots, of their own
 USER = {"user": "1"}
-SCRIPTS = [value for value in vars(calls).values() if isinstance(value, calls.Script)]
+SCRIPTS = [value for value in vars(commands).values() if isinstance(value, commands.Script)]
 
 
 class Counted:
@@ -106,8 +106,8 @@ def cycle(counted):
 def test_ending_the_sessions_of_a_user_is_by_batches(alone, sessions):
     for number in range(sessions):
         alone.insert(f"{number:043}", references=USER)
-    sent = alone(lambda: list(alone.storage.delete_found("user", "1")))
-    batches = 1 + sessions // calls.SCAN
+    sent = alone(lambda: list(alone.storage.delete_matching("user", "1")))
+    batches = 1 + sessions // commands.SCAN
     assert sent.keys() == {"EVALSHA", "ZSCAN"}
     assert sent["EVALSHA"] <= batches
     assert sent["ZSCAN"] <= batches + 1  # the last look finds nothing new
@@ -147,7 +147,7 @@ def test_what_only_the_index_knows_is_not_sampled(alone):
     """The server may have deleted it at any time, and does so before the bucket learns of it."""
     for id in (A, B):
         alone.insert(id)
-    alone.storage._link._here().delete(alone.storage._calls.names.session(A))
+    alone.storage._connection._here().delete(alone.storage._calls.names.session(A))
     found, number = alone.storage.sample()
     assert ([id for id, _ in found], number) == ([B], 1)
     found, number = alone.storage.sample(1)  # one of two is looked at, which may be that one
@@ -174,7 +174,7 @@ def assert_a_lease_is_one_call(counted):
     name, storage, now = keys.new_handle(), counted.storage, counted.clock.now
     soon = now + timedelta(minutes=1)
     for owner, until in [("ann", soon), ("bob", soon), ("ann", soon), ("ann", now)]:
-        assert counted(lambda: storage.hold(name, owner, until)) == {"EVALSHA": 1}
+        assert counted(lambda: storage.acquire_lease(name, owner, until)) == {"EVALSHA": 1}
 
 
 @pytest.mark.parametrize("number", [0, 1, 7, 300])
@@ -182,18 +182,20 @@ def test_to_ask_for_leases_is_one_round_trip(cluster, alone, monkeypatch, number
     names = [keys.new_handle() for _ in range(number)]
     for counted in (alone, cluster):
         trips = round_trips(counted.storage, monkeypatch)
-        assert counted(lambda: counted.storage.held(names)) == ({"GET": number} if number else {})
+        assert counted(lambda: counted.storage.active_leases(names)) == (
+            {"GET": number} if number else {}
+        )
         assert trips == ["GET"] * bool(number)
 
 
 def round_trips(storage, monkeypatch):
     """The first command of each."""
-    trips, link = [], storage._link
+    trips, link = [], storage._connection
     run_all = link.run_all  # a single call goes through it, too
 
-    def note(calls):
-        trips.extend(call.words[0] for call in calls[:1])
-        return run_all(calls)
+    def note(commands):
+        trips.extend(call.words[0] for call in commands[:1])
+        return run_all(commands)
 
     monkeypatch.setattr(link, "run_all", note)
     return trips

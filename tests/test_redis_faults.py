@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import OutOfMemoryError
 
 from conftest import make_record, store_on
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from django_multisession.storage.redis import RedisStorage
 from outages import is_raised_by_every_method, logs_nobody_out
 from redis_servers import Node
@@ -59,7 +59,7 @@ def every_call(it, clock):
         (it.purge, 0),
         (lambda: it.delete(B), record),
         (lambda: it.insert(A, record), True),
-        (lambda: it.delete_found("user", "1"), [(A, record)]),
+        (lambda: it.delete_matching("user", "1"), [(A, record)]),
         (lambda: it.insert(A, record), True),
         (it.clear, 1),
     ]
@@ -156,7 +156,7 @@ class TestFull:
         assert [id for id, _ in it.find("user", "1")] == [A, B]
         assert (it.count(), it.purge()) == (2, 0)
         assert it.delete(A).references == {"user": "1"}
-        assert len(it.delete_found("user", "1")) == 1
+        assert len(it.delete_matching("user", "1")) == 1
 
     @pytest.mark.parametrize("change", [Change(), Change(set={"b": b"2"}, unset={"a"})], ids=str)
     def test_a_write_is_done_whole_or_not_at_all(self, it, clock, full, change):

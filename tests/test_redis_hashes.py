@@ -5,10 +5,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from django_multisession.expiry import to_microseconds
-from django_multisession.record import Change, Record
-from django_multisession.storage.redis import hashes
-from django_multisession.storage.redis.hashes import FACTS, to_record
+from django_multisession.core.expiry import to_microseconds
+from django_multisession.core.record import Change, Record
+from django_multisession.storage.redis import encoding
+from django_multisession.storage.redis.encoding import FACTS, to_record
 from record_cases import BARE, EPOCH, NOW, RECORD, STORABLE
 
 pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
@@ -39,10 +39,10 @@ def as_dict(words):
 
 def answer(record, *asked, **facts):
     """To HMGET."""
-    hash = as_dict(hashes.of_record(record)) | {
+    hash = as_dict(encoding.of_record(record)) | {
         name.encode(): value for name, value in facts.items()
     }
-    return [hash.get(name.encode()) for name in (*FACTS, *map(hashes.field, asked))]
+    return [hash.get(name.encode()) for name in (*FACTS, *map(encoding.field, asked))]
 
 
 @settings(deadline=None)
@@ -52,7 +52,7 @@ def answer(record, *asked, **facts):
 @example(replace(RECORD, fields={"": b"", ".": b"\0", "created": b"x", ".a": b"y", "nonce": b"z"}))
 @example(replace(BARE, created_at=NOW.replace(microsecond=1), expires_at=LAST))
 def test_a_record_comes_back_whole(record):
-    again = to_record(ID, as_dict(hashes.of_record(record)))
+    again = to_record(ID, as_dict(encoding.of_record(record)))
     assert again == record
     assert again.expires_at.tzinfo is timezone.utc
 
@@ -60,7 +60,7 @@ def test_a_record_comes_back_whole(record):
 @settings(deadline=None)
 @given(RECORDS)
 def test_a_hash_is_the_same_as_a_client_gives_it_and_as_the_server_does(record):
-    hash = as_dict(hashes.of_record(record))
+    hash = as_dict(encoding.of_record(record))
     flat = [word for pair in hash.items() for word in pair]
     assert to_record(ID, hash) == to_record(ID, flat) == record
 
@@ -68,16 +68,21 @@ def test_a_hash_is_the_same_as_a_client_gives_it_and_as_the_server_does(record):
 @settings(deadline=None)
 @given(RECORDS)
 def test_the_facts_of_a_record_come_back_without_its_fields(record):
-    assert hashes.of_answer(ID, answer(record)) == replace(record, fields={})
+    assert encoding.of_answer(ID, answer(record)) == replace(record, fields={})
 
 
 def test_a_record_of_the_very_first_moment_comes_back():
     record = Record(created_at=EPOCH, last_seen_at=EPOCH, expires_at=NOW)
-    assert to_record(ID, as_dict(hashes.of_record(record))) == record
+    assert to_record(ID, as_dict(encoding.of_record(record))) == record
 
 
 def test_what_else_is_in_the_hash_is_passed_over():
-    hash = {**as_dict(hashes.of_record(RECORD)), b"nonce": b"n", b"bound": b"1", b"later": b"\xff"}
+    hash = {
+        **as_dict(encoding.of_record(RECORD)),
+        b"nonce": b"n",
+        b"bound": b"1",
+        b"later": b"\xff",
+    }
     assert to_record(ID, hash) == RECORD
     assert to_record(ID, {**hash, b".\xff": b"3"}).fields == {**RECORD.fields, "\ufffd": b"3"}
 
@@ -93,21 +98,23 @@ def test_a_moment_is_the_microseconds_since_1970_in_any_time_zone():
 
 @pytest.mark.parametrize("ip", [None, ""])
 def test_a_fact_that_is_empty_is_left_out_but_not_a_field(ip):
-    words = hashes.of_record(replace(BARE, ip=ip, fields={"": b""}))
+    words = encoding.of_record(replace(BARE, ip=ip, fields={"": b""}))
     assert as_dict(words).keys() == {b"created", b"seen", b"expires", b"."}
 
 
 def test_only_the_fields_that_were_asked_for_and_are_there_are_given():
-    found = hashes.of_answer(ID, answer(RECORD, "b", "absent"), ["b", "absent"])
+    found = encoding.of_answer(ID, answer(RECORD, "b", "absent"), ["b", "absent"])
     assert found == replace(RECORD, fields={"b": b"2"})
-    assert hashes.of_answer(ID, answer(RECORD, "absent"), ["absent"]) == replace(RECORD, fields={})
+    assert encoding.of_answer(ID, answer(RECORD, "absent"), ["absent"]) == replace(
+        RECORD, fields={}
+    )
 
 
 def test_no_hash_is_no_record_and_nothing_to_log(caplog):
     assert to_record(ID, {}) is None
     assert to_record(ID, []) is None
-    assert hashes.of_answer(ID, [None] * len(FACTS)) is None
-    assert hashes.of_answer(ID, [None] * (len(FACTS) + 2), ["a", "b"]) is None
+    assert encoding.of_answer(ID, [None] * len(FACTS)) is None
+    assert encoding.of_answer(ID, [None] * (len(FACTS) + 2), ["a", "b"]) is None
     assert not caplog.records
 
 
@@ -123,7 +130,7 @@ CORRUPT = [
 def test_what_another_hand_wrote_is_no_record_and_a_line_in_the_log(caplog, whole, name, value):
     values = answer(replace(RECORD, label="secret"), **{name: value})
     hash = {fact.encode(): each for fact, each in zip(FACTS, values, strict=True) if each}
-    assert (to_record(ID, hash) if whole else hashes.of_answer(ID, values)) is None
+    assert (to_record(ID, hash) if whole else encoding.of_answer(ID, values)) is None
     (line,) = caplog.records
     assert (line.name, line.levelname) == ("django.security.SuspiciousSession", "WARNING")
     assert ID in line.getMessage()
@@ -132,7 +139,7 @@ def test_what_another_hand_wrote_is_no_record_and_a_line_in_the_log(caplog, whol
 
 def test_fields_without_facts_are_no_record_and_a_line_in_the_log(caplog):
     assert to_record(ID, {b".a": b"1"}) is None
-    assert hashes.of_answer(ID, [None] * len(FACTS) + [b"1"], ["a"]) is None
+    assert encoding.of_answer(ID, [None] * len(FACTS) + [b"1"], ["a"]) is None
     assert len(caplog.records) == 2
 
 
@@ -150,7 +157,7 @@ def test_fields_without_facts_are_no_record_and_a_line_in_the_log(caplog):
     ],
 )
 def test_a_change_holds_only_what_changed(change, words):
-    assert hashes.of_change(change) == words
+    assert encoding.of_change(change) == words
 
 
 @settings(deadline=None, max_examples=50)
@@ -158,15 +165,15 @@ def test_a_change_holds_only_what_changed(change, words):
 def test_writing_a_change_over_a_record_applies_it(record, new):
     names = ("last_seen_at", "expires_at", "ip", "user_agent", "label")
     change = Change(set=new.fields, **{name: getattr(new, name) for name in names})
-    hash = as_dict(hashes.of_record(record)) | as_dict(hashes.of_change(change))
+    hash = as_dict(encoding.of_record(record)) | as_dict(encoding.of_change(change))
     assert to_record(ID, hash) == change.apply_to(record)
 
 
 def test_ended_are_those_whose_facts_the_server_gave(caplog):
     answers = [answer(RECORD), 0, 1, answer(BARE, created=b"x"), answer(BARE)]
-    ended = hashes.ended(["a", "b", "c", "d", "e"], answers)
+    ended = encoding.ended(["a", "b", "c", "d", "e"], answers)
     assert ended == [("a", replace(RECORD, fields={})), ("e", BARE)]
-    assert hashes.ended([], []) == []
+    assert encoding.ended([], []) == []
     assert len(caplog.records) == 1
 
 
@@ -174,7 +181,7 @@ def test_live_are_those_that_are_there_and_not_over(caplog):
     over = replace(BARE, expires_at=NOW)
     ahead = replace(BARE, expires_at=NOW + timedelta(microseconds=1))
     answers = [answer(over), answer(ahead), [None] * len(FACTS), answer(ahead, seen=b"x")]
-    assert hashes.live(["a", "b", "c", "d"], answers, NOW) == [("b", ahead)]
+    assert encoding.live(["a", "b", "c", "d"], answers, NOW) == [("b", ahead)]
     assert len(caplog.records) == 1
 
 
@@ -188,4 +195,4 @@ def test_live_are_those_that_are_there_and_not_over(caplog):
     ],
 )
 def test_scanned_takes_what_the_client_gives_and_what_the_server_does(given_answer, expected):
-    assert hashes.scanned(given_answer) == expected
+    assert encoding.scanned(given_answer) == expected

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
 
 from conftest import make_record
-from django_multisession.expiry import to_microseconds
-from django_multisession.record import Change
-from django_multisession.storage.redis.names import item
+from django_multisession.core.expiry import to_microseconds
+from django_multisession.core.record import Change
+from django_multisession.storage.redis.keys import reference_text
 from index_histories import LIFETIMES, LONGEST, USERS, History, fresh, go_through
 from subjects import STORAGES, empty
 
@@ -27,7 +27,7 @@ class Sessions(History):
         super().__init__(6)
         empty(self.real)
         self.names = self.real._calls.names
-        self.client = self.real._link._here()
+        self.client = self.real._connection._here()
         self.lost = set()  # those that the server deleted by itself, so that no script saw them
 
     @rule(place=PLACES, user=USERS, lifetime=LIFETIMES)
@@ -88,7 +88,7 @@ class Sessions(History):
             bucket = self.client.zscore(self.names.bucket(id[:2]), id)
             assert bucket == to_microseconds(record.expires_at)
             for reference in record.references.items():
-                score = self.client.zscore(self.names.reference(item(*reference)), id)
+                score = self.client.zscore(self.names.reference(reference_text(*reference)), id)
                 assert score // SPAN * MINUTE >= to_microseconds(record.expires_at)
 
     @invariant()
@@ -103,7 +103,7 @@ class Sessions(History):
     @invariant()
     def where_one_script_keeps_both_it_holds_no_other(self):
         for user in () if self.real._calls.spread else ("1", "2"):
-            entries = self.client.zrange(self.names.reference(item("user", user)), 0, -1)
+            entries = self.client.zrange(self.names.reference(reference_text("user", user)), 0, -1)
             stored = self.spec._records.items()
             known = {id for id, record in stored if record.references.get("user") == user}
             assert {id.decode() for id in entries} <= known | self.lost

@@ -6,14 +6,21 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from django_multisession.keys import handle_of, new_key
-from django_multisession.storage.redis.names import TAGS, Names, item, items, pairs, tag_of
+from django_multisession.core.keys import hash_key, new_key
+from django_multisession.storage.redis.keys import (
+    TAGS,
+    KeyBuilder,
+    parse_references,
+    reference_text,
+    references_text,
+    tag_of,
+)
 from record_cases import STORABLE
 
 pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
 
-NAMES = Names("multisession")
-ID = handle_of("a" * 32)
+NAMES = KeyBuilder("multisession")
+ID = hash_key("a" * 32)
 PREFIXES = [
     "multisession",
     "",
@@ -57,7 +64,7 @@ def test_a_bucket_is_called_by_its_tag():
     ],
 )
 def test_a_reference_is_called_by_its_name_and_its_value_as_they_are(name, value):
-    assert NAMES.reference(item(name, value)) == f"multisession:{name}={value}"
+    assert NAMES.reference(reference_text(name, value)) == f"multisession:{name}={value}"
 
 
 @given(IDS)
@@ -71,7 +78,7 @@ def test_the_tag_of_an_id_is_its_first_two_characters(id):
 @pytest.mark.parametrize("prefix", PREFIXES)
 @given(id=IDS)
 def test_a_session_and_its_bucket_are_in_one_slot(prefix, id):
-    names = Names(prefix)
+    names = KeyBuilder(prefix)
     assert slot(names.session(id)) == slot(names.bucket(tag_of(id)))
 
 
@@ -86,7 +93,7 @@ def test_sessions_of_different_ids_have_different_keys(one, other):
 
 @given(IDS, REFERENCE_NAMES, TEXTS)
 def test_no_reference_is_called_like_a_session_or_a_bucket(id, name, value):
-    key = NAMES.reference(item(name, value))
+    key = NAMES.reference(reference_text(name, value))
     assert key not in {NAMES.session(id), NAMES.bucket(tag_of(id))}
     assert not key.startswith("multisession:{")
 
@@ -95,12 +102,12 @@ def test_no_reference_is_called_like_a_session_or_a_bucket(id, name, value):
 @example("a", "b=c", "a", "b")
 def test_different_references_have_different_keys(name, value, other_name, other_value):
     same = (name, value) == (other_name, other_value)
-    assert (item(name, value) == item(other_name, other_value)) is same
+    assert (reference_text(name, value) == reference_text(other_name, other_value)) is same
 
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_every_key_begins_with_the_prefix(prefix):
-    names = Names(prefix)
+    names = KeyBuilder(prefix)
     keys = [names.session(ID), names.bucket("ab"), names.reference("user=42")]
     assert all(key.startswith(f"{prefix}:") for key in keys)
     assert all(key.startswith(names.root) for key in keys)
@@ -117,7 +124,7 @@ def test_the_tags_are_sorted_as_redis_and_python_sort_ids():
 
 
 def test_new_ids_have_tags():
-    assert {tag_of(handle_of(new_key())) for _ in range(1000)} <= set(TAGS)
+    assert {tag_of(hash_key(new_key())) for _ in range(1000)} <= set(TAGS)
 
 
 @pytest.mark.parametrize(("nodes", "deviation"), [(3, 0.02), (6, 0.04), (10, 0.08), (30, 0.13)])
@@ -140,8 +147,8 @@ def test_the_buckets_are_spread_evenly_over_a_cluster(nodes, deviation):
     ],
 )
 def test_references_as_text(references, text):
-    assert items(references) == text
-    assert pairs(text) == references
+    assert references_text(references) == text
+    assert parse_references(text) == references
 
 
 @pytest.mark.parametrize(
@@ -153,7 +160,7 @@ def test_references_as_text(references, text):
     ],
 )
 def test_a_reference_that_goes_is_its_name_alone(changes, text):
-    assert items(changes) == text
+    assert references_text(changes) == text
 
 
 @settings(deadline=None)
@@ -161,10 +168,12 @@ def test_a_reference_that_goes_is_its_name_alone(changes, text):
 @example({"": ""})
 @example({"user": "{=}", "org": "\u00e9 \U0001f36a"})
 def test_pairs_is_the_inverse_of_items(references):
-    assert pairs(items(references)) == references
-    assert list(pairs(items(references))) == list(references)
+    assert parse_references(references_text(references)) == references
+    assert list(parse_references(references_text(references))) == list(references)
 
 
 @given(st.dictionaries(REFERENCE_NAMES, TEXTS, min_size=1))
 def test_each_part_is_what_the_index_is_called(references):
-    assert items(references).split("\0") == [item(*each) for each in references.items()]
+    assert references_text(references).split("\0") == [
+        reference_text(*each) for each in references.items()
+    ]

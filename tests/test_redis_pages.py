@@ -5,24 +5,24 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from django_multisession.keys import handle_of
-from django_multisession.storage.redis import pages
-from django_multisession.storage.redis.calls import Calls
-from django_multisession.storage.redis.names import TAGS, Names, tag_of
-from django_multisession.storage.redis.pages import Page, Sample
+from django_multisession.core.keys import hash_key
+from django_multisession.storage.redis import paging
+from django_multisession.storage.redis.commands import CommandBuilder
+from django_multisession.storage.redis.keys import TAGS, KeyBuilder, tag_of
+from django_multisession.storage.redis.paging import Page, Sample
 
 pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
-NAMES = Names("test")
-CALLS = Calls(NAMES, spread=False)
+NAMES = KeyBuilder("test")
+CALLS = CommandBuilder(NAMES, spread=False)
 LIVE = {CALLS.live(tag, NOW).words for tag in TAGS}
 URL_SAFE = "".join(sorted({tag[0] for tag in TAGS}))
 
-HASHES = st.integers(0, 200).map(lambda size: [handle_of(str(number)) for number in range(size)])
+HASHES = st.integers(0, 200).map(lambda size: [hash_key(str(number)) for number in range(size)])
 # A few buckets, at the ends of the circle too, with many ids each: no hashes do this.
 SKEWED = st.lists(st.sampled_from(["--", "-0", "ab", "zy", "zz"]), max_size=60).map(
-    lambda tags: [tag + handle_of(str(number))[2:] for number, tag in enumerate(tags)]
+    lambda tags: [tag + hash_key(str(number))[2:] for number, tag in enumerate(tags)]
 )
 ANY = st.lists(st.text(URL_SAFE, min_size=43, max_size=43), unique=True, max_size=40)
 
@@ -55,7 +55,7 @@ class Server:
             sample.take(self.answer(calls))
         return sample
 
-    def pages(self, limit):
+    def paging(self, limit):
         ids, cursor = self.page(None, limit)
         yield ids, self.asked
         while cursor:
@@ -64,7 +64,7 @@ class Server:
 
 
 def some(size):
-    return [handle_of(str(number)) for number in range(size)]
+    return [hash_key(str(number)) for number in range(size)]
 
 
 @settings(deadline=None, max_examples=30)
@@ -73,11 +73,11 @@ def some(size):
 @example([], 1, 0)
 def test_the_pages_give_every_id_once_and_in_order(ids, parts, further):
     limit = max(1, len(ids) // parts + further)
-    pages = list(Server(ids).pages(limit))
-    assert [id for page, _ in pages for id in page] == sorted(ids)
-    assert all(len(page) == limit for page, _ in pages[:-1])
-    assert bool(pages[-1][0]) is bool(ids)
-    assert all(len(rounds) <= 4 for _, rounds in pages)
+    paging = list(Server(ids).pages(limit))
+    assert [id for page, _ in paging for id in page] == sorted(ids)
+    assert all(len(page) == limit for page, _ in paging[:-1])
+    assert bool(paging[-1][0]) is bool(ids)
+    assert all(len(rounds) <= 4 for _, rounds in paging)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100, 20_000])
@@ -91,9 +91,9 @@ def test_a_page_of_many_takes_four_rounds_at_most(limit):
 
 def test_all_pages_of_many():
     ids = some(20_000)
-    pages = list(Server(ids).pages(1000))
-    assert [id for page, _ in pages for id in page] == sorted(ids)
-    assert len(pages) == 20
+    paging = list(Server(ids).pages(1000))
+    assert [id for page, _ in paging for id in page] == sorted(ids)
+    assert len(paging) == 20
 
 
 @pytest.mark.parametrize("size", [0, 1, 5000])
@@ -105,7 +105,7 @@ def test_no_bucket_is_read_twice_for_a_page(size):
 
 
 def test_no_more_buckets_are_read_than_are_needed():
-    server = Server([tag + handle_of(tag)[2:] for tag in TAGS] * 2)
+    server = Server([tag + hash_key(tag)[2:] for tag in TAGS] * 2)
     server.page(None, 1)
     assert server.asked == [[NAMES.bucket("--")]]
     server.page(None, 10)
@@ -113,9 +113,9 @@ def test_no_more_buckets_are_read_than_are_needed():
 
 
 def test_a_page_begins_with_the_bucket_of_its_cursor():
-    server = Server([tag + handle_of(tag)[2:] for tag in TAGS])
-    last = "zy" + handle_of("zy")[2:]
-    assert server.page(f">{last}") == (["zz" + handle_of("zz")[2:]], None)
+    server = Server([tag + hash_key(tag)[2:] for tag in TAGS])
+    last = "zy" + hash_key("zy")[2:]
+    assert server.page(f">{last}") == (["zz" + hash_key("zz")[2:]], None)
     assert server.asked == [[NAMES.bucket("zy")], [NAMES.bucket("zz")]]
 
 
@@ -154,7 +154,7 @@ def test_a_page_ends_when_no_call_is_left():
     assert (rounds, page.calls(), page.ids, page.cursor) == (4, [], [], None)
 
 
-ID = handle_of("a")
+ID = hash_key("a")
 
 
 @pytest.mark.parametrize(
@@ -182,12 +182,12 @@ def test_a_cursor_that_is_none_is_refused(cursor):
 # Samples
 
 FIRST, LAST = 0, len(TAGS) - 1
-ONE_EACH = [tag + handle_of(tag)[2:] for tag in TAGS]  # a session in every bucket
+ONE_EACH = [tag + hash_key(tag)[2:] for tag in TAGS]  # a session in every bucket
 
 
 @pytest.fixture
 def begin_at(monkeypatch):
-    return lambda bucket: monkeypatch.setattr(pages, "randrange", lambda size: bucket % size)
+    return lambda bucket: monkeypatch.setattr(paging, "randrange", lambda size: bucket % size)
 
 
 @settings(deadline=None, max_examples=30)

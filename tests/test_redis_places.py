@@ -9,8 +9,8 @@ from redis.asyncio.connection import SSLConnection as AsyncSSLConnection
 from redis.connection import SSLConnection
 from redis.exceptions import RedisClusterException
 
-from django_multisession.storage.redis.places import Alias
-from django_multisession.storage.redis.urls import place_of
+from django_multisession.storage.redis.topology import Alias
+from django_multisession.storage.redis.urls import parse_url
 
 HOST = "127.0.0.1"
 URLS = [f"redis://{HOST}", f"redis+sentinel://{HOST}/s", f"redis+cluster://{HOST}"]
@@ -99,18 +99,18 @@ def assert_has(found, expected):
     ],
 )
 def test_a_url_says_how_to_connect(use, url, expected):
-    assert_has(use(place_of(url, {}), arguments), expected)
+    assert_has(use(parse_url(url, {}), arguments), expected)
 
 
 def test_sentinels_are_spoken_to_with_the_tls_of_the_servers(use):
-    place = place_of("rediss+sentinel://h/s?ssl_ca_certs=/ca", {})
+    place = parse_url("rediss+sentinel://h/s?ssl_ca_certs=/ca", {})
     assert_has(use(place, arguments), {"tls": True, "ssl_ca_certs": "/ca"})
     assert_has(use(place, of_sentinels)[0], {"tls": True, "ssl_ca_certs": "/ca"})
 
 
 @pytest.mark.parametrize("options", [{}, {"sentinel_kwargs": {"password": "q", "username": "v"}}])
 def test_sentinels_are_told_their_own_password_and_not_that_of_the_servers(use, options):
-    place = place_of("redis+sentinel://u:p@h/s/2", options)
+    place = parse_url("redis+sentinel://u:p@h/s/2", options)
     own = {"username": None, "password": None, **options.get("sentinel_kwargs", {})}
     assert_has(use(place, of_sentinels)[0], {"db": 0, "socket_timeout": 2, "tls": False, **own})
     assert_has(use(place, arguments), {"db": 2, "username": "u", "password": "p"})
@@ -118,32 +118,32 @@ def test_sentinels_are_told_their_own_password_and_not_that_of_the_servers(use, 
 
 @pytest.mark.parametrize("url", ["redis+sentinel://{}/s", "redis+cluster://{}"])
 def test_all_nodes_are_known(use, url):
-    place = place_of(url.format("a:1,b:2,[::1]:3"), {})
+    place = parse_url(url.format("a:1,b:2,[::1]:3"), {})
     assert use(place, nodes) == {("a", 1), ("b", 2), ("::1", 3)}
 
 
 @pytest.mark.parametrize("url", URLS)
 def test_what_nobody_asked_for(use, url):
     timeouts = {"socket_connect_timeout": 1, "socket_timeout": 2}
-    assert_has(use(place_of(url, {}), arguments), {**timeouts, "protocol": 2})
+    assert_has(use(parse_url(url, {}), arguments), {**timeouts, "protocol": 2})
 
 
 @pytest.mark.parametrize("url", URLS)
 def test_options_override_the_url_but_answers_are_bytes(use, url):
     options = {"socket_timeout": 5, "protocol": 3, "password": "new", "decode_responses": True}
-    place = place_of(url.replace(HOST, f":old@{HOST}") + "?socket_timeout=1", options)
+    place = parse_url(url.replace(HOST, f":old@{HOST}") + "?socket_timeout=1", options)
     assert_has(use(place, arguments), {**options, "decode_responses": False})
 
 
 def test_a_url_says_how_many_connections_there_may_be(use):
     url = "redis://h?max_connections=7"
-    assert use(place_of(url, {}), lambda client: client.connection_pool.max_connections) == 7
+    assert use(parse_url(url, {}), lambda client: client.connection_pool.max_connections) == 7
 
 
 @pytest.mark.parametrize("url", URLS[:2])
 def test_a_dead_server_is_tried_again_but_not_for_ever(use, connects, url):
     with pytest.raises(redis.ConnectionError):
-        use(place_of(url, {}), lambda client: client.execute_command("GET", "key"))
+        use(parse_url(url, {}), lambda client: client.execute_command("GET", "key"))
     tried = [connects.pop()[0] for _ in connects.copy()]
     assert set(tried) == {HOST}
     assert 2 <= len(tried) <= 8
@@ -151,7 +151,7 @@ def test_a_dead_server_is_tried_again_but_not_for_ever(use, connects, url):
 
 def test_only_the_blocking_client_of_a_cluster_connects_at_once(connects):
     with pytest.raises(RedisClusterException):
-        place_of(URLS[2], {}).client()
+        parse_url(URLS[2], {}).client()
     assert 1 <= len([connects.pop() for _ in connects.copy()]) <= 8
 
 

@@ -9,8 +9,8 @@ import pytest
 from django.test import override_settings
 
 from conftest import make_record, store_on
-from django_multisession.expiry import utcnow
-from django_multisession.record import Change
+from django_multisession.core.expiry import utcnow
+from django_multisession.core.record import Change
 from django_multisession.storage.redis import RedisStorage
 from loops import InOneLoop
 from redis_servers import HOST, Sentinel, wait_until

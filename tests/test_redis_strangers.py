@@ -10,7 +10,7 @@ import pytest
 from redis.exceptions import ResponseError
 
 from conftest import make_record, store_on
-from django_multisession.record import Change
+from django_multisession.core.record import Change
 from django_multisession.storage.redis import RedisStorage
 from loops import lasting
 from redis_servers import Cluster, Node
@@ -44,7 +44,7 @@ def storage(server, clock):
 @pytest.fixture
 def client(storage):
     """What redis-py makes of the server, in bytes."""
-    return storage._link._here()
+    return storage._connection._here()
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ class TestAnotherType:
         assert client.get(request.param) == HIDDEN.encode()
 
     def refuses(self, call):
-        with pytest.raises(ResponseError, match="'ours': MULTISESSION_KEY_PREFIX") as caught:
+        with pytest.raises(ResponseError, match="'ours': MULTISESSION_REDIS_KEY_PREFIX") as caught:
             call()
         assert HIDDEN not in str(caught.value)
 
@@ -88,7 +88,7 @@ class TestAnotherType:
                 lambda: it.insert(A, one),
                 lambda: it.update(B, Change(references={"user": "1"})),
                 lambda: it.find("user", "1"),
-                lambda: it.delete_found("user", "1"),
+                lambda: it.delete_matching("user", "1"),
             ],
         }
         for call in meeting[taken]:
@@ -100,7 +100,7 @@ class TestAnotherType:
         assert it.update(B, Change(label="x"))
         assert it.rename(B, C, Change(label=""))
         assert it.find("user", "2") == [(C, record)]
-        assert it.delete_found("user", "2") == [(C, record)]
+        assert it.delete_matching("user", "2") == [(C, record)]
 
     def test_an_insert_that_is_refused_leaves_nothing_behind(self, it, clock, server, taken):
         """Least of all a hash that nobody knows and that never expires."""
@@ -168,7 +168,7 @@ class TestCorruptHash:
 
     def test_whoever_offers_its_key_starts_from_nothing(self, storage, corrupt, monkeypatch):
         for id in corrupt:
-            monkeypatch.setattr("django_multisession.keys.handle_of", lambda key: id)
+            monkeypatch.setattr("django_multisession.core.keys.hash_key", lambda key: id)
             holder = store_on(storage)("k" * 28)
             assert (holder.load(), holder.session_key) == ({}, None)
 
@@ -178,8 +178,8 @@ class TestCorruptHash:
             assert it.page() == ([whole], None)
             assert it.count() >= 1  # reads buckets, no sessions
             clock.advance(hours=1)
-        assert it.delete_found("user", "1") == [whole]
-        assert it.delete_found("user", "1") == []
+        assert it.delete_matching("user", "1") == [whole]
+        assert it.delete_matching("user", "1") == []
 
     def test_it_can_be_ended(self, it, corrupt, client):
         for id in corrupt[::2]:
@@ -248,4 +248,4 @@ class TestOddHash:
         assert [id for id, _ in it.find("user", "1")] == [A]
         assert [id for id, _ in it.page()[0]] == [A]
         assert it.purge() == 0
-        assert len(it.delete_found("user", "1")) == 1
+        assert len(it.delete_matching("user", "1")) == 1

@@ -2,8 +2,8 @@ import traceback
 
 import pytest
 
-from django_multisession.storage.redis.places import Cluster, Sentinels, Server
-from django_multisession.storage.redis.urls import place_of
+from django_multisession.storage.redis.topology import Cluster, Sentinels, Server
+from django_multisession.storage.redis.urls import parse_url
 
 SECRET = "hunter2"
 
@@ -21,22 +21,22 @@ SECRET = "hunter2"
     ],
 )
 def test_a_scheme_names_a_kind_of_place(url, kind, tls):
-    place = place_of(url.format(tls), {})
+    place = parse_url(url.format(tls), {})
     assert type(place) is kind
     assert place.is_cluster is (kind is Cluster)
     assert place.arguments.get("ssl", False) is bool(tls)
 
 
 def test_a_socket_is_of_a_server():
-    assert type(place_of("unix:///tmp/s", {})) is Server
+    assert type(parse_url("unix:///tmp/s", {})) is Server
 
 
 @pytest.mark.parametrize("user", ["", "u:p@", ":p%2C%40@", "u:p,q@"])
 @pytest.mark.parametrize("tls", ["", "s"])
 def test_nodes_have_the_usual_ports_where_the_url_names_none(tls, user):
     hosts = f"{user}a,b:7,[::1],[::2]:8,10.0.0.1"
-    assert place_of(f"redis{tls}+cluster://{hosts}", {}).nodes == nodes(6379)
-    assert place_of(f"redis{tls}+sentinel://{hosts}/s", {}).sentinels == nodes(26379)
+    assert parse_url(f"redis{tls}+cluster://{hosts}", {}).nodes == nodes(6379)
+    assert parse_url(f"redis{tls}+sentinel://{hosts}/s", {}).sentinels == nodes(26379)
 
 
 def nodes(port):
@@ -55,13 +55,13 @@ def nodes(port):
     ],
 )
 def test_sentinels_have_a_service_and_its_servers_databases(rest, service, db):
-    place = place_of(f"redis+sentinel://h/{rest}", {})
+    place = parse_url(f"redis+sentinel://h/{rest}", {})
     assert (place.service, place.arguments.get("db")) == (service, db)
 
 
 @pytest.mark.parametrize("url", ["redis://h/1", "redis+sentinel://h/s/1", "unix:///s?db=1"])
 def test_options_override_the_url(url):
-    place = place_of(f"{url}{'&' if '?' in url else '?'}socket_timeout=1", {"db": 2})
+    place = parse_url(f"{url}{'&' if '?' in url else '?'}socket_timeout=1", {"db": 2})
     assert (place.arguments["db"], place.arguments["socket_timeout"]) == (2, 1)
 
 
@@ -69,7 +69,7 @@ def test_options_override_the_url(url):
 def test_an_argument_that_no_client_has_is_refused_and_named(url):
     for arguments in [(f"{url}?nonsense=1", {}), (url, {"nonsense": 1})]:
         with pytest.raises(ValueError, match=r"MULTISESSION_REDIS_OPTIONS.*'nonsense'"):
-            place_of(*arguments)
+            parse_url(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_an_argument_that_no_client_has_is_refused_and_named(url):
 )
 def test_a_url_that_is_none_is_refused(url, told):
     with pytest.raises(ValueError, match=f"MULTISESSION_REDIS_URL.*{told}"):
-        place_of(url, {})
+        parse_url(url, {})
 
 
 @pytest.mark.parametrize(
@@ -124,5 +124,5 @@ def test_a_url_that_is_none_is_refused(url, told):
 )
 def test_what_is_told_of_a_url_is_not_the_password(url):
     with pytest.raises(ValueError, match="MULTISESSION_REDIS_URL") as error:
-        place_of(url, {})
+        parse_url(url, {})
     assert SECRET not in "".join(traceback.format_exception(error.value))

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_multisession.record import Change, Record
-from django_multisession.references import MAX_LENGTH, as_text, changes, resolve
+from django_multisession.core.record import Change, Record
+from django_multisession.core.references import MAX_LENGTH, as_text, changes, resolve
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 ID = UUID("12345678-1234-5678-1234-567812345678")

@@ -7,9 +7,10 @@ from itertools import count
 import pytest
 from django.core.management import call_command
 
-from django_multisession import conf, reindexing, sessions
+from django_multisession import conf, sessions
 from django_multisession.backends.memory import SessionStore
-from django_multisession.record import Change
+from django_multisession.core.record import Change
+from django_multisession.maintenance import reindexing
 from projects import install
 
 OLD = {"user": "_auth_user_id"}
@@ -71,10 +72,10 @@ def test_a_callable_that_answers_otherwise(quick, monkeypatch):
     quick.MULTISESSION_REFERENCES = {"size": "test_reindexing.cart_size"}
     handle = made(cart=[1, 2])
     monkeypatch.setattr("test_reindexing.cart_size", lambda fields: "many")
-    conf.imported.cache_clear(), conf.references.cache_clear()
+    conf.import_setting.cache_clear(), conf.references.cache_clear()
     assert reindexing.reindex() == 1
     assert (found("size", 2), found("size", "many")) == ([], [handle])
-    conf.imported.cache_clear()
+    conf.import_setting.cache_clear()
 
 
 def test_nothing_but_the_references_changes(quick, clock):

@@ -10,8 +10,10 @@ from random import Random
 import pytest
 from django.db import connections
 
-from django_multisession import conf, references, reindexing, sessions
+from django_multisession import conf, sessions
 from django_multisession.backends.memory import SessionStore
+from django_multisession.core import references
+from django_multisession.maintenance import reindexing
 from django_multisession.session import SessionGone
 from projects import install
 from servers import wait_until

@@ -9,7 +9,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from bearers import Bearer, bearer, with_token
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
 from rest_pages import MIDDLEWARE, PAGES, opened
 
 THOROUGH = {"none", "django"}

@@ -15,7 +15,8 @@ from django.db import OperationalError, connections
 from bearers import bearer
 from costs import counting
 from demo_sites import DEADLINE
-from django_multisession import keys, sessions
+from django_multisession import sessions
+from django_multisession.core import keys
 from outages import raising
 from rest_pages import MIDDLEWARE, PAGES, opened
 from servers import HOST

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 import old_engines
-from django_multisession import keys
 from django_multisession.backends import memory
-from django_multisession.sources import arrivals
+from django_multisession.core import keys
+from django_multisession.transfer import on_demand
 from elsewhere import Outage, Steps
 from old_engines import OURS
 from together import at_once, few_connections, threads  # noqa: F401 - close connections
@@ -95,7 +95,7 @@ def test_what_is_no_key_of_ours_reaches_no_storage(session, steps, offered):
 
 def test_a_handle_is_no_key(session, keep, memory_storage):
     key = keep(**ADA)
-    assert dict(session(keys.handle_of(key)).items()) == {}
+    assert dict(session(keys.hash_key(key)).items()) == {}
     assert memory_storage.count() == 1
 
 
@@ -206,8 +206,8 @@ def test_what_it_costs(session, keep, steps):
 
 
 def test_a_reader_of_strangers_forgets_them(session, monkeypatch):
-    monkeypatch.setattr(arrivals, "STRANGERS", 2)
-    arrivals._strangers().clear()
+    monkeypatch.setattr(on_demand, "MAX_UNKNOWN", 2)
+    on_demand._unknown_handles().clear()
     for _ in range(5):
         session(keys.new_key()).load()
-    assert len(arrivals._strangers()) == 2
+    assert len(on_demand._unknown_handles()) == 2

@@ -11,7 +11,7 @@ import old_engines
 from auth_pages import achange, change
 from auth_worlds import DJANGOS, OURS, copy_of, restarted, use
 from django_multisession import sessions
-from django_multisession.sources import endings
+from django_multisession.transfer import tombstones
 from old_engines import OURS as BACKENDS
 
 KINDS = ["db", "cached_db", "cache", "file"]
@@ -33,7 +33,7 @@ def world(old, world, settings):
 def overlap(monkeypatch):
     """Nobody waits for a version of the project that is on its way out. And the clock of our
     sessions is ahead of Django's here."""
-    monkeypatch.setattr(endings, "OVERLAP", timedelta(minutes=-1))
+    monkeypatch.setattr(tombstones, "OVERLAP", timedelta(minutes=-1))
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from conftest import all_but, build, make_record
-from django_multisession import keys
-from django_multisession.record import Change
+from django_multisession.core import keys
+from django_multisession.core.record import Change
 from projects import tokens
 from subjects import SAME
 
@@ -31,7 +31,7 @@ def ids(found):
 
 def fill(storage, record, count):
     """So many alike, under handles as there are: estimates need them to be hashes."""
-    handles = [keys.handle_of(keys.new_key()) for _ in range(count)]
+    handles = [keys.hash_key(keys.new_key()) for _ in range(count)]
     for handle in handles:
         assert storage.insert(handle, record)
     return handles

@@ -10,9 +10,10 @@ import pytest
 from django.contrib.sessions.backends.base import CreateError, UpdateError
 from django.contrib.sessions.exceptions import SessionInterrupted
 
-from django_multisession import keys, signals
-from django_multisession.client import Client
-from django_multisession.record import Change
+from django_multisession import signals
+from django_multisession.core import keys
+from django_multisession.core.client import Client
+from django_multisession.core.record import Change
 from django_multisession.session import SessionGone
 
 IPHONE = Client("192.0.2.1", "Mozilla/5.0 (iPhone)")
@@ -90,7 +91,7 @@ class TestLoad:
             "../../../../etc/passwd",
             "x" * 41,
             "x" * 10_000,
-            keys.handle_of("a" * 32),
+            keys.hash_key("a" * 32),
             "abcdefgh\n",
         ],
     )
@@ -129,7 +130,7 @@ class TestLoad:
 
     def test_the_key_is_stored_nowhere(self, saved, store):
         _, key = saved(a=1)
-        assert list(store.storage._records) == [keys.handle_of(key)]
+        assert list(store.storage._records) == [keys.hash_key(key)]
         assert key not in repr(store.storage._records)
 
     def test_a_corrupt_field_is_logged_with_the_handle_and_reads_as_absent(
@@ -492,7 +493,7 @@ class TestExpiry:
         _, key = saved(a=1)
         clock.advance(days=15)
         assert session(key).load() == {}
-        assert list(store.storage._records) == [keys.handle_of(key)]
+        assert list(store.storage._records) == [keys.hash_key(key)]
         session().clear_expired()
         assert store.storage._records == {}
 
@@ -503,7 +504,7 @@ class TestExpiry:
         _, key = saved(a=1)
         later = clock.now + timedelta(days=30)
         clock.advance(days=15)
-        delete, id = store.storage.delete, keys.handle_of(key)
+        delete, id = store.storage.delete, keys.hash_key(key)
 
         def renewed_first(*args):
             store.storage._records[id] = replace(store.storage._records[id], expires_at=later)
@@ -518,7 +519,7 @@ class TestExpiry:
         clock.advance(days=14, hours=1)
         _, key = saved(b=1)
         session().clear_expired()
-        assert list(store.storage._records) == [keys.handle_of(key)]
+        assert list(store.storage._records) == [keys.hash_key(key)]
 
 
 def staff_policy(session):

@@ -13,6 +13,9 @@ from django.contrib.sessions.backends.db import SessionStore as Djangos
 from django.core.exceptions import ImproperlyConfigured
 
 from django_multisession import sessions
+from django_multisession.maintenance import pruning
+from django_multisession.sessions import creation
+from django_multisession.sessions import info as session_info
 from projects import install, tokens
 
 ADA, GRACE = {"_auth_user_id": "1"}, {"_auth_user_id": "2"}
@@ -165,7 +168,7 @@ def test_no_field_is_in_what_is_listed(quick):
 
 UNKNOWN = [
     lambda api: api.find("team", 7),
-    lambda api: api.end_found("team", 7),
+    lambda api: api.end_matching("team", 7),
     lambda api: api.find("", 7),
     lambda api: api.find(None, 7),
 ]
@@ -202,7 +205,7 @@ USES = {
     "relabel": ["A" * 43, "CI"],
     "end": ["A" * 43],
     "log_out_everywhere": [1],
-    "end_found": ["user", 1],
+    "end_matching": ["user", 1],
     "clear": [],
     "prune": [],
 }
@@ -227,7 +230,7 @@ def test_the_engine_may_change_from_test_to_test(settings, memory_storage, monke
 
 # What there is
 
-MODULES = {f"{sessions.__package__}.{name}" for name in ("sessions", "creation", "info", "pruning")}
+MODULES = {each.__name__ for each in (sessions, creation, session_info, pruning)}
 
 
 def test_what_is_exported_is_what_there_is():

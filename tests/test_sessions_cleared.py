@@ -58,10 +58,10 @@ def test_what_was_not_cleared_is_not_told(quick, clock, memory_storage, monkeypa
     assert (told, quick.count()) == ([], 2)
 
 
-@pytest.mark.parametrize("end", ["log_out_everywhere", "end_found"])
+@pytest.mark.parametrize("end", ["log_out_everywhere", "end_matching"])
 def test_no_other_way_to_end_sessions_is_told_so(quick, clock, end):
     tokens(quick, 2, clock, **ADA)
-    arguments = {"log_out_everywhere": [1], "end_found": ["user", 1]}[end]
+    arguments = {"log_out_everywhere": [1], "end_matching": ["user", 1]}[end]
     with hearing(signals.sessions_cleared) as told:
         assert getattr(quick, end)(*arguments) == 2
     assert told == []

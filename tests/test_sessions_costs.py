@@ -41,7 +41,7 @@ class SQL(Trips):
 class Redis(Trips):
     def __init__(self, storage, monkeypatch):
         super().__init__(storage)
-        self.is_open, link, alink = False, storage._link, storage._alink
+        self.is_open, link, alink = False, storage._connection, storage._async_connection
         ask, aask = link.run_all, alink.run_all
         monkeypatch.setattr(link, "run_all", lambda calls: self.note(ask(calls), calls))
 

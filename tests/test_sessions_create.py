@@ -12,8 +12,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import AsyncClient, Client, RequestFactory
 
 from auth_pages import MODEL_BACKEND
-from django_multisession import keys, signals
-from django_multisession.recent import AUTHENTICATED_AT
+from django_multisession import signals
+from django_multisession.auth.reauthentication import AUTHENTICATED_AT
+from django_multisession.core import keys
 from django_multisession.session import SessionStore
 from projects import as_spoken, failing, hearing
 from user_agents import FIREFOX
@@ -53,7 +54,7 @@ class TestToken:
     def test_it_logs_in_over_both_handlers_until_it_is_ended(self, quick, ada, whoami):
         key = quick.create(ada).session_key
         assert whoami(key) == "ada"
-        quick.end(keys.handle_of(key))
+        quick.end(keys.hash_key(key))
         assert whoami(key) is None
 
     def test_a_new_password_ends_it(self, quick, ada, whoami):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from django_multisession import keys, sessions, signals
+from django_multisession import sessions, signals
+from django_multisession.core import keys
 from django_multisession.session import SessionGone
 from projects import as_spoken, failing, hearing, tokens
 
@@ -44,7 +45,7 @@ class TestEnd:
         assert ended == [told(handle, "stolen")]
 
     def test_reasons_are_named(self, quick):
-        for end in (quick.end, quick.end_found, quick.log_out_everywhere):
+        for end in (quick.end, quick.end_matching, quick.log_out_everywhere):
             with pytest.raises(TypeError):
                 end("user", 1, None, "a reason")
 
@@ -101,7 +102,7 @@ class TestLogOutEverywhere:
         with pytest.raises(ValueError, match="handle") as error:
             quick.log_out_everywhere(1, keep=key)
         assert key not in str(error.value)
-        assert keys.handle_of(key) in remaining(quick)
+        assert keys.hash_key(key) in remaining(quick)
 
     def test_those_that_are_over_are_not_counted_and_not_told(self, quick, clock, ended):
         quick.create(data=ADA, expires_in=60)
@@ -111,7 +112,7 @@ class TestLogOutEverywhere:
 
 
 def found(quick, keep):
-    return quick.end_found("user", 1, keep=keep)
+    return quick.end_matching("user", 1, keep=keep)
 
 
 class TestEndFound:
@@ -119,28 +120,28 @@ class TestEndFound:
         settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
         first, kept = tokens(api, 2, clock, org_id=7, **ADA)
         (other,) = tokens(api, 1, clock, org_id=8, **ADA)
-        assert api.end_found("org", 7, keep=kept, reason="org_closed") == 1
+        assert api.end_matching("org", 7, keep=kept, reason="org_closed") == 1
         facts = {**told(first, "org_closed"), "references": {"user": "1", "org": "7"}}
         assert ended == [facts]
         assert {info.handle for info in api.for_user(1)} == {kept, other}
-        assert api.end_found("user", "1") == 2
+        assert api.end_matching("user", "1") == 2
         assert (api.find("org", 7), api.find("org", 8)) == ([], [])
 
     def test_more_than_a_batch(self, quick, clock):
         handles = tokens(quick, 250, clock, **ADA)
-        assert quick.end_found("user", 1, keep=handles[7]) == 249
+        assert quick.end_matching("user", 1, keep=handles[7]) == 249
         assert remaining(quick) == {handles[7]}
 
     def test_its_reason_is_as_for_one(self, quick, clock, ended):
         (handle,) = tokens(quick, 1, clock, **ADA)
-        quick.end_found("user", 1)
+        quick.end_matching("user", 1)
         assert ended == [told(handle, "ended")]
 
     @pytest.mark.parametrize("value", [None, ""])
     def test_nobodys_are_not_to_be_ended(self, quick, clock, value):
         tokens(quick, 2, clock)
         tokens(quick, 2, clock, _auth_user_id="")
-        for use in (quick.end_found, quick.find):
+        for use in (quick.end_matching, quick.find):
             with pytest.raises(ValueError, match="'user' needs a value"):
                 use("user", value)
         assert quick.count() == 4
@@ -148,7 +149,7 @@ class TestEndFound:
     @pytest.mark.parametrize("value", [[1], {"id": 1}, {1}, b"1", "x" * 256, "1\0"])
     def test_a_value_that_cannot_be_a_reference_is_refused(self, quick, clock, value):
         tokens(quick, 1, clock, **ADA)
-        for use in (quick.end_found, quick.find):
+        for use in (quick.end_matching, quick.find):
             with pytest.raises(ValueError, match="'user' must"):
                 use("user", value)
         assert quick.count() == 1
@@ -166,7 +167,7 @@ class TestSignals:
     ENDINGS = {
         "end": lambda api, handle: api.end(handle),
         "log_out_everywhere": lambda api, handle: api.log_out_everywhere(1),
-        "end_found": lambda api, handle: api.end_found("user", 1),
+        "end_matching": lambda api, handle: api.end_matching("user", 1),
         "SessionInfo.end": lambda api, handle: as_spoken(api, api.get(handle)).end(),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_multisession import signals
-from django_multisession.client import NOBODY, Client
+from django_multisession.core.client import NOBODY, Client
 from projects import failing, hearing
 from user_agents import CHROME, FIREFOX, NEWER
 

@@ -10,8 +10,8 @@ from channels.layers import get_channel_layer
 from django.db import connections, transaction
 
 from django_multisession import sessions
+from django_multisession.channels.notifications import EVERYBODY, group_of
 from django_multisession.engine import store
-from django_multisession.sockets import EVERYBODY, group_of
 from projects import install, tokens
 from servers import missing
 from subjects import STORAGES

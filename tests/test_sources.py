@@ -8,8 +8,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import old_engines
-from django_multisession import keys
-from django_multisession.record import Change
+from django_multisession.core import keys
+from django_multisession.core.record import Change
 from loops import lasting
 from old_engines import APPS, ENGINES, STORED, TABLES, cached_at
 
@@ -153,7 +153,7 @@ def age(old, key, by):
         saved = (now() - by).timestamp()
         os.utime(old.store(key)._key_to_file(), (saved, saved))
     elif old.kind in STORED:
-        storage, handle = old.store.storage, keys.handle_of(key)
+        storage, handle = old.store.storage, keys.hash_key(key)
         end = storage.read(handle).expires_at
         storage.update(handle, Change(expires_at=end - by))
     else:
@@ -238,6 +238,6 @@ def test_one_of_ours_comes_whole(old, session, store, clock):
 def test_a_handle_is_no_key(old, session, store):
     """Whoever sees it, in the admin for example, must not be logged in by it."""
     key = old.keep(**ADA)
-    assert dict(session(keys.handle_of(key)).items()) == {}
+    assert dict(session(keys.hash_key(key)).items()) == {}
     assert old.has(key)
     assert store.storage.count() == 0

@@ -12,9 +12,9 @@ from django.core import signing
 
 import any_engine
 import old_engines
-from django_multisession import keys
-from django_multisession.sources import CannotMove
-from django_multisession.sources.redis_sessions import RedisSessions
+from django_multisession.core import keys
+from django_multisession.transfer.base import CannotMove
+from django_multisession.transfer.sources.redis_sessions import RedisSessionsSource
 from old_engines import APPS, cached_at
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
@@ -94,14 +94,14 @@ def test_a_string_without_an_end_gets_one(old, session):
 def test_without_settings_it_is_where_its_package_takes_it_to_be(old, settings):
     old.keep(**ADA)
     del settings.SESSION_REDIS
-    assert isinstance(old.source, RedisSessions)
+    assert isinstance(old.source, RedisSessionsSource)
     assert old.source.count() == 1
 
 
 @only("ours_memory")
 def test_a_corrupt_field_of_ours_comes_as_it_is(old, session, store):
     key = old.keep(**ADA)
-    storage, handle = old.store.storage, keys.handle_of(key)
+    storage, handle = old.store.storage, keys.hash_key(key)
     record = storage.read(handle)
     storage.delete(handle)
     storage.insert(handle, replace(record, fields={**record.fields, "bad": b'{"'}))
@@ -128,7 +128,7 @@ def test_what_cannot_be_stored_stays_where_it_is(old, session, store, unmovable,
         with pytest.raises(CannotMove, match=r"'day'.*SESSION_SERIALIZER") as error:
             session(unmovable).get("_auth_user_id")
         assert unmovable not in str(error.value)
-        assert keys.handle_of(unmovable) in str(error.value)
+        assert keys.hash_key(unmovable) in str(error.value)
     assert old.has(unmovable)
     assert store.storage.count() == 0
     settings.SESSION_SERIALIZER = PICKLE

@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 from redis.exceptions import ConnectionError
 
 import old_engines
-from django_multisession import keys
+from django_multisession.core import keys
 from django_multisession.storage.redis import RedisStorage
 from old_engines import use_cache, use_folder, use_redis
 from outages import FAST, nowhere
@@ -162,5 +162,5 @@ def test_a_folder_where_nothing_may_be_deleted(old, session, store, folder, capl
     with unprivileged():
         assert session(key).get("cart") == [1]
         assert session(key).get("cart") == [1]
-    assert keys.handle_of(key) in caplog.text
+    assert keys.hash_key(key) in caplog.text
     assert key not in caplog.text

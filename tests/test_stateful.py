@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from conftest import store_on
-from django_multisession import keys
+from django_multisession.core import keys
 from django_multisession.storage.base import Storage
 from subjects import Clock, empty, memory
 
@@ -117,7 +117,7 @@ class Holders(RuleBasedStateMachine):
     def log_out_everywhere(self, user, holder):
         kept = self.pairs[holder][0].handle
         found = [
-            set(storage_ids(s.delete_found("user", user, kept))) for s in (self.spec, self.real)
+            set(storage_ids(s.delete_matching("user", user, kept))) for s in (self.spec, self.real)
         ]
         assert found[0] == found[1]
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from django_multisession import keys
-from django_multisession.management import steady
-from django_multisession.management.steady import JITTER, MARGIN, Steady
+from django_multisession.core import keys
+from django_multisession.management import scheduler
+from django_multisession.management.scheduler import JITTER, MARGIN, LeaderLoop
 
 EVERY = 30.0
 PURPOSE = "prune"
@@ -20,7 +20,7 @@ PURPOSE = "prune"
 def now(monkeypatch):
     """The time that passes, in seconds."""
     seconds = [1000.0]
-    monkeypatch.setattr(steady, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     return seconds
 
 
@@ -28,7 +28,7 @@ def now(monkeypatch):
 def lease(monkeypatch):
     """Of this test only: on a database leases outlive it."""
     monkeypatch.setattr(sys.modules[__name__], "PURPOSE", keys.new_handle())
-    return keys.handle_of(PURPOSE)
+    return keys.hash_key(PURPOSE)
 
 
 class Waits(list):
@@ -50,7 +50,7 @@ def instance(memory_storage, lease):
 
     def make(storage=memory_storage):
         waits = Waits()
-        it = Steady(storage, PURPOSE, EVERY, waits)
+        it = LeaderLoop(storage, PURPOSE, EVERY, waits)
         it.waits, it.outages = waits, []
         it.run = it.turns(it.outages.append)
         runs.append(it.run)
@@ -82,7 +82,7 @@ class TestSteady:
         end(first)
         assert next(second.run) is True
         end(second)
-        assert storage.held([lease]) == {}
+        assert storage.active_leases([lease]) == {}
 
     def test_if_it_dies_another_takes_over_after_it(self, storage, instance, clock, lease):
         first, second = instance(storage), instance(storage)
@@ -93,7 +93,7 @@ class TestSteady:
         assert next(second.run) is True
         assert next(first.run) is False
         end(first)
-        assert [*storage.held([lease])] == [lease]
+        assert [*storage.active_leases([lease])] == [lease]
         end(second)
 
     def test_it_waits_about_so_long_and_never_in_step(self, instance):
@@ -107,16 +107,16 @@ class TestSteady:
         it = instance()
         monkeypatch.setattr(memory_storage, "outages", (ConnectionError,), raising=False)
         with monkeypatch.context() as while_gone:
-            while_gone.setattr(memory_storage, "hold", gone)
+            while_gone.setattr(memory_storage, "acquire_lease", gone)
             assert [next(it.run), next(it.run)] == [False, False]
             assert it.outages == ["ConnectionError: gone"] * 2
         assert next(it.run) is True
         assert len(it.outages) == 2
-        monkeypatch.setattr(memory_storage, "hold", gone)
+        monkeypatch.setattr(memory_storage, "acquire_lease", gone)
         end(it)
 
     def test_a_mistake_is_no_outage(self, instance, memory_storage, monkeypatch):
-        monkeypatch.setattr(memory_storage, "hold", gone)
+        monkeypatch.setattr(memory_storage, "acquire_lease", gone)
         with pytest.raises(ConnectionError):
             next(instance().run)
 
@@ -125,7 +125,7 @@ class TestSteady:
         with suppress(ZeroDivisionError), it:
             next(it.run)
             raise ZeroDivisionError
-        assert memory_storage.held([lease]) == {}
+        assert memory_storage.active_leases([lease]) == {}
 
 
 class TestRenew:
@@ -136,8 +136,10 @@ class TestRenew:
         return it
 
     def test_now_and_then(self, it, now, memory_storage, monkeypatch):
-        held, hold = [], memory_storage.hold
-        monkeypatch.setattr(memory_storage, "hold", lambda *given: held.append(1) or hold(*given))
+        held, hold = [], memory_storage.acquire_lease
+        monkeypatch.setattr(
+            memory_storage, "acquire_lease", lambda *given: held.append(1) or hold(*given)
+        )
         for _ in range(60):
             now[0] += 1
             assert it.renew() is True
@@ -166,7 +168,7 @@ class TestRenew:
 
     def test_what_could_not_be_asked_for_is_not_there(self, it, now, memory_storage, monkeypatch):
         now[0] += 1000
-        monkeypatch.setattr(memory_storage, "hold", gone)
+        monkeypatch.setattr(memory_storage, "acquire_lease", gone)
         for _ in range(2):
             with pytest.raises(ConnectionError):
                 it.renew()

@@ -13,15 +13,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from django_multisession.management import steady
-from django_multisession.management.steady import Stop
+from django_multisession.management import scheduler
+from django_multisession.management.scheduler import ShutdownFlag
 
 
 @pytest.fixture
 def now(monkeypatch):
     """The time that passes, in seconds."""
     seconds = [1000.0]
-    monkeypatch.setattr(steady, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     return seconds
 
 
@@ -29,7 +29,7 @@ class TestStop:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_by_a_signal(self, number):
         before = signal.getsignal(number)
-        with Stop() as stop:
+        with ShutdownFlag() as stop:
             assert not stop
             signal.raise_signal(number)
             assert stop
@@ -38,7 +38,7 @@ class TestStop:
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_a_signal_ends_a_wait(self, number):
-        with Stop() as stop:
+        with ShutdownFlag() as stop:
             timer = Timer(0.1, os.kill, (os.getpid(), number))
             timer.start()
             begun = time.monotonic()
@@ -48,7 +48,7 @@ class TestStop:
         assert stop
 
     def test_by_the_time(self, now):
-        stop = Stop(timedelta(seconds=10))
+        stop = ShutdownFlag(timedelta(seconds=10))
         now[0] += 9.5
         assert not stop
         now[0] += 0.5
@@ -57,13 +57,15 @@ class TestStop:
     @pytest.mark.parametrize("seconds", [0, 1e-7])
     def test_a_wait_for_hardly_any_time_ends(self, seconds):
         """CPython's queue may forget the time: in one first wait of some thousands."""
-        waiting = Thread(target=lambda: [Stop().wait(seconds) for _ in range(20_000)], daemon=True)
+        waiting = Thread(
+            target=lambda: [ShutdownFlag().wait(seconds) for _ in range(20_000)], daemon=True
+        )
         waiting.start()
         waiting.join(30)
         assert not waiting.is_alive()
 
     def test_it_waits_no_longer_than_that(self):
-        stop = Stop(timedelta(seconds=0.1))
+        stop = ShutdownFlag(timedelta(seconds=0.1))
         begun = time.monotonic()
         stop.wait(20)
         stop.wait(20)
@@ -71,7 +73,7 @@ class TestStop:
         assert stop
 
     def test_never(self, now):
-        stop = Stop()
+        stop = ShutdownFlag()
         stop.wait(0)
         now[0] += 10**9
         assert not stop
@@ -80,7 +82,7 @@ class TestStop:
         before, stopped = signal.getsignal(signal.SIGTERM), []
 
         def run():
-            with Stop() as stop:
+            with ShutdownFlag() as stop:
                 stopped.append((bool(stop), signal.getsignal(signal.SIGTERM)))
 
         thread = Thread(target=run)
@@ -91,7 +93,7 @@ class TestStop:
     def test_a_signal_in_any_moment_of_a_wait(self):
         program = """if True:
             import signal, sys, threading
-            from django_multisession.management.steady import Stop
+            from django_multisession.management.scheduler import ShutdownFlag
 
             def at_once(frame, event, argument):
                 if frame.f_code is threading.Condition.wait.__code__:
@@ -99,7 +101,7 @@ class TestStop:
                     signal.raise_signal(signal.SIGTERM)
                 return at_once
 
-            with Stop() as stop:
+            with ShutdownFlag() as stop:
                 sys.settrace(at_once)
                 stop.wait(0.1)
                 sys.settrace(None)

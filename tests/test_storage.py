@@ -10,8 +10,8 @@ import pytest
 
 import django_multisession.storage
 from conftest import EVERY, build, make_record
-from django_multisession.expiry import NEVER
-from django_multisession.record import Change
+from django_multisession.core.expiry import NEVER
+from django_multisession.core.record import Change
 from django_multisession.storage.db.dialects import Dialect
 from subjects import STORAGES
 
@@ -306,7 +306,7 @@ class TestFind:
         for id in many:
             verbs.insert(id, make_record(clock, references={name: "1"}))
         assert sorted(ids(verbs.find(name, "1"))) == many
-        ended = verbs.delete_found(name, "1", many[4])
+        ended = verbs.delete_matching(name, "1", many[4])
         assert sorted([*ids(ended), many[4]]) == many
         assert ids(verbs.find(name, "1")) == [many[4]]
 
@@ -316,15 +316,17 @@ class TestDeleteFound:
     def test_all_but_the_one_kept(self, verbs, clock, name):
         for id, value in ((A, "1"), (B, "1"), (C, "2")):
             verbs.insert(id, make_record(clock, fields={"a": b"1"}, references={name: value}))
-        assert verbs.delete_found(name, "1", B) == [(A, make_record(clock, references={name: "1"}))]
+        assert verbs.delete_matching(name, "1", B) == [
+            (A, make_record(clock, references={name: "1"}))
+        ]
         assert verbs.read(A) is None
         assert verbs.read(B) is not None
         assert verbs.read(C) is not None
-        assert ids(verbs.delete_found(name, "1")) == [B]
+        assert ids(verbs.delete_matching(name, "1")) == [B]
 
     def test_those_that_are_over_are_left_to_the_purge(self, verbs, clock):
         verbs.insert(A, make_record(clock, references={"user": "1"}, expires_at=clock.now))
-        assert verbs.delete_found("user", "1") == []
+        assert verbs.delete_matching("user", "1") == []
 
 
 class TestPage:

@@ -51,7 +51,7 @@ class TestImmediately:
         result = task.enqueue(**arguments)
         assert result.status == tasks.TaskResultStatus.SUCCESSFUL
         assert result.return_value == pruned
-        assert (over.count(over=True), over.count()) == (5 - pruned, 1)
+        assert (over.count(expired_only=True), over.count()) == (5 - pruned, 1)
 
     def test_it_can_be_called(self, over, task):
         assert task.call(3) == 5
@@ -63,7 +63,7 @@ class TestImmediately:
         result = task.enqueue(batch_size=0)
         assert result.status == tasks.TaskResultStatus.FAILED
         assert result.errors[0].exception_class is ValueError
-        assert over.count(over=True) == 5
+        assert over.count(expired_only=True) == 5
 
 
 def test_it_waits_in_a_queue_for_a_worker(settings, over, task):
@@ -71,4 +71,4 @@ def test_it_waits_in_a_queue_for_a_worker(settings, over, task):
     result = task.enqueue(batch_size=10, pause=0.1)
     assert result.status == tasks.TaskResultStatus.READY
     assert result.kwargs == {"batch_size": 10, "pause": 0.1}
-    assert over.count(over=True) == 5
+    assert over.count(expired_only=True) == 5

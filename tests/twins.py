@@ -9,21 +9,16 @@ import pkgutil
 import re
 from textwrap import dedent
 
-from django_multisession import (
-    creation,
-    pruning,
-    recent,
-    reindexing,
-    sessions,
-    signals,
-    storage,
-)
-from django_multisession.info import SessionInfo
-from django_multisession.session import SessionStore
-from django_multisession.sources import arrivals, endings
-from django_multisession.sources.base import Source
-from django_multisession.sources.returning import Returning
+from django_multisession import sessions, signals, storage
+from django_multisession.auth import reauthentication
+from django_multisession.maintenance import pruning, reindexing
+from django_multisession.session import PreviousEngines, SessionStore
+from django_multisession.sessions import creation
+from django_multisession.sessions.info import SessionInfo
 from django_multisession.storage.base import Storage
+from django_multisession.transfer import on_demand, tombstones
+from django_multisession.transfer.base import Source
+from django_multisession.transfer.rollback import RollbackMixin
 
 VERBS = sorted(name for name in vars(Storage) if f"a{name}" in vars(Storage))
 
@@ -77,13 +72,23 @@ def parameters(function):
 
 # Their code
 
-MODULES = (sessions, creation, pruning, recent, reindexing, signals, arrivals, endings)
-OWNERS = (SessionStore, SessionInfo, Returning, Source, *MODULES, *STORAGES)
+MODULES = (
+    sessions,
+    creation,
+    pruning,
+    reauthentication,
+    reindexing,
+    signals,
+    on_demand,
+    tombstones,
+)
+CLASSES = (SessionStore, SessionInfo, PreviousEngines, RollbackMixin, Source)
+OWNERS = (*CLASSES, *MODULES, *STORAGES)
 NAMES = {twin: name for owner in OWNERS for name, twin in pairs(owner).items()}
 NAMES |= {f"a{verb}": verb for verb in VERBS}
 NAMES |= {
     "asend_robust": "send_robust",
-    "_alink": "_link",
+    "_async_connection": "_connection",
     "asyncio": "time",
     "aauthenticate": "authenticate",
 }

@@ -6,7 +6,7 @@ Registered with the default site. With another one: ``site.register(Session, Ses
 from django.contrib import admin
 
 from ..models import Session
-from .browser import SessionAdmin
+from .session_admin import SessionAdmin
 
 __all__ = ["SessionAdmin"]
 

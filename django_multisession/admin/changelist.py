@@ -13,13 +13,14 @@ from django.core.paginator import InvalidPage, Paginator
 from django.http import HttpRequest
 from django.urls import reverse
 
-from .. import sessions, whose
+from .. import sessions
 from ..engine import store
+from ..sessions import owners
 from .charts import Chart, charts_of, grouped, rounded
 from .filters import Filter, Owner
-from .people import users_matching
-from .rows import Row, rows_of
-from .search import Found, Search
+from .rows import SessionRow, rows_of
+from .search import Search, SearchResult
+from .users import users_matching
 
 
 class Selection:
@@ -28,19 +29,19 @@ class Selection:
     def __init__(self, changelist: SessionList, request: HttpRequest) -> None:
         self._changelist, self._request = changelist, request
 
-    def filter(self, pk__in: Sequence[str]) -> Sequence[Row]:
+    def filter(self, pk__in: Sequence[str]) -> Sequence[SessionRow]:
         """Those that are still there, looked up by their handles."""
         infos = [info for handle in dict.fromkeys(pk__in) if (info := sessions.get(handle))]
         return rows_of(infos, self._request)
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[SessionRow]:
         return iter(rows_of(self._changelist.found.infos, self._request))
 
 
 class SessionList(ChangeList):
     """A page is numbered where all that was found is at hand; else its "number" is a cursor."""
 
-    found: Found
+    found: SearchResult
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         self.filter_specs, self.has_filters, rest, _, self.has_active_filters = self.get_filters(
@@ -102,10 +103,10 @@ class SessionList(ChangeList):
         chosen = [spec for spec in specs if spec.value() is not None]
         text = self.query.strip()
         if not text and any(isinstance(spec, Owner) for spec in chosen):
-            text = f"user:{whose.key_of(request.user)}"  # of whom there is an index
+            text = f"user:{owners.user_pk(request.user)}"  # of whom there is an index
         site = self.model_admin.admin_site
         users = partial(users_matching, request=request, site=site)
-        return Search(text, [spec.wants for spec in chosen], self.list_per_page, users)
+        return Search(text, [spec.matches for spec in chosen], self.list_per_page, users)
 
     def _paginate(self, request: HttpRequest) -> None:
         found = self.found.infos

@@ -15,9 +15,9 @@ from django.utils.formats import number_format
 from django.utils.translation import get_language_bidi, gettext_lazy, pgettext
 from django.utils.translation import gettext as _
 
-from ..client import kind_of
-from ..places import country_of
+from ..core.client import kind_of
 from ..sessions import SessionInfo
+from ..web.geoip import country_of
 
 # Of a drawing: its width, that of the labels, of the longest bar (numbers have the rest), and the
 # height of a line.

@@ -15,51 +15,51 @@ from django.utils.timesince import timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..moments import ago, marked, now
-from .people import page_of
-from .rows import Row
+from ..web.humanize import ago, marked, now
+from .rows import SessionRow
+from .users import page_of
 
 
 class Columns(admin.ModelAdmin):  # type: ignore[type-arg]
     """What they show may be anything, so it is escaped."""
 
     @admin.display(description=gettext_lazy("device"))
-    def device(self, row: Row) -> str:
+    def device(self, row: SessionRow) -> str:
         if not row.is_current:
             return row.device
         return format_html('{} <span class="session-mark">{}</span>', row.device, _("this one"))
 
     @admin.display(description=gettext_lazy("user"))
-    def whose(self, row: Row) -> str:
+    def whose(self, row: SessionRow) -> str:
         url = page_of(row.user, self.admin_site) if row.user else None
         if url:
             return format_html('<a href="{}">{}</a>', url, row.owner)
         return format_html('<span class="quiet">{}</span>', row.owner)
 
     @admin.display(description=gettext_lazy("address"))
-    def address(self, row: Row) -> SafeString | None:
+    def address(self, row: SessionRow) -> SafeString | None:
         return latin(row.info.ip) if row.info.ip else None
 
     @admin.display(description=gettext_lazy("label"))
-    def labelled(self, row: Row) -> str | None:
+    def labelled(self, row: SessionRow) -> str | None:
         return row.info.label or None
 
     @admin.display(description=gettext_lazy("references"))
-    def belongs(self, row: Row) -> SafeString | None:
+    def belongs(self, row: SessionRow) -> SafeString | None:
         """Links to all sessions that have the same."""
         links = [(self.url_of(*each), *each) for each in row.further_references]
         return format_html_join(", ", '<a href="{}">{}: {}</a>', links) or None
 
     @admin.display(description=gettext_lazy("created"))
-    def created(self, row: Row) -> SafeString:
+    def created(self, row: SessionRow) -> SafeString:
         return ago(row.info.created_at)
 
     @admin.display(description=gettext_lazy("last seen"))
-    def seen(self, row: Row) -> SafeString:
+    def seen(self, row: SessionRow) -> SafeString:
         return ago(row.info.last_seen_at)
 
     @admin.display(description=gettext_lazy("expires"))
-    def ends(self, row: Row) -> SafeString:
+    def ends(self, row: SessionRow) -> SafeString:
         """In words only where it is near."""
         end, moment = row.info.expires_at, now()
         if end - moment > timedelta(days=1):

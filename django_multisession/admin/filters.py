@@ -11,9 +11,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from .. import whose
 from ..engine import store
-from ..sessions import SessionInfo
+from ..sessions import SessionInfo, owners
 
 
 class Filter(SimpleListFilter):
@@ -28,7 +27,7 @@ class Filter(SimpleListFilter):
     def queryset(self, request: Any, queryset: Any) -> Any:
         return None
 
-    def wants(self, info: SessionInfo) -> bool:
+    def matches(self, info: SessionInfo) -> bool:
         """Is it one of those to show? Asked only where a value is chosen."""
         raise NotImplementedError
 
@@ -40,7 +39,7 @@ class SignedIn(Filter):
     def lookups(self, request: Any, model_admin: Any) -> Any:
         return [("yes", _("Signed in")), ("no", _("Anonymous"))]
 
-    def wants(self, info: SessionInfo) -> bool:
+    def matches(self, info: SessionInfo) -> bool:
         return (info.user_id is not None) == (self.value() == "yes")
 
 
@@ -51,8 +50,8 @@ class Owner(Filter):
     def lookups(self, request: Any, model_admin: Any) -> Any:
         return [("me", _("My own"))]
 
-    def wants(self, info: SessionInfo) -> bool:
-        return info.user_id == whose.key_of(self.request.user)
+    def matches(self, info: SessionInfo) -> bool:
+        return info.user_id == owners.user_pk(self.request.user)
 
 
 class End(Filter):
@@ -67,6 +66,6 @@ class End(Filter):
             ("week", pgettext_lazy("expires", "Within a week")),
         ]
 
-    def wants(self, info: SessionInfo) -> bool:
+    def matches(self, info: SessionInfo) -> bool:
         left = info.expires_at - store().storage.clock()
         return left <= self.spans[str(self.value())]

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from ..devices import in_words
 from ..models import Session
 from ..sessions import SessionInfo
-from .people import to_key
+from .users import to_key
 
 
-class Row:
+class SessionRow:
     """A session, in the place of the object of a model that the admin expects."""
 
     _meta = Session._meta
@@ -53,11 +53,11 @@ class Row:
         return ", ".join(part for part in parts if part)
 
 
-def rows_of(infos: Sequence[SessionInfo], request: HttpRequest) -> list[Row]:
+def rows_of(infos: Sequence[SessionInfo], request: HttpRequest) -> list[SessionRow]:
     """One query for the users, however many there are; none where there are none."""
     users = _users({info.user_id for info in infos if info.user_id is not None})
     return [
-        Row(info, users.get(info.user_id or ""), is_current=info.is_current(request))
+        SessionRow(info, users.get(info.user_id or ""), is_current=info.is_current(request))
         for info in infos
     ]
 

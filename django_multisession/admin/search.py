@@ -12,20 +12,21 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from .. import conf, keys, sessions, whose
-from ..sessions import SessionInfo
+from .. import conf, sessions
+from ..core import keys
+from ..sessions import SessionInfo, owners
 
 # Sessions that are sorted and counted here. A form that selects them all has as many fields, of
 # which Django takes a thousand.
-MOST = 900
-LOOKS = (1, 2, 15)  # pages that are looked at, one after the other, for one page to show
+MAX_SORTED = 900
+PAGE_STEPS = (1, 2, 15)  # pages that are looked at, one after the other, for one page to show
 USERS = 10  # whose sessions one search finds
 
-Wanted = Callable[[SessionInfo], bool]
+Matches = Callable[[SessionInfo], bool]
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """Some sessions, the most recently active first."""
 
     infos: Sequence[SessionInfo]
@@ -43,20 +44,20 @@ class Search:
     page, where there are no filters. ``users``: finds so many, by a text."""
 
     text: str
-    wanted: Sequence[Wanted]
+    wanted: Sequence[Matches]
     limit: int
     users: Callable[[str, int], Sequence[Any]]
 
-    def found(self, cursor: str | None = None) -> Found:
+    def found(self, cursor: str | None = None) -> SearchResult:
         """Raises ValueError for a cursor that is none."""
         if network := _network(self.text):
             wanted = [*self.wanted, lambda info: _is_within(info, network)]
             return replace(self, text="", wanted=wanted).found(cursor)
         if self.text:
-            return self._named()
+            return self._handle_cache()
         return self._first() if cursor is None else self._look(cursor)
 
-    def _named(self) -> Found:
+    def _handle_cache(self) -> SearchResult:
         """By handle, by reference, or by user."""
         name, colon, value = self.text.partition(":")
         if keys.is_handle(self.text):
@@ -64,45 +65,45 @@ class Search:
         if colon and value.strip() and name in conf.references():
             return self._of_reference(name, value.strip())
         if "user" not in conf.references():
-            return Found(
+            return SearchResult(
                 [], notes=[_("Sessions do not know their users: MULTISESSION_REFERENCES.")]
             )
         return self._of_users()
 
-    def _of_reference(self, name: str, value: str) -> Found:
+    def _of_reference(self, name: str, value: str) -> SearchResult:
         try:
             return self._all(sessions.find(name, value))
         except ValueError as error:  # too long, for example
-            return Found([], notes=[str(error)])
+            return SearchResult([], notes=[str(error)])
 
-    def _of_users(self) -> Found:
+    def _of_users(self) -> SearchResult:
         users = self.users(self.text, USERS + 1)
-        of_each = (sessions.find("user", whose.key_of(user)) for user in users[:USERS])
+        of_each = (sessions.find("user", owners.user_pk(user)) for user in users[:USERS])
         found = self._all(chain.from_iterable(of_each))
         if len(users) <= USERS:
             return found
         note = _("More than %(number)d users match: these are the sessions of the first ones.")
         return replace(found, notes=[*found.notes, note % {"number": USERS}])
 
-    def _all(self, infos: Iterable[SessionInfo]) -> Found:
+    def _all(self, infos: Iterable[SessionInfo]) -> SearchResult:
         """As many as can be sorted here."""
-        some = [*islice(infos, MOST + 1)]
-        if len(some) <= MOST:
-            return Found(self._chosen(some))
-        note = _("There are more than %(number)d: these are some of them.") % {"number": MOST}
-        return Found(self._chosen(some[:MOST]), notes=[note])
+        some = [*islice(infos, MAX_SORTED + 1)]
+        if len(some) <= MAX_SORTED:
+            return SearchResult(self._chosen(some))
+        note = _("There are more than %(number)d: these are some of them.") % {"number": MAX_SORTED}
+        return SearchResult(self._chosen(some[:MAX_SORTED]), notes=[note])
 
-    def _first(self) -> Found:
+    def _first(self) -> SearchResult:
         """Where there are few, all of them."""
-        sample, about = sessions.sample(MOST)
+        sample, about = sessions.sample(MAX_SORTED)
         is_all = len(sample) == about
-        found = Found(self._chosen(sample)) if is_all else self._look(None)
+        found = SearchResult(self._chosen(sample)) if is_all else self._look(None)
         return replace(found, sample=sample, about=about)
 
-    def _look(self, cursor: str | None) -> Found:
+    def _look(self, cursor: str | None) -> SearchResult:
         """At the next ones; at more of them, where the filters want few."""
         chosen, looked_at = list[SessionInfo](), 0
-        for pages in LOOKS:
+        for pages in PAGE_STEPS:
             infos, cursor = sessions.page(cursor, pages * self.limit)
             chosen, looked_at = self._chosen([*chosen, *infos]), looked_at + len(infos)
             if cursor is None or len(chosen) >= self.limit / 2:
@@ -111,10 +112,10 @@ class Search:
             "Looked at %(number)d session.", "Looked at %(number)d sessions.", looked_at
         )
         notes = [told % {"number": looked_at}] if self.wanted else []
-        return Found(chosen, is_all=False, cursor=cursor, notes=notes)
+        return SearchResult(chosen, is_all=False, cursor=cursor, notes=notes)
 
     def _chosen(self, infos: Iterable[SessionInfo]) -> list[SessionInfo]:
-        chosen = [info for info in infos if all(wants(info) for wants in self.wanted)]
+        chosen = [info for info in infos if all(matches(info) for matches in self.wanted)]
         return sorted(chosen, key=lambda info: (info.last_seen_at, info.handle), reverse=True)
 
 

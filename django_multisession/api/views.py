@@ -15,22 +15,23 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
-from .. import conf, devices, recent, sessions
+from .. import conf, devices, sessions
+from ..auth import reauthentication
 from ..devices import Device
-from ..guards import Guarded
-from ..outages import telling_outages
-from ..refusals import Refused, unavailable
 from ..session import SessionGone
+from ..web.api_errors import ApiError, unavailable
+from ..web.decorated_view import DecoratedView
+from ..web.outages import answer_503
 from . import csrf, errors
 from .bodies import text_in
 
 SCHEMA = Path(__file__).with_name("openapi.json")
 
 
-class ApiView(Guarded):
+class ApiView(DecoratedView):
     """Every answer but 204 is JSON, errors too."""
 
-    guards = (telling_outages(unavailable().response), never_cache, csrf_exempt)
+    decorators = (answer_503(unavailable().response), never_cache, csrf_exempt)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -38,7 +39,7 @@ class ApiView(Guarded):
                 raise errors.not_authenticated()
             csrf.check(request)
             return super().dispatch(request, *args, **kwargs)
-        except Refused as refused:
+        except ApiError as refused:
             return refused.response()
         except SessionGone:  # while the request was under way
             logout(request)
@@ -55,7 +56,7 @@ class ApiView(Guarded):
 
     def require_recent(self) -> None:
         """Raises Refused."""
-        if not recent.is_recent(self.session):
+        if not reauthentication.is_recent(self.session):
             raise errors.unconfirmed()
 
 
@@ -114,7 +115,7 @@ class EndOthers(ApiView):
 class Confirm(ApiView):
     @sensitive_variables()
     def post(self, request: HttpRequest) -> HttpResponse:
-        if not recent.confirm(request, text_in(request, "password")):
+        if not reauthentication.confirm_password(request, text_in(request, "password")):
             raise errors.wrong_password()
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
 

@@ -2,7 +2,10 @@
 
 from .. import conf, session
 from ..storage.db import DatabaseStorage
+from ..transfer.on_demand import ConfiguredEngines
 
 
 class SessionStore(session.SessionStore):
     storage = DatabaseStorage(database=conf.database())
+    policy = staticmethod(conf.policy)
+    previous_engines = ConfiguredEngines()

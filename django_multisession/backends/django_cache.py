@@ -2,8 +2,8 @@
 
 from django.contrib.sessions.backends import cache
 
-from ..sources.returning import Returning
+from ..transfer.rollback import RollbackMixin
 
 
-class SessionStore(Returning, cache.SessionStore):
+class SessionStore(RollbackMixin, cache.SessionStore):
     pass

@@ -2,8 +2,8 @@
 
 from django.contrib.sessions.backends import cached_db
 
-from ..sources.returning import Returning
+from ..transfer.rollback import RollbackMixin
 
 
-class SessionStore(Returning, cached_db.SessionStore):
+class SessionStore(RollbackMixin, cached_db.SessionStore):
     pass

@@ -2,8 +2,8 @@
 
 from django.contrib.sessions.backends import db
 
-from ..sources.returning import Returning
+from ..transfer.rollback import RollbackMixin
 
 
-class SessionStore(Returning, db.SessionStore):
+class SessionStore(RollbackMixin, db.SessionStore):
     pass

@@ -7,10 +7,10 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.backends import file
 
-from ..sources.returning import Returning
+from ..transfer.rollback import RollbackMixin
 
 
-class SessionStore(Returning, file.SessionStore):
+class SessionStore(RollbackMixin, file.SessionStore):
     """Django's blocks where it is awaited, and the other engine must not."""
 
     async def aload(self) -> Any:

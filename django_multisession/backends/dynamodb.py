@@ -2,7 +2,10 @@
 
 from .. import conf, session
 from ..storage.dynamodb import DynamoDBStorage
+from ..transfer.on_demand import ConfiguredEngines
 
 
 class SessionStore(session.SessionStore):
     storage = DynamoDBStorage(**conf.dynamodb())
+    policy = staticmethod(conf.policy)
+    previous_engines = ConfiguredEngines()

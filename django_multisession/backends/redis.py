@@ -2,7 +2,10 @@
 
 from .. import conf, session
 from ..storage.redis import RedisStorage
+from ..transfer.on_demand import ConfiguredEngines
 
 
 class SessionStore(session.SessionStore):
     storage = RedisStorage(**conf.redis())
+    policy = staticmethod(conf.policy)
+    previous_engines = ConfiguredEngines()

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Tags, register
 
-from . import deployment, engine, server, settings, sources
+from . import deployment, engine, server, settings, transfer
 from .common import all_of
 
 
 @register(Tags.security)
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """What is wrong wherever the project runs."""
-    return all_of([*settings.CHECKS, *engine.CHECKS, *sources.CHECKS])
+    return all_of([*settings.CHECKS, *engine.CHECKS, *transfer.CHECKS])
 
 
 @register(Tags.security, deploy=True)

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from django.contrib.sessions.middleware import SessionMiddleware as DjangosMiddleware
-
-from .. import conf
-from ..middleware import SessionMiddleware
-from .common import (
-    DJANGOS,
-    ENGINES,
-    OURS,
-    Messages,
-    engine,
-    error,
-    session_middleware,
-    session_store,
-    warning,
-)
+from .. import conf, engine
+from ..engine import BACKENDS, DJANGO_MIDDLEWARE, OUR_MIDDLEWARE
+from .common import Messages, error, warning
 
 
 def _engine() -> Messages:
-    name = conf.djangos("SESSION_ENGINE")
-    if name.startswith("django_multisession") and not name.startswith(ENGINES):
-        yield error(1, f"SESSION_ENGINE {name!r} is no engine.", f"Try {ENGINES}db.")
-    elif name.startswith(ENGINES):
+    name = conf.django_setting("SESSION_ENGINE")
+    if name.startswith("django_multisession") and not name.startswith(BACKENDS):
+        yield error(1, f"SESSION_ENGINE {name!r} is no engine.", f"Try {BACKENDS}db.")
+    elif name.startswith(BACKENDS):
         try:
             import_module(name)
         except ImportError as reason:
-            hint = f"Check the name ({ENGINES}db, for example) and install what the engine needs."
+            hint = f"Check the name ({BACKENDS}db, for example) and install what the engine needs."
             yield error(1, f"SESSION_ENGINE {name!r} cannot be imported: {reason}.", hint)
         except ValueError as reason:
             hint = "Correct the setting; the README shows what it may be."
@@ -37,21 +25,21 @@ def _engine() -> Messages:
 
 
 def _middleware() -> Messages:
-    kinds = session_middleware()
-    module, ours = engine(), session_store() is not None
+    kinds = engine.middleware()
+    module, ours = engine.module(), engine.find_store() is not None
     if len(kinds) > 1:
         text = "MIDDLEWARE holds more than one session middleware: sessions would be saved twice."
-        yield error(12, text, f"Keep {OURS} and remove the others.")
-    elif SessionMiddleware in kinds and module and not ours:
-        text = f"{OURS} in MIDDLEWARE works with the engines of django_multisession only."
-        yield error(13, text, f"Set SESSION_ENGINE to {ENGINES}db, or use {DJANGOS}.")
-    elif DjangosMiddleware in kinds and ours:
+        yield error(12, text, f"Keep {OUR_MIDDLEWARE} and remove the others.")
+    elif OUR_MIDDLEWARE in kinds and module and not ours:
+        text = f"{OUR_MIDDLEWARE} in MIDDLEWARE works with the engines of django_multisession only."
+        yield error(13, text, f"Set SESSION_ENGINE to {BACKENDS}db, or use {DJANGO_MIDDLEWARE}.")
+    elif DJANGO_MIDDLEWARE in kinds and ours:
         text = "MIDDLEWARE holds Django's session middleware: sessions know neither address nor "
         text += "device, and are not touched."
-        yield warning(1, text, f"Put {OURS} in the place of {DJANGOS}.")
+        yield warning(1, text, f"Put {OUR_MIDDLEWARE} in the place of {DJANGO_MIDDLEWARE}.")
     elif not kinds and ours:
         text = "MIDDLEWARE holds no session middleware: requests have no session."
-        yield warning(3, text, f"Add {OURS} before what needs request.session.")
+        yield warning(3, text, f"Add {OUR_MIDDLEWARE} before what needs request.session.")
 
 
 CHECKS = (_engine, _middleware)

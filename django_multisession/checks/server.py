@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .common import Messages, error, session_store, warning
+from .. import engine
+from .common import Messages, error, warning
 
 # What a storage finds -> the number of its message: of a warning, or of an error, where sessions
 # cannot be kept as it is.
@@ -14,7 +15,7 @@ LEFT = {"schema", "journal"}
 
 
 def _server() -> Messages:
-    store = session_store()
+    store = engine.find_store()
     try:
         findings = store.storage.diagnose() if store else []
     except Exception as reason:  # of whatever client library

@@ -8,12 +8,12 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from .. import conf
-from ..expiry import LONG
-from .common import Messages, alias_is_used, error, importable, warning
+from .. import conf, engine
+from ..core.expiry import LONG
+from .common import Messages, error, importable, warning
 
 FLAGS = (
-    "MULTISESSION_DYNAMODB_CONSISTENT",
+    "MULTISESSION_DYNAMODB_CONSISTENT_READ",
     "MULTISESSION_KEEP_EXPIRED",
     "MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE",
 )
@@ -64,28 +64,28 @@ def _touch_interval() -> Messages:
 
 def _database() -> Messages:
     alias = conf.database()
-    known = conf.djangos("DATABASES")
+    known = conf.django_setting("DATABASES")
     if alias is not None and alias not in list(known):
         hint = f"Use one of {', '.join(map(repr, known))}, or None to ask the database routers."
         yield error(10, f"MULTISESSION_DATABASE {alias!r} is not in DATABASES.", hint)
 
 
 def _key_prefix() -> Messages:
-    prefix = conf.get("MULTISESSION_KEY_PREFIX")
+    prefix = conf.get("MULTISESSION_REDIS_KEY_PREFIX")
     if not (isinstance(prefix, str) and re.fullmatch(r"[A-Za-z0-9._:-]{1,50}", prefix)):
         # Braces would put every key of a cluster into one slot.
         hint = "Use letters, digits and . _ : -, 50 at most."
-        yield error(15, f"MULTISESSION_KEY_PREFIX {prefix!r} is no prefix.", hint)
+        yield error(15, f"MULTISESSION_REDIS_KEY_PREFIX {prefix!r} is no prefix.", hint)
 
 
 def _redis_alias() -> Messages:
-    alias, known = conf.get("MULTISESSION_REDIS_ALIAS"), conf.djangos("CACHES")
+    alias, known = conf.get("MULTISESSION_REDIS_ALIAS"), conf.django_setting("CACHES")
     if not isinstance(alias, str):
         yield error(16, f"MULTISESSION_REDIS_ALIAS {alias!r} is no text.", "Name one of CACHES.")
     elif alias not in known:
         hint = f"Use one of {', '.join(map(repr, known))}, or set MULTISESSION_REDIS_URL."
         yield error(16, f"MULTISESSION_REDIS_ALIAS {alias!r} is not in CACHES.", hint)
-    elif alias_is_used() and not hasattr(_cache_class(known[alias]), "client"):
+    elif engine.uses_redis_alias() and not hasattr(_cache_class(known[alias]), "client"):
         hint = "Use one whose BACKEND is django_redis.cache.RedisCache, or set "
         text = f"MULTISESSION_REDIS_ALIAS {alias!r} is no cache of django-redis."
         yield error(16, text, hint + "MULTISESSION_REDIS_URL.")
@@ -135,17 +135,18 @@ def _sessions_per_user() -> Messages:
 
 
 def _beyond_limit() -> Messages:
-    action = conf.get("MULTISESSION_BEYOND_LIMIT")
-    if action not in ("end", "refuse"):
-        hint = 'Set "end" (the least recently active sessions end) or "refuse" (the login fails).'
-        yield error(26, f"MULTISESSION_BEYOND_LIMIT {action!r} is neither of the two.", hint)
+    action = conf.get("MULTISESSION_ON_SESSION_LIMIT")
+    if action not in ("end_oldest", "refuse"):
+        hint = 'Set "end_oldest" (the least recently active sessions end) or "refuse" (the login '
+        hint += "fails)."
+        yield error(26, f"MULTISESSION_ON_SESSION_LIMIT {action!r} is neither of the two.", hint)
 
 
 def _confirm_after() -> Messages:
-    age = conf.get("MULTISESSION_CONFIRM_AFTER")
+    age = conf.get("MULTISESSION_REAUTHENTICATION_TIMEOUT")
     if age is not None and not _is_duration(age):
         hint = "Set seconds, a timedelta, or None to ask never."
-        text = f"MULTISESSION_CONFIRM_AFTER {age!r} is no time of a second or more."
+        text = f"MULTISESSION_REAUTHENTICATION_TIMEOUT {age!r} is no time of a second or more."
         yield error(31, text, hint)
 
 
@@ -167,7 +168,7 @@ def _client_ip() -> Messages:
 
 
 def _names() -> Messages:
-    for name in conf.written():
+    for name in conf.defined_names():
         if name not in conf.DEFAULTS:
             likely = get_close_matches(name, conf.DEFAULTS, 1) or ["the README for their names"]
             yield warning(2, f"There is no setting {name}.", f"See {likely[0]}.")
@@ -175,7 +176,7 @@ def _names() -> Messages:
 
 def _cache_class(entry: dict[str, Any]) -> object:
     with suppress(ImportError, KeyError):  # Django will say so
-        return conf.imported(entry["BACKEND"])
+        return conf.import_setting(entry["BACKEND"])
     return None
 
 

@@ -15,11 +15,11 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from asgiref.sync import sync_to_async
 
-from ..expiry import utcnow
-from ..record import Change, Record
+from ..core.expiry import utcnow
+from ..core.record import Change, Record
 
-Found = tuple[str, Record]  # an id and its record, without fields
-Tell = Callable[[list[Found]], object]  # told what ended
+Entry = tuple[str, Record]  # an id and its record, without fields
+OnDeleted = Callable[[list[Entry]], object]  # told what ended
 
 
 class Finding(NamedTuple):
@@ -38,15 +38,6 @@ def clock_findings(server: datetime, here: datetime) -> list[Finding]:
     problem = f"The server's clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}: "
     problem += "sessions end at other times than they should, and differently on each machine."
     return [Finding("clock", problem, "Have all machines keep their clocks by NTP.")]
-
-
-def pages(storage: Storage, limit: int = 100) -> Iterator[list[Found]]:
-    """All live sessions, a page at a time. One that is used meanwhile may be missed."""
-    cursor, is_over = None, False
-    while not is_over:
-        found, cursor = storage.page(cursor, limit)
-        yield found
-        is_over = cursor is None
 
 
 class SessionTooLarge(ValueError):
@@ -122,7 +113,7 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def delete(self, id: str, over: bool = False) -> Record | None:
+    def delete(self, id: str, expired_only: bool = False) -> Record | None:
         """End one: the record as it was stored, without fields. None: it was gone already.
 
         With ``over``: only if its end has come; another request may have moved it meanwhile. Of
@@ -130,11 +121,11 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def find(self, name: str, value: str) -> Iterator[Found]:
+    def find(self, name: str, value: str) -> Iterator[Entry]:
         """Live records whose stored reference ``name`` is ``value``; strongly consistent."""
 
     @abstractmethod
-    def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
+    def delete_matching(self, name: str, value: str, keep: str | None = None) -> Iterator[Entry]:
         """End those that `find` would give, except the id ``keep``.
 
         A batch is deleted when its first record is asked for, so the iterator must be
@@ -143,7 +134,7 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
+    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Entry], str | None]:
         """Up to ``limit`` live records, and the cursor of the next page or None.
 
         Keyset paging: work and memory are bounded by ``limit``. Raises ValueError for a cursor
@@ -151,7 +142,7 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def sample(self, limit: int = 1000) -> tuple[list[Found], int]:
+    def sample(self, limit: int = 1000) -> tuple[list[Entry], int]:
         """Up to ``limit`` live records, whatever their age and activity, and how many there are.
 
         Where the number is that of the records, these are all. Else it is larger: an estimate, a
@@ -159,11 +150,11 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def count(self, over: bool = False) -> int:
+    def count(self, expired_only: bool = False) -> int:
         """Live records; with ``over``, how many a purge would find. Reads no payloads."""
 
     @abstractmethod
-    def purge(self, limit: int = 1000, tell: Tell | None = None) -> int:
+    def purge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
         """Delete at most ``limit`` expired records, and what the index still holds of them.
 
         Fewer than ``limit``: there are no more for now. Safe to run twice at once. ``tell`` is
@@ -175,7 +166,7 @@ class Storage(ABC):
         """Delete every record of this storage, and nothing else of the server's: no leases."""
 
     @abstractmethod
-    def hold(self, name: str, owner: str, until: datetime) -> bool:
+    def acquire_lease(self, name: str, owner: str, until: datetime) -> bool:
         """Take a lease, or renew it for the same owner. False: another owner has it.
 
         ``name``: 43 characters, as an id; ``owner``: text, 64 characters at most. A lease ends by
@@ -183,8 +174,24 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def held(self, names: Collection[str]) -> Mapping[str, datetime]:
+    def active_leases(self, names: Collection[str]) -> Mapping[str, datetime]:
         """Those of these leases that somebody has, and when they end. One round trip."""
+
+    def pages(self, limit: int = 100) -> Iterator[list[Entry]]:
+        """Yield all live sessions, a page at a time. A session used meanwhile may be missed."""
+        cursor, is_last = None, False
+        while not is_last:
+            entries, cursor = self.page(cursor, limit)
+            yield entries
+            is_last = cursor is None
+
+    async def apages(self, limit: int = 100) -> AsyncIterator[list[Entry]]:
+        """See pages()."""
+        cursor, is_last = None, False
+        while not is_last:
+            entries, cursor = await self.apage(cursor, limit)
+            yield entries
+            is_last = cursor is None
 
     def diagnose(self) -> list[Finding]:
         """What is wrong with the server's configuration. No more than a few round trips."""
@@ -204,37 +211,39 @@ class Storage(ABC):
     ) -> bool:
         return await self._offload(self.rename, old, new, change, known)
 
-    async def adelete(self, id: str, over: bool = False) -> Record | None:
-        return await self._offload(self.delete, id, over)
+    async def adelete(self, id: str, expired_only: bool = False) -> Record | None:
+        return await self._offload(self.delete, id, expired_only)
 
-    def afind(self, name: str, value: str) -> AsyncIterator[Found]:
+    def afind(self, name: str, value: str) -> AsyncIterator[Entry]:
         return self._offload_each(self.find, name, value)
 
-    def adelete_found(self, name: str, value: str, keep: str | None = None) -> AsyncIterator[Found]:
-        return self._offload_each(self.delete_found, name, value, keep)
+    def adelete_matching(
+        self, name: str, value: str, keep: str | None = None
+    ) -> AsyncIterator[Entry]:
+        return self._offload_each(self.delete_matching, name, value, keep)
 
     async def apage(
         self, after: str | None = None, limit: int = 100
-    ) -> tuple[list[Found], str | None]:
+    ) -> tuple[list[Entry], str | None]:
         return await self._offload(self.page, after, limit)
 
-    async def asample(self, limit: int = 1000) -> tuple[list[Found], int]:
+    async def asample(self, limit: int = 1000) -> tuple[list[Entry], int]:
         return await self._offload(self.sample, limit)
 
-    async def acount(self, over: bool = False) -> int:
-        return await self._offload(self.count, over)
+    async def acount(self, expired_only: bool = False) -> int:
+        return await self._offload(self.count, expired_only)
 
-    async def apurge(self, limit: int = 1000, tell: Tell | None = None) -> int:
+    async def apurge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
         return await self._offload(self.purge, limit, tell)
 
     async def aclear(self) -> int:
         return await self._offload(self.clear)
 
-    async def ahold(self, name: str, owner: str, until: datetime) -> bool:
-        return await self._offload(self.hold, name, owner, until)
+    async def aacquire_lease(self, name: str, owner: str, until: datetime) -> bool:
+        return await self._offload(self.acquire_lease, name, owner, until)
 
-    async def aheld(self, names: Collection[str]) -> Mapping[str, datetime]:
-        return await self._offload(self.held, names)
+    async def aactive_leases(self, names: Collection[str]) -> Mapping[str, datetime]:
+        return await self._offload(self.active_leases, names)
 
     async def adiagnose(self) -> list[Finding]:
         return await self._offload(self.diagnose)
@@ -243,8 +252,8 @@ class Storage(ABC):
         return await sync_to_async(verb, thread_sensitive=self.thread_sensitive)(*args)
 
     async def _offload_each(
-        self, verb: Callable[..., Iterator[Found]], *args: Any
-    ) -> AsyncIterator[Found]:
+        self, verb: Callable[..., Iterator[Entry]], *args: Any
+    ) -> AsyncIterator[Entry]:
         found = await self._offload(verb, *args)
         while batch := await self._offload(lambda: list(islice(found, ASYNC_BATCH))):
             for item in batch:

@@ -8,9 +8,9 @@ from datetime import datetime
 from random import sample
 from threading import RLock
 
-from ..expiry import utcnow
-from ..record import Change, Record
-from .base import Found, Storage, Tell
+from ..core.expiry import utcnow
+from ..core.record import Change, Record
+from .base import Entry, OnDeleted, Storage
 
 
 class MemoryStorage(Storage):
@@ -51,25 +51,25 @@ class MemoryStorage(Storage):
             self._records[new] = change.apply_to(self._records.pop(old))
             return True
 
-    def delete(self, id: str, over: bool = False) -> Record | None:
+    def delete(self, id: str, expired_only: bool = False) -> Record | None:
         with self._lock:
-            if over and self._is_live(id):
+            if expired_only and self._is_live(id):
                 return None
             record = self._records.pop(id, None)
             return record and record.without_fields()
 
-    def find(self, name: str, value: str) -> Iterator[Found]:
+    def find(self, name: str, value: str) -> Iterator[Entry]:
         for id, record in self._live():
             if record.references.get(name) == value:
                 yield id, record.without_fields()
 
-    def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
+    def delete_matching(self, name: str, value: str, keep: str | None = None) -> Iterator[Entry]:
         with self._lock:
             doomed = [id for id, _ in self.find(name, value) if id != keep]
             ended = [(id, record) for id in doomed if (record := self.delete(id))]
         yield from ended
 
-    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
+    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Entry], str | None]:
         def position(id: str, record: Record) -> str:
             return f"{record.last_seen_at.isoformat(timespec='microseconds')} {id}"
 
@@ -80,17 +80,17 @@ class MemoryStorage(Storage):
         found = [(id, record.without_fields()) for _, (id, record) in rows[:limit]]
         return found, rows[limit - 1][0] if len(rows) > limit else None
 
-    def sample(self, limit: int = 1000) -> tuple[list[Found], int]:
+    def sample(self, limit: int = 1000) -> tuple[list[Entry], int]:
         live = self._live()
         chosen = sample(live, min(limit, len(live)))
         return [(id, record.without_fields()) for id, record in chosen], len(live)
 
-    def count(self, over: bool = False) -> int:
+    def count(self, expired_only: bool = False) -> int:
         with self._lock:
             live = len(self._live())
-            return len(self._records) - live if over else live
+            return len(self._records) - live if expired_only else live
 
-    def purge(self, limit: int = 1000, tell: Tell | None = None) -> int:
+    def purge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
         with self._lock:
             now = self.clock()
             over = [id for id, record in self._records.items() if not record.is_live(now)][:limit]
@@ -105,7 +105,7 @@ class MemoryStorage(Storage):
             self._records.clear()
             return count
 
-    def hold(self, name: str, owner: str, until: datetime) -> bool:
+    def acquire_lease(self, name: str, owner: str, until: datetime) -> bool:
         with self._lock:
             holder, end = self._leases.get(name, (owner, until))
             if holder != owner and end > self.clock():
@@ -113,14 +113,14 @@ class MemoryStorage(Storage):
             self._leases[name] = (owner, until)
             return True
 
-    def held(self, names: Collection[str]) -> Mapping[str, datetime]:
+    def active_leases(self, names: Collection[str]) -> Mapping[str, datetime]:
         now, leases = self.clock(), self._leases
         return {n: leases[n][1] for n in names if n in leases and leases[n][1] > now}
 
     def _is_live(self, id: str) -> bool:
         return id in self._records and self._records[id].is_live(self.clock())
 
-    def _live(self) -> list[Found]:
+    def _live(self) -> list[Entry]:
         now = self.clock()
         with self._lock:
             return [item for item in self._records.items() if item[1].is_live(now)]

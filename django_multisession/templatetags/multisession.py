@@ -10,9 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.safestring import SafeString
 
 from .. import devices as own
-from .. import moments, places
-from ..client import kind_of
+from ..core.client import kind_of
 from ..devices import Device
+from ..web import geoip, humanize
 
 register = template.Library()
 
@@ -31,7 +31,7 @@ def devices(context: dict[str, Any]) -> list[Device]:
 @register.filter
 def ago(moment: datetime) -> SafeString:
     """``{{ device.info.last_seen_at|ago }}``: "5 minutes ago", and the exact time in the markup."""
-    return moments.ago(moment)
+    return humanize.ago(moment)
 
 
 @register.filter
@@ -49,4 +49,4 @@ def device_kind(user_agent: str) -> str:
 @register.filter
 def place(ip: str | None) -> str:
     """``{{ ip|place }}``: "Berlin, Germany", where a database of GeoIP2 knows it; else ""."""
-    return places.place_of(ip) if ip else ""
+    return geoip.place_of(ip) if ip else ""

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_multisession.doctor import Report, examine
-from django_multisession.management.console import (
+from django_multisession.maintenance.integrity import Report, check
+from django_multisession.management.cli import (
     Progress,
     as_json,
     counted,
     current_engine,
     number,
-    told,
+    report_outages,
 )
 
 
@@ -41,9 +41,9 @@ class Command(BaseCommand):
         hidden = as_json or options["verbosity"] < 1
         progress = Progress(self.stderr, "Sessions looked at", hidden=hidden)
         names = ("full", "sample", "repair")
-        report = examine(**{name: options[name] for name in names}, progress=progress)
+        report = check(**{name: options[name] for name in names}, progress=progress)
         progress.end()
-        with told(engine):
+        with report_outages(engine):
             self._print_json(report) if as_json else self._print(report)
         if report.findings:
             things = counted(len(report.findings), "thing")

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections
 
 from django_multisession import conf
-from django_multisession.management.console import (
+from django_multisession.maintenance.pruning import Pace, RetentionPolicy
+from django_multisession.management.cli import (
     PARTIAL,
     as_json,
     duration,
@@ -19,9 +20,8 @@ from django_multisession.management.console import (
     number,
     seconds,
 )
-from django_multisession.management.pruner import Job, Rest, Result
-from django_multisession.management.steady import Steady, Stop
-from django_multisession.pruning import Pace, Policy
+from django_multisession.management.prune_job import Job, Result, Throttle
+from django_multisession.management.scheduler import LeaderLoop, ShutdownFlag
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
 
@@ -47,18 +47,18 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         self._json, self._verbosity = options["as_json"], options["verbosity"]
         every, policy = _time(options["every"]), _policy(options)
-        with Stop(_time(options["max_runtime"])) as stop:
+        with ShutdownFlag(_time(options["max_runtime"])) as stop:
             flags = {"dry_run": options["dry_run"], "raises": options["traceback"]}
-            rest = Rest(stop, options["batch_size"], options["pause"])
+            rest = Throttle(stop, options["batch_size"], options["pause"])
             job = Job(_engines(options), policy, _pace(options), rest, **flags)
             if every:
                 purpose = purpose_of(job.engines, policy)
-                with Steady(_shared(job), purpose, every.total_seconds(), stop) as steady:
+                with LeaderLoop(_shared(job), purpose, every.total_seconds(), stop) as steady:
                     self._stay(job, steady)
             else:
                 self._conclude(self._run(job))
 
-    def _stay(self, job: Job, steady: Steady) -> None:
+    def _stay(self, job: Job, steady: LeaderLoop) -> None:
         """Until SIGTERM. What fails is told, and tried again the next time."""
         job.renew = steady.renew
         for is_ours in steady.turns(self.stderr.write):
@@ -92,7 +92,7 @@ class Command(BaseCommand):
             raise CommandError("Stopped before the end; run it again.", returncode=PARTIAL)
 
 
-def purpose_of(engines: Iterable[str], policy: Policy | None) -> str:
+def purpose_of(engines: Iterable[str], policy: RetentionPolicy | None) -> str:
     """What all instances that do the same have in common."""
     return f"clearsessions_multi {[*engines]} {policy}"
 
@@ -130,17 +130,17 @@ def _add_policy(parser: CommandParser) -> None:
     group.add_argument("--anonymous", action="store_true", help=text)
 
 
-def _policy(options: dict[str, Any]) -> Policy | None:
+def _policy(options: dict[str, Any]) -> RetentionPolicy | None:
     older_than, idle = _time(options["older_than"]), _time(options["idle"])
     if older_than or idle:
-        return Policy(older_than=older_than, idle=idle, anonymous=options["anonymous"])
+        return RetentionPolicy(older_than=older_than, idle=idle, anonymous=options["anonymous"])
     if options["anonymous"]:
         raise CommandError("--anonymous needs --idle or --older-than: visitors are here just now.")
     return None
 
 
 def _engines(options: dict[str, Any]) -> list[str]:
-    current = conf.djangos("SESSION_ENGINE")
+    current = conf.django_setting("SESSION_ENGINE")
     if options["all"]:
         return list(dict.fromkeys([current, *conf.get("MULTISESSION_MIGRATE_FROM")]))
     return options["engine"] or [current]
@@ -153,8 +153,8 @@ def _time(value: Any) -> timedelta | None:
 
 def _pace(options: dict[str, Any]) -> Pace:
     """Without pauses: these have to end when the command does, and `Rest` makes them."""
-    tells = not options["no_signals"]
-    return Pace(batch_size=options["batch_size"], limit=options["limit"], tells=tells)
+    announces = not options["no_signals"]
+    return Pace(batch_size=options["batch_size"], limit=options["limit"], announces=announces)
 
 
 def _shared(job: Job) -> Storage:

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.timezone import localtime
 
 from django_multisession import sessions
-from django_multisession.management import choice
-from django_multisession.management.console import current_engine, duration, told
+from django_multisession.management import arguments
+from django_multisession.management.cli import current_engine, duration, report_outages
 from django_multisession.session import SessionStore
 
 
@@ -22,14 +22,14 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        choice.add_arguments(parser.add_mutually_exclusive_group(required=True))
+        arguments.add_arguments(parser.add_mutually_exclusive_group(required=True))
         text = "what to call it in the list of the user's devices"
         parser.add_argument("--label", metavar="TEXT", default="", help=text)
         text = "how long it lasts, even if it is used: 12h, 30d (as long as sessions usually do)"
         parser.add_argument("--expires-in", type=duration, metavar="TIME", help=text)
 
     def handle(self, *, label: str, expires_in: timedelta | None, **options: Any) -> None:
-        with told(current_engine()):
+        with report_outages(current_engine()):
             user = _user_of(options["user"], options["reference"])
             session = _created(user, label, expires_in)
             self.stdout.write(session.session_key or "")
@@ -40,7 +40,7 @@ class Command(BaseCommand):
 
 def _user_of(name: str | None, reference: str | None) -> Any:
     """Raises CommandError for who could not log in either."""
-    kind, key = choice.reference_of(name, reference) or ("", "")
+    kind, key = arguments.reference_of(name, reference) or ("", "")
     if kind != "user":
         raise CommandError("A session is created for a user: --user, or --reference user=...")
     user = get_user_model()._default_manager.filter(pk=key).first()

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_multisession import sessions
-from django_multisession.management import choice
-from django_multisession.management.console import counted, current_engine, told
+from django_multisession.management import arguments
+from django_multisession.management.cli import counted, current_engine, report_outages
 
 REASON = "ended_by_command"
 ALL = "end all sessions"
@@ -23,19 +23,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         group = parser.add_mutually_exclusive_group(required=True)
-        choice.add_arguments(group)
+        arguments.add_arguments(group)
         text = "this one; may be given several times"
         group.add_argument("--handle", action="append", metavar="HANDLE", help=text)
         group.add_argument("--all", action="store_true", help="everybody's, visitors' included")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def run_from_argv(self, argv: list[str]) -> None:
-        super().run_from_argv(choice.joined(argv))
+        super().run_from_argv(arguments.joined(argv))
 
     def handle(self, *, yes: bool, **options: Any) -> None:
-        handles = [*map(choice.handle, options["handle"] or [])]
-        with told(current_engine()):
-            reference = choice.reference_of(options["user"], options["reference"])
+        handles = [*map(arguments.handle, options["handle"] or [])]
+        with report_outages(current_engine()):
+            reference = arguments.reference_of(options["user"], options["reference"])
             if not yes:
                 self._ask(*_question(handles, reference))
             ended = _end(handles, reference)
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing was ended.")
 
 
-def _question(handles: list[str], reference: choice.Reference | None) -> tuple[str, str]:
+def _question(handles: list[str], reference: arguments.Reference | None) -> tuple[str, str]:
     """What will be ended, and the word that says so."""
     if handles:
         return counted(len(handles), "session"), "yes"
@@ -62,9 +62,9 @@ def _question(handles: list[str], reference: choice.Reference | None) -> tuple[s
     return f"all {sessions.count():,} sessions of everybody", ALL
 
 
-def _end(handles: list[str], reference: choice.Reference | None) -> int:
+def _end(handles: list[str], reference: arguments.Reference | None) -> int:
     if handles:
         return sum(sessions.end(handle, reason=REASON) for handle in handles)
     if reference:
-        return sessions.end_found(*reference, reason=REASON)
+        return sessions.end_matching(*reference, reason=REASON)
     return sessions.clear()

@@ -10,16 +10,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.timezone import localtime
 
-from django_multisession.info import SessionInfo
-from django_multisession.management import choice
-from django_multisession.management.console import (
+from django_multisession.management import arguments
+from django_multisession.management.cli import (
     as_json,
     counted,
     current_engine,
     number,
-    shown,
-    told,
+    printable,
+    report_outages,
 )
+from django_multisession.sessions.info import SessionInfo
 
 COLUMNS = {  # and how many characters they have; the last one takes what it needs
     "handle": 43,
@@ -39,15 +39,15 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        choice.add_arguments(parser.add_mutually_exclusive_group())
+        arguments.add_arguments(parser.add_mutually_exclusive_group())
         text = "so many at most (all)"
         parser.add_argument("--limit", type=number, metavar="N", help=text)
         text = "print a line of JSON for each instead of a table"
         parser.add_argument("--json", action="store_true", dest="as_json", help=text)
 
     def handle(self, *, as_json: bool, limit: int | None, **options: Any) -> None:
-        with told(current_engine()):
-            found = choice.found(choice.reference_of(options["user"], options["reference"]))
+        with report_outages(current_engine()):
+            found = arguments.found(arguments.reference_of(options["user"], options["reference"]))
             seen = self._list(islice(found, limit), as_json)
             if not as_json and options["verbosity"] > 0:
                 self.stderr.write(counted(seen, "session"))
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         for seen, info in enumerate(infos, 1):
             if seen == 1 and not as_json:
                 self.stdout.write(_line([*COLUMNS]).upper())
-            cells = [shown(cell, self.stdout) for cell in _cells(info)]
+            cells = [printable(cell, self.stdout) for cell in _cells(info)]
             self.stdout.write(_json(info) if as_json else _line(cells))
         return seen
 

@@ -7,20 +7,21 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_multisession import conf
-from django_multisession.checks.common import ENGINES
-from django_multisession.management.console import (
+from django_multisession.engine import BACKENDS
+from django_multisession.management.cli import (
     PARTIAL,
     Progress,
     as_json,
     engine_name,
     engine_of,
-    needing,
     number,
+    require_engine,
 )
-from django_multisession.management.mover import ENDED, FAILED, GONE, HERE, MOVED, Move
-from django_multisession.management.steady import Stop
+from django_multisession.management.move_job import ENDED, FAILED, GONE, HERE, MOVED, Move
+from django_multisession.management.scheduler import ShutdownFlag
 from django_multisession.session import SessionStore
-from django_multisession.sources import NotListable, Source, source_of
+from django_multisession.transfer.base import NotListable, Source
+from django_multisession.transfer.detection import source_of
 
 SHOWN = 20  # faults
 
@@ -57,14 +58,14 @@ class Command(BaseCommand):
 
     def handle(self, *, sources: list[str], to: str | None, **options: Any) -> None:
         self._options = options
-        to = to or conf.djangos("SESSION_ENGINE")
+        to = to or conf.django_setting("SESSION_ENGINE")
         target = _target(to)
         froms = [_source(name, to) for name in sources or conf.get("MULTISESSION_MIGRATE_FROM")]
         if not froms:
             raise CommandError("Say where sessions are: --from, or MULTISESSION_MIGRATE_FROM.")
         if not options["offline"] and not options["dry_run"]:
             self._check_site(to, froms)
-        with Stop() as stop:
+        with ShutdownFlag() as stop:
             moves = [Move(s, target.storage, stop, workers=options["workers"]) for s in froms]
             for move in moves:
                 self._run(move)
@@ -74,7 +75,7 @@ class Command(BaseCommand):
 
     def _check_site(self, to: str, sources: list[Source]) -> None:
         """Whom the move would log out."""
-        if conf.djangos("SESSION_ENGINE") != to:
+        if conf.django_setting("SESSION_ENGINE") != to:
             raise CommandError(
                 f"SESSION_ENGINE is not {to!r}: whose session has been moved would be logged out. "
                 "Set it, and MULTISESSION_MIGRATE_FROM to where sessions are now, and run this "
@@ -138,7 +139,7 @@ def _target(name: str) -> type[SessionStore]:
     if not issubclass(engine, SessionStore):
         raise CommandError(
             f"{name!r} is no engine of django_multisession, and these know no keys, but their "
-            f"hashes. The way back is one by one: set SESSION_ENGINE to {ENGINES}django_db, for "
+            f"hashes. The way back is one by one: set SESSION_ENGINE to {BACKENDS}django_db, for "
             "example, and MULTISESSION_MIGRATE_FROM to the engine so far."
         )
     return engine
@@ -147,7 +148,7 @@ def _target(name: str) -> type[SessionStore]:
 def _source(name: str, to: str) -> Source:
     if name == to:
         raise CommandError(f"--from and --to are the same engine: {name!r}.")
-    with needing(name):
+    with require_engine(name):
         source = source_of(name)
         source.check()
     return source

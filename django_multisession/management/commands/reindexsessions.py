@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from django_multisession import reindexing
+from django_multisession.maintenance import reindexing
 
 
 class Command(BaseCommand):

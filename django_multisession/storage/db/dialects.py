@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ..base import Finding
 
-Look = tuple[str, Callable[[Any], bool], Finding]
+ConfigProbe = tuple[str, Callable[[Any], bool], Finding]
 
 BY_ID = ("id", "id IN ({})")
 
@@ -40,11 +40,11 @@ class Dialect(ABC):
     # Can one DELETE take the first rows of a SELECT, and be quick about it?
     deletes_selected: ClassVar[bool] = True
     # How a DELETE takes rows that its SELECT has locked: by which column, and the condition.
-    taken_by: ClassVar[tuple[str, str]] = BY_ID
+    delete_target: ClassVar[tuple[str, str]] = BY_ID
     # Does it keep a time together with its zone?
     keeps_zones: ClassVar[bool] = False
     # Makes an INSERT of a taken id change nothing. Empty: it raises IntegrityError.
-    unless_taken: ClassVar[str] = " ON CONFLICT DO NOTHING"
+    on_conflict: ClassVar[str] = " ON CONFLICT DO NOTHING"
     # Ends a SELECT of rows that are deleted next: waits for whoever is writing them.
     lock: ClassVar[str] = " FOR UPDATE"
     # The same, for rows that somebody else may just as well delete.
@@ -53,7 +53,7 @@ class Dialect(ABC):
     # Tells the server's time, in UTC. None: it is this machine's.
     now: ClassVar[str | None] = None
     # What to ask of the configuration, which answers are wrong, and what then is found.
-    looks: ClassVar[tuple[Look, ...]] = ()
+    config_probes: ClassVar[tuple[ConfigProbe, ...]] = ()
 
     # Numbers of the errors for a taken key, and for deadlocks that the server broke.
     taken: ClassVar[int | None] = None
@@ -79,14 +79,14 @@ class Dialect(ABC):
 class PostgreSQL(Dialect):
     keeps_zones = True
     now = "SELECT clock_timestamp() AT TIME ZONE 'UTC'"
-    looks = (
+    config_probes = (
         ("SELECT pg_is_in_recovery()", bool, READ_ONLY),
         ("SHOW autovacuum", lambda answer: answer == "off", NO_VACUUM),
     )
     lock_free = " FOR UPDATE SKIP LOCKED"
     # By their places: half the time (measured: 2.3 instead of 2.8 s for 360,000 in the order in
     # which they came, 4.1 instead of 10.3 s in no order). A row that moved meanwhile is left.
-    taken_by = ("ctid", "ctid = ANY(ARRAY({}))")
+    delete_target = ("ctid", "ctid = ANY(ARRAY({}))")
 
     def merge(self, column: str) -> str:
         return f"jsonb_strip_nulls({column} || %s::jsonb)"
@@ -102,7 +102,9 @@ class PostgreSQL(Dialect):
 
 
 class SQLite(Dialect):
-    looks = (("PRAGMA journal_mode", {"delete", "truncate", "persist"}.__contains__, NO_WAL),)
+    config_probes = (
+        ("PRAGMA journal_mode", {"delete", "truncate", "persist"}.__contains__, NO_WAL),
+    )
     lock = lock_free = ""  # whoever writes has the database for itself
 
     def merge(self, column: str) -> str:
@@ -120,9 +122,9 @@ class SQLite(Dialect):
 
 class MariaDB(Dialect):
     now = "SELECT UTC_TIMESTAMP(6)"
-    looks = (("SELECT @@global.read_only + 0", bool, READ_ONLY),)
+    config_probes = (("SELECT @@global.read_only + 0", bool, READ_ONLY),)
     deletes_selected = False  # neither LIMIT in a subquery nor an IN that uses the index
-    unless_taken = ""  # INSERT IGNORE would hide every other error too
+    on_conflict = ""  # INSERT IGNORE would hide every other error too
     taken = 1062
     # InnoDB locks a row by the index that led to it, so a bulk deletion and a save can meet
     # crosswise. It undoes one of them and expects it to be repeated.

@@ -9,7 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ...models import Session, SessionLease, SessionReference
 from .dialects import dialect_of
-from .rows import FACTS, USER
+from .encoding import FACTS, USER
 
 FOUND = (*FACTS, "handle", "id")
 PURGED = ("purge_at", "more_references", "id")  # what is needed of sessions that are purged
@@ -42,7 +42,7 @@ class Statements:
         names = list(columns)
         values = ", ".join(["%s"] * len(names))
         into = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"
-        return into + self.dialect.unless_taken
+        return into + self.dialect.on_conflict
 
     def update(self, columns: Iterable[str], merges: Mapping[str, int]) -> str:
         # the columns, the merges' patches, handle, now
@@ -101,17 +101,17 @@ class Statements:
         return f"SELECT count(*) FROM {self.sessions} WHERE purge_at <= %s"
 
     @cached_property
-    def remember(self) -> str:  # name, value, handle
+    def insert_reference(self) -> str:  # name, value, handle
         into = f"INSERT INTO {self.references} (session_id, name, value)"
         return f"{into} SELECT id, %s, %s FROM {self.sessions} WHERE handle = %s"
 
     @cached_property
-    def forget(self) -> str:  # name, handle
+    def delete_reference(self) -> str:  # name, handle
         session = f"SELECT id FROM {self.sessions} WHERE handle = %s"
         return f"DELETE FROM {self.references} WHERE name = %s AND session_id = ({session})"
 
     @cached_property
-    def forget_orphans(self) -> str:  # limit
+    def delete_orphaned_references(self) -> str:  # limit
         """Entries whose session is gone: a process died between deleting it and them."""
         orphans = (
             f"SELECT r.id FROM {self.references} r LEFT JOIN {self.sessions} s"
@@ -125,12 +125,12 @@ class Statements:
         condition = "name = %s AND (owner = %s OR expires_at <= %s)"
         return f"UPDATE {self.leases} SET owner = %s, expires_at = %s WHERE {condition}"
 
-    def held(self, number: int) -> str:  # names, now
+    def active_leases(self, number: int) -> str:  # names, now
         condition = f"name IN ({', '.join(['%s'] * number)}) AND expires_at > %s"
         return f"SELECT name, expires_at FROM {self.leases} WHERE {condition}"
 
     @cached_property
-    def forget_leases(self) -> str:  # now
+    def delete_expired_leases(self) -> str:  # now
         return f"DELETE FROM {self.leases} WHERE expires_at <= %s"
 
     def delete_ids(self, table: str, column: str, ids: Iterable[int]) -> str:

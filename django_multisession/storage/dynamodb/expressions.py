@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .items import Value
+from .encoding import Value
 
 
 class Expression:

@@ -11,35 +11,35 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
-from ...expiry import from_microseconds, to_microseconds
-from . import items
+from ...core.expiry import from_microseconds, to_microseconds
+from . import encoding
+from .encoding import PK, SK, TTL, Item
 from .expressions import Expression
-from .items import PK, SK, TTL, Item
 from .requests import Request, Write
 
 LEASES, LEASE = "l#", "l"
 ENDS, OWNER = "ends", "owner"
 
 
-def hold(table: str, name: str, owner: str, until: datetime, now: datetime) -> Write:
+def acquire_lease(table: str, name: str, owner: str, until: datetime, now: datetime) -> Write:
     """Refused where another owner has it."""
     item = {
         **_key(name),
         OWNER: {"S": owner},
-        ENDS: items.number(to_microseconds(until)),
-        TTL: items.number(items.seconds(until)),
+        ENDS: encoding.number(to_microseconds(until)),
+        TTL: encoding.number(encoding.seconds(until)),
     }
     expression = Expression()
     condition = (
         f"attribute_not_exists({expression.name(PK)}) OR "
         f"{expression.where(OWNER, '=', {'S': owner})} OR "
-        f"{expression.where(ENDS, '<=', items.number(to_microseconds(now)))}"
+        f"{expression.where(ENDS, '<=', encoding.number(to_microseconds(now)))}"
     )
     request = {"TableName": table, "Item": item, "ConditionExpression": condition}
     return Write("Put", {**request, **expression.parameters()})
 
 
-def held(names: Collection[str]) -> Request:
+def active_leases(names: Collection[str]) -> Request:
     """Of a BatchGetItem."""
     return {"Keys": [*map(_key, dict.fromkeys(names))], "ConsistentRead": True}
 
@@ -50,9 +50,9 @@ def live(leases: Iterable[Item], names: Collection[str], now: datetime) -> Mappi
     Raises WrongAnswer for one that was not asked for.
     """
     keys = ((each[PK]["S"].removeprefix(LEASES), each) for each in leases)
-    ends = {name: from_microseconds(items.number_in(each, ENDS)) for name, each in keys}
+    ends = {name: from_microseconds(encoding.number_in(each, ENDS)) for name, each in keys}
     if not ends.keys() <= {*names}:
-        raise items.WrongAnswer("DynamoDB answered with leases that were not asked for.")
+        raise encoding.WrongAnswer("DynamoDB answered with leases that were not asked for.")
     return {name: end for name, end in ends.items() if end > now}
 
 

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..base import Found, Storage, Tell
-from . import items
-from .items import PK, SK, VERSION, Item
-from .link import LONG_PAUSES, Link
+from ..base import Entry, OnDeleted, Storage
+from . import encoding
+from .connection import LONG_PAUSES, Connection
+from .encoding import PK, SK, VERSION, Item
 from .requests import Requests, Write
-from .sweep import Sweep, from_
+from .scan import Scan, from_
 
 logger = logging.getLogger(__name__)
 
@@ -30,19 +30,19 @@ LOOKS = 10  # requests a page takes at most, each for twice as many; then it is 
 class Listing(Storage):
     """Reads the index, which may know too much, and believes the sessions."""
 
-    outages = (BotoCoreError, ClientError, items.WrongAnswer)
+    outages = (BotoCoreError, ClientError, encoding.WrongAnswer)
     expires_by_itself = True  # within days
     shows_expired = True
 
-    _link: Link
+    _connection: Connection
     _requests: Requests
-    _stopped: list[Sweep]  # where purges stopped at their limit
+    _stopped: list[Scan]  # where purges stopped at their limit
 
-    def find(self, name: str, value: str) -> Iterator[Found]:
+    def find(self, name: str, value: str) -> Iterator[Entry]:
         for ids in self._ids(name, value):
-            yield from items.live(self._belonging(ids, name, value), self.clock())
+            yield from encoding.live(self._belonging(ids, name, value), self.clock())
 
-    def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
+    def delete_matching(self, name: str, value: str, keep: str | None = None) -> Iterator[Entry]:
         """Passes over the index until one ends nothing and meets nothing new. A session on its way
         to a new id may have slipped past a pass, its new entry and its old one both; then the pass
         has met an id that it did not find. Who logs in again and again does not keep it going for
@@ -60,41 +60,43 @@ class Listing(Storage):
             if not news:
                 break
 
-    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
+    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Entry], str | None]:
         found, start, _ = self._look(None if after is None else _position(after), limit)
         if len(found) > limit:
-            start = items.session_key(found[limit - 1][0])
+            start = encoding.session_key(found[limit - 1][0])
         return found[:limit], None if start is None else _cursor(start)
 
-    def sample(self, limit: int = 1000) -> tuple[list[Found], int]:
+    def sample(self, limit: int = 1000) -> tuple[list[Entry], int]:
         """A scan's order is none of time. DynamoDB says how many items there were within the last
         six hours, for one request more."""
         found, start, looked_at = self._look(None, limit)
         if start is None:
             return found[:limit], len(found)
-        table = self._link.call("describe_table", {"TableName": self._requests.table})["Table"]
+        table = self._connection.call("describe_table", {"TableName": self._requests.table})[
+            "Table"
+        ]
         about = round(table["ItemCount"] * len(found) / looked_at)
         return found[:limit], max(len(found) + 1, about)
 
-    def count(self, over: bool = False) -> int:
-        answers = Sweep(self._link).answers(self._requests.count(self.clock(), over))
+    def count(self, expired_only: bool = False) -> int:
+        answers = Scan(self._connection).answers(self._requests.count(self.clock(), expired_only))
         return sum(answer["Count"] for answer in answers)
 
-    def purge(self, limit: int = 1000, tell: Tell | None = None) -> int:
+    def purge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
         """Counts dead index entries, too. Goes on where the last purge stopped at its limit, or
         each would read the whole table; and from there over all of it, once."""
         stopped = self._taken_up()
-        sweep, purged = stopped or Sweep(self._link), 0
+        sweep, purged = stopped or Scan(self._connection), 0
         while purged < limit and (sweep.ahead or sweep is stopped):
             if not sweep.ahead:
-                sweep = Sweep(self._link)
+                sweep = Scan(self._connection)
             over = sweep.rest or _items(sweep.look(self._requests.over(self.clock())))
             some, sweep.rest = over[: limit - purged], over[limit - purged :]
-            deleted = self._delete(some, self._plan_purge)
+            deleted = self._delete(some, self._prepare_purge)
             purged += len(deleted)
             if tell is not None:
-                ended = [each for each in deleted if not items.is_claimed(each)]
-                tell(items.found(filter(items.is_session, ended)))
+                ended = [each for each in deleted if not encoding.is_claimed(each)]
+                tell(encoding.found(filter(encoding.is_session, ended)))
             if not sweep.rest:
                 sweep.go_on()
         if sweep.ahead:
@@ -103,24 +105,24 @@ class Listing(Storage):
 
     def clear(self) -> int:
         count = 0
-        for answer in Sweep(self._link).answers(self._requests.ours()):
-            self._link.delete_all(self._requests.table, answer["Items"])
-            count += sum(map(items.is_session, answer["Items"]))
+        for answer in Scan(self._connection).answers(self._requests.ours()):
+            self._connection.delete_all(self._requests.table, answer["Items"])
+            count += sum(map(encoding.is_session, answer["Items"]))
         return count
 
     async def _offload(self, verb: Callable[..., T], *args: Any) -> T:
         """In threads of our own: those of the event loop are few."""
-        threads = self._link.process.verbs
+        threads = self._connection.process.verbs
         return await sync_to_async(verb, thread_sensitive=False, executor=threads)(*args)
 
-    def _look(self, start: Item | None, limit: int) -> tuple[list[Found], Item | None, int]:
+    def _look(self, start: Item | None, limit: int) -> tuple[list[Entry], Item | None, int]:
         """More live sessions than ``limit``, where there are; where to go on; and how many items
         were looked at."""
-        found, looked_at = list[Found](), 0
+        found, looked_at = list[Entry](), 0
         for look in range(LOOKS):
             request = self._requests.live(self.clock(), LOOKED_AT * (limit + 1) << look)
-            answer = self._link.call("scan", from_(start, request))
-            found += items.live(answer["Items"], self.clock())
+            answer = self._connection.call("scan", from_(start, request))
+            found += encoding.live(answer["Items"], self.clock())
             looked_at += answer["ScannedCount"]
             start = answer.get("LastEvaluatedKey")
             if start is None or len(found) > limit:
@@ -132,15 +134,15 @@ class Listing(Storage):
     def _enter(self, id: str, references: Mapping[str, str | None], until: int) -> None:
         """Before the session says so, so that it is never missed."""
         entries = ((name, value) for name, value in references.items() if value is not None)
-        self._link.write_all(self._requests.enter(id, *entry, until) for entry in entries)
+        self._connection.write_all(self._requests.enter(id, *entry, until) for entry in entries)
 
-    def _leave(self, ended: Iterable[Found]) -> None:
+    def _leave(self, ended: Iterable[Entry]) -> None:
         """After the session. What fails here fails nobody: the session is ended, and an entry that
         is left over is deleted by DynamoDB in its time."""
         of_each = ((id, record.references.items()) for id, record in ended)
-        keys = [items.entry_key(*entry, id) for id, entries in of_each for entry in entries]
+        keys = [encoding.entry_key(*entry, id) for id, entries in of_each for entry in entries]
         try:
-            self._link.delete_all(self._requests.table, keys)
+            self._connection.delete_all(self._requests.table, keys)
         except (ClientError, BotoCoreError) as error:
             logger.warning("Index entries of ended sessions are left to DynamoDB's TTL: %s", error)
 
@@ -148,7 +150,7 @@ class Listing(Storage):
         """The ids that the index has under a reference, some at a time."""
         request, start = self._requests.entries(name, value), None
         while True:
-            answer = self._link.call("query", from_(start, request))
+            answer = self._connection.call("query", from_(start, request))
             yield [item[SK]["S"] for item in answer["Items"]]
             start = answer.get("LastEvaluatedKey")
             if not start:
@@ -156,31 +158,33 @@ class Listing(Storage):
 
     def _belonging(self, ids: Sequence[str], name: str, value: str) -> list[Item]:
         """The facts of those sessions that do have the reference."""
-        found = self._link.read_all(self._requests.table, self._requests.facts(ids))
-        asked = items.checked(found, ids)
-        return [item for item in asked if items.reference_in(item, name) == value]
+        found = self._connection.read_all(self._requests.table, self._requests.facts(ids))
+        asked = encoding.checked(found, ids)
+        return [item for item in asked if encoding.reference_in(item, name) == value]
 
     # Ending many
 
-    def _end(self, ids: Sequence[str], name: str, value: str) -> list[Found]:
+    def _end(self, ids: Sequence[str], name: str, value: str) -> list[Entry]:
         """Of those that have the reference at that moment. What was changed since it was read is
         read again."""
-        ended: list[Found] = []
+        ended: list[Entry] = []
         while ids:
             found = self._belonging(ids, name, value)
-            readable = {id for id, _ in items.live(found, self.clock())}
-            live = [item for item in found if items.id_of(item) in readable]
-            deleted = self._delete(live, self._plan_end)
-            ended += items.found(deleted)
-            gone = {*map(items.id_of, deleted)}
-            ids = [id for id in map(items.id_of, live) if id not in gone]
+            readable = {id for id, _ in encoding.live(found, self.clock())}
+            live = [item for item in found if encoding.id_of(item) in readable]
+            deleted = self._delete(live, self._prepare_end)
+            ended += encoding.found(deleted)
+            gone = {*map(encoding.id_of, deleted)}
+            ids = [id for id in map(encoding.id_of, live) if id not in gone]
         return ended
 
     def _delete(self, doomed: Sequence[Item], plan: Callable[[Item], Write]) -> list[Item]:
         """Those of the items for which what was planned came true, and their entries."""
-        parts = self._link.map(lambda part: self._delete_part(part, plan), items.packed(doomed))
+        parts = self._connection.map(
+            lambda part: self._delete_part(part, plan), encoding.packed(doomed)
+        )
         deleted = [*chain(*parts)]
-        self._leave(items.found(filter(items.is_session, deleted)))
+        self._leave(encoding.found(filter(encoding.is_session, deleted)))
         return deleted
 
     def _delete_part(self, part: Sequence[Item], plan: Callable[[Item], Write]) -> list[Item]:
@@ -189,20 +193,20 @@ class Listing(Storage):
         deleted: list[Item] = []
         while part:
             writes = [plan(item) for item in part]
-            together = self._link.transact(writes, LONG_PAUSES) if len(writes) > 1 else None
-            done, refused = together or self._link.in_turn(writes)
+            together = self._connection.transact(writes, LONG_PAUSES) if len(writes) > 1 else None
+            done, refused = together or self._connection.in_turn(writes)
             deleted += [part[number] for number in done]
             out = {*done, *refused}
             part = [item for number, item in enumerate(part) if number not in out]
         return deleted
 
-    def _plan_end(self, item: Item) -> Write:
-        return self._requests.end(items.key_of(item), item[VERSION]["S"])
+    def _prepare_end(self, item: Item) -> Write:
+        return self._requests.end(encoding.primary_key(item), item[VERSION]["S"])
 
-    def _plan_purge(self, item: Item) -> Write:
+    def _prepare_purge(self, item: Item) -> Write:
         return self._requests.purge(item, self.clock())
 
-    def _taken_up(self) -> Sweep | None:
+    def _taken_up(self) -> Scan | None:
         try:
             return self._stopped.pop()
         except IndexError:  # none, or another thread was faster

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ...expiry import to_microseconds
-from ...record import Change
-from . import items
+from ...core.expiry import to_microseconds
+from ...core.record import Change
+from . import encoding
+from .encoding import BOUND, ENTRIES, FACTS, PK, SESSIONS, SIZE, SK, TTL, VERSION, Item
 from .expressions import Expression, projection
-from .items import BOUND, ENTRIES, FACTS, PK, SESSIONS, SIZE, SK, TTL, VERSION, Item
 
 # Fields an update sets or removes at most: an expression has 4 KB and 300 operators.
 FIELDS = 100
@@ -35,17 +35,17 @@ class Write(NamedTuple):
 class Requests:
     """The requests of one table."""
 
-    def __init__(self, table: str, *, consistent: bool) -> None:
+    def __init__(self, table: str, *, consistent_read: bool) -> None:
         self.table = table
-        self._reading = {"TableName": table, "ConsistentRead": consistent}
+        self._reading = {"TableName": table, "ConsistentRead": consistent_read}
 
     # One session
 
     def read(self, id: str, names: Collection[str] | None = None) -> Request:
-        request = {**self._reading, "Key": items.session_key(id)}
+        request = {**self._reading, "Key": encoding.session_key(id)}
         if names is None or len(names) > FIELDS:
             return request
-        return {**request, **projection((*FACTS, *map(items.attribute, names)))}
+        return {**request, **projection((*FACTS, *map(encoding.attribute, names)))}
 
     def insert(self, item: Item) -> Write:
         expression = Expression()
@@ -60,11 +60,11 @@ class Requests:
         """Refused where the session is not live. Besides, where the item might become too large,
         or where the index might forget it: then the whole has to be written."""
         expression = Expression()
-        set_ = {**items.of_change(change), VERSION: {"S": version}}
+        set_ = {**encoding.of_change(change), VERSION: {"S": version}}
         added = _added(set_, change.references)
         condition = " AND ".join(_conditions(expression, change, now, added))
         update = _update(expression, change, set_, added)
-        key = items.session_key(id)
+        key = encoding.session_key(id)
         return self._write("Update", key, expression, condition, UpdateExpression=update)
 
     def delete(self, id: str, over_at: datetime | None = None) -> Write:
@@ -72,7 +72,7 @@ class Requests:
         expression, condition = Expression(), ""
         if over_at is not None:
             condition = expression.where("expires", "<=", _time(over_at))
-        key = items.session_key(id)
+        key = encoding.session_key(id)
         return self._write("Delete", key, expression, condition, ReturnValues="ALL_OLD")
 
     def end(self, key: Item, version: str) -> Write:
@@ -87,31 +87,31 @@ class Requests:
         expression = Expression()
         condition = expression.where(VERSION, "=", {"S": version})
         update = f"SET {expression.where(VERSION, '=', {'S': claim})}"
-        update += f", {expression.where('expires', '=', items.number(0))}"
-        key = items.session_key(id)
+        update += f", {expression.where('expires', '=', encoding.number(0))}"
+        key = encoding.session_key(id)
         return self._write("Update", key, expression, condition, UpdateExpression=update)
 
     def purge(self, item: Item, now: datetime) -> Write:
         """Delete a session that is over, or an entry that nobody vouches for."""
         expression = Expression()
-        if items.is_session(item):
+        if encoding.is_session(item):
             condition = expression.where("expires", "<=", _time(now))
         else:
-            condition = expression.where(TTL, "<=", items.number(items.seconds(now)))
-        return self._write("Delete", items.key_of(item), expression, condition)
+            condition = expression.where(TTL, "<=", encoding.number(encoding.seconds(now)))
+        return self._write("Delete", encoding.primary_key(item), expression, condition)
 
     # The index
 
     def enter(self, id: str, name: str, value: str, until: int) -> Write:
         """Refused where the entry lives as long already."""
         expression = Expression()
-        sooner = expression.where(TTL, "<", items.number(until))
+        sooner = expression.where(TTL, "<", encoding.number(until))
         condition = f"attribute_not_exists({expression.name(PK)}) OR {sooner}"
-        return self._put(items.entry(id, name, value, until), expression, condition)
+        return self._put(encoding.entry(id, name, value, until), expression, condition)
 
     def leave(self, id: str, name: str, value: str) -> Write:
         """Once the session is gone, whose id never comes back."""
-        return self._write("Delete", items.entry_key(name, value, id), Expression(), "")
+        return self._write("Delete", encoding.entry_key(name, value, id), Expression(), "")
 
     def entries(self, name: str, value: str) -> Request:
         """The ids that the index has under a reference. Always consistent: a login counts at
@@ -122,7 +122,7 @@ class Requests:
             "ConsistentRead": True,
             "Limit": LISTED,
             "KeyConditionExpression": expression.where(
-                PK, "=", {"S": items.partition_of(name, value)}
+                PK, "=", {"S": encoding.partition_of(name, value)}
             ),
             "ProjectionExpression": expression.name(SK),
             **expression.parameters(),
@@ -132,7 +132,7 @@ class Requests:
 
     def facts(self, ids: Iterable[str]) -> Request:
         """Of a BatchGetItem, for this table."""
-        return {"Keys": [*map(items.session_key, ids)], "ConsistentRead": True, **_FACTS}
+        return {"Keys": [*map(encoding.session_key, ids)], "ConsistentRead": True, **_FACTS}
 
     def live(self, now: datetime, limit: int) -> Request:
         """The facts of live sessions, among so many items."""
@@ -141,9 +141,9 @@ class Requests:
         scan = self._scan(expression, condition, FACTS)
         return {**scan, "ConsistentRead": True, "Limit": limit}
 
-    def count(self, now: datetime, over: bool = False) -> Request:
+    def count(self, now: datetime, expired_only: bool = False) -> Request:
         expression = Expression()
-        meant = self._over if over else self._live
+        meant = self._over if expired_only else self._live
         return {**self._scan(expression, meant(expression, now)), "Select": "COUNT"}
 
     def over(self, now: datetime) -> Request:
@@ -166,7 +166,7 @@ class Requests:
             f"{expression.begins(PK, SESSIONS)} AND "
             f"{expression.where('expires', '<=', _time(now))} OR "
             f"{expression.begins(PK, ENTRIES)} AND "
-            f"{expression.where(TTL, '<=', items.number(items.seconds(now)))}"
+            f"{expression.where(TTL, '<=', encoding.number(encoding.seconds(now)))}"
         )
 
     def _scan(
@@ -197,18 +197,18 @@ def fits(change: Change) -> bool:
     is_dated = change.expires_at is not None or not any(change.references.values())
     is_short = len(change.set) + len(change.unset) <= FIELDS
     texts = [*change.set, *change.unset, *change.set.values()]
-    return is_dated and is_short and sum(map(len, texts)) < items.LIMIT
+    return is_dated and is_short and sum(map(len, texts)) < encoding.LIMIT
 
 
 def _conditions(expression: Expression, change: Change, now: datetime, added: int) -> Iterable[str]:
     yield expression.where("expires", ">", _time(now))
     if added:
-        yield expression.where(SIZE, "<=", items.number(items.LIMIT - added))
+        yield expression.where(SIZE, "<=", encoding.number(encoding.LIMIT - added))
     if change.expires_at is not None:
-        end = items.number(items.seconds(change.expires_at))
+        end = encoding.number(encoding.seconds(change.expires_at))
         yield expression.where(BOUND, ">=", end)
         if any(change.references.values()):  # or their entries would die before it
-            bound = items.number(items.bound_of(change.expires_at, now))
+            bound = encoding.number(encoding.bound_of(change.expires_at, now))
             yield expression.where(BOUND, "<=", bound)
 
 
@@ -216,8 +216,8 @@ def _update(expression: Expression, change: Change, set_: Item, added: int) -> s
     sets = [f"{expression.name(n)} = {expression.value(value)}" for n, value in set_.items()]
     if added:
         size = expression.name(SIZE)
-        sets.append(f"{size} = {size} + {expression.value(items.number(added))}")
-    removes = [expression.name(items.attribute(name)) for name in change.unset]
+        sets.append(f"{size} = {size} + {expression.value(encoding.number(added))}")
+    removes = [expression.name(encoding.attribute(name)) for name in change.unset]
     for name, value in change.references.items():
         path = expression.name("references", name)
         if value is None:
@@ -231,8 +231,8 @@ def _added(set_: Item, references: Mapping[str, str | None]) -> int:
     """How many bytes larger an item becomes, at most. Times and versions are as long as before."""
     texts = {name: value for name, value in set_.items() if "S" in value and name != VERSION}
     values = {name: {"S": value} for name, value in references.items() if value is not None}
-    return items.bytes_of(texts) + items.bytes_of(values) + len(values)
+    return encoding.bytes_of(texts) + encoding.bytes_of(values) + len(values)
 
 
-def _time(moment: datetime) -> items.Value:
-    return items.number(to_microseconds(moment))
+def _time(moment: datetime) -> encoding.Value:
+    return encoding.number(to_microseconds(moment))

@@ -12,12 +12,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ...expiry import utcnow
-from ...record import NOTHING, Change, Record
+from ...core.expiry import utcnow
+from ...core.record import NOTHING, Change, Record
 from ..base import Finding, clock_findings
-from . import errors, items, leases, requests
-from .items import Item
-from .link import Link
+from . import encoding, errors, leases, requests
+from .connection import Connection
+from .encoding import Item
 from .listing import Listing
 from .requests import Requests
 from .table import Table
@@ -50,39 +50,41 @@ class DynamoDBStorage(Listing):
         *,
         table: str = "sessions",
         options: Mapping[str, Any] = NOTHING,
-        consistent: bool = True,
+        consistent_read: bool = True,
         clock: Callable[[], datetime] = utcnow,
     ) -> None:
-        """``options``: arguments of ``boto3.client``; see `Link`. ``consistent``: whether `read`
-        gives what was written a moment ago. Connects when first used.
+        """``options``: arguments of ``boto3.client``; see `Connection`. ``consistent_read``:
+        whether `read` gives what was written a moment ago. Connects when first used.
         """
         super().__init__(clock=clock)
-        self._link = Link(options)
-        self._requests = Requests(table, consistent=consistent)
-        self.table = Table(table, lambda operation, **request: self._link.call(operation, request))
+        self._connection = Connection(options)
+        self._requests = Requests(table, consistent_read=consistent_read)
+        self.table = Table(
+            table, lambda operation, **request: self._connection.call(operation, request)
+        )
         self._stopped = []
 
     def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
-        answer = self._link.call("get_item", self._requests.read(id, names))
-        record = items.to_record(id, answer.get("Item"))
+        answer = self._connection.call("get_item", self._requests.read(id, names))
+        record = encoding.to_record(id, answer.get("Item"))
         if record is None or names is None:
             return record
         return replace(record, fields={n: v for n, v in record.fields.items() if n in names})
 
     def insert(self, id: str, record: Record) -> bool:
-        bound = items.bound_of(record.expires_at, self.clock())
-        item = items.of_record(id, record, bound, _new_version())
+        bound = encoding.bound_of(record.expires_at, self.clock())
+        item = encoding.of_record(id, record, bound, _new_version())
         self._enter(id, record.references, bound)
-        return self._link.write(self._requests.insert(item)).done
+        return self._connection.write(self._requests.insert(item)).done
 
     def update(self, id: str, change: Change) -> bool:
         if not requests.fits(change):
             return self._rewrite(id, change)
         now = self.clock()
         if change.references and change.expires_at is not None:
-            self._enter(id, change.references, items.bound_of(change.expires_at, now))
+            self._enter(id, change.references, encoding.bound_of(change.expires_at, now))
         update = self._requests.update(id, change, now, _new_version())
-        written = self._link.write(update)
+        written = self._connection.write(update)
         return written.done or self._rewrite(id, change, written.item)
 
     def rename(self, old: str, new: str, change: Change, known: Record | None = None) -> bool:
@@ -90,28 +92,30 @@ class DynamoDBStorage(Listing):
         and that is moved next."""
         record = known if known and known.version else None
         if record is None or not record.is_live(self.clock()):
-            record = items.to_record(old, self._item(old))
+            record = encoding.to_record(old, self._item(old))
         while record and record.is_live(self.clock()):
             refused = self._move(old, record, new, change.apply_to(record))
             if refused is None:
                 return True
-            record = items.to_record(old, refused or self._item(old))
+            record = encoding.to_record(old, refused or self._item(old))
         return False
 
-    def delete(self, id: str, over: bool = False) -> Record | None:
-        written = self._link.write(self._requests.delete(id, self.clock() if over else None))
-        record = items.to_record(id, written.item) if written.done else None
+    def delete(self, id: str, expired_only: bool = False) -> Record | None:
+        written = self._connection.write(
+            self._requests.delete(id, self.clock() if expired_only else None)
+        )
+        record = encoding.to_record(id, written.item) if written.done else None
         if record is None:
             return None
         self._leave([(id, record)])
-        return None if items.is_claimed(written.item) else record.without_fields()
+        return None if encoding.is_claimed(written.item) else record.without_fields()
 
-    def hold(self, name: str, owner: str, until: datetime) -> bool:
-        write = leases.hold(self._requests.table, name, owner, until, self.clock())
-        return self._link.write(write).done
+    def acquire_lease(self, name: str, owner: str, until: datetime) -> bool:
+        write = leases.acquire_lease(self._requests.table, name, owner, until, self.clock())
+        return self._connection.write(write).done
 
-    def held(self, names: Collection[str]) -> Mapping[str, datetime]:
-        found = self._link.read_all(self._requests.table, leases.held(names))
+    def active_leases(self, names: Collection[str]) -> Mapping[str, datetime]:
+        found = self._connection.read_all(self._requests.table, leases.active_leases(names))
         return leases.live(found, names, self.clock())
 
     def diagnose(self) -> list[Finding]:
@@ -127,12 +131,12 @@ class DynamoDBStorage(Listing):
     def _item(self, id: str) -> Item:
         """As it is now, whatever `read` may give. Empty, where there is none."""
         request = {**self._requests.read(id), "ConsistentRead": True}
-        return self._link.call("get_item", request).get("Item") or {}
+        return self._connection.call("get_item", request).get("Item") or {}
 
     def _clock(self) -> list[Finding]:
         """Every answer tells the time, in whole seconds."""
         with suppress(ClientError):  # that there is no table is told already
-            answer = self._link.call("describe_table", {"TableName": self._requests.table})
+            answer = self._connection.call("describe_table", {"TableName": self._requests.table})
             told = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
             return clock_findings(parsedate_to_datetime(told), self.clock()) if told else []
         return []
@@ -141,14 +145,14 @@ class DynamoDBStorage(Listing):
         """Merge here, and write the whole unless somebody wrote meanwhile. ``told``: what the
         refusal of a write told of the item; not every server does."""
         item = told or self._item(id)
-        while (record := items.to_record(id, item)) and record.is_live(self.clock()):
+        while (record := encoding.to_record(id, item)) and record.is_live(self.clock()):
             merged = change.apply_to(record)
-            before = items.number_in(item, items.BOUND)
-            bound = items.renewed(before, merged.expires_at, self.clock())
-            whole = items.of_record(id, merged, bound, _new_version())
+            before = encoding.number_in(item, encoding.BOUND)
+            bound = encoding.renewed(before, merged.expires_at, self.clock())
+            whole = encoding.of_record(id, merged, bound, _new_version())
             if bound != before or change.references:
                 self._enter(id, merged.references, bound)
-            written = self._link.write(self._requests.replace(whole, record.version))
+            written = self._connection.write(self._requests.replace(whole, record.version))
             if written.done:
                 return True
             item = written.item or self._item(id)
@@ -156,13 +160,13 @@ class DynamoDBStorage(Listing):
 
     def _move(self, old: str, record: Record, new: str, moved: Record) -> Item | None:
         """None: it was. Else what there is now under the old id, where that is told."""
-        bound = items.bound_of(moved.expires_at, self.clock())
-        item = items.of_record(new, moved, bound, _new_version())
+        bound = encoding.bound_of(moved.expires_at, self.clock())
+        item = encoding.of_record(new, moved, bound, _new_version())
         enter = [self._requests.enter(new, *each, bound) for each in moved.references.items()]
-        end = self._requests.end(items.session_key(old), record.version)
+        end = self._requests.end(encoding.session_key(old), record.version)
         leave = [self._requests.leave(old, *each) for each in record.references.items()]
         steps = [*enter, self._requests.insert(item), end, *leave]
-        outcome = self._link.transact(steps)
+        outcome = self._connection.transact(steps)
         if outcome is None:
             return self._move_in_steps(old, record, new, item)
         taken = outcome.refused.get(len(enter))
@@ -172,13 +176,13 @@ class DynamoDBStorage(Listing):
 
     def _move_in_steps(self, old: str, record: Record, new: str, item: Item) -> Item | None:
         """Where there are no transactions. Nobody knows the new id before this is over."""
-        moved, claim = items.found([item]), _new_version()
-        self._enter(new, moved[0][1].references, items.number_in(item, items.BOUND))
-        if not self._link.write(self._requests.insert(item)).done:
+        moved, claim = encoding.found([item]), _new_version()
+        self._enter(new, moved[0][1].references, encoding.number_in(item, encoding.BOUND))
+        if not self._connection.write(self._requests.insert(item)).done:
             raise _taken()
-        written = self._link.write(self._requests.claim(old, record.version, claim))
+        written = self._connection.write(self._requests.claim(old, record.version, claim))
         told = {} if written.done else written.item or self._item(old)
-        if not written.done and told.get(items.VERSION) != {"S": claim}:
+        if not written.done and told.get(encoding.VERSION) != {"S": claim}:
             self.delete(new)
             return told
         with suppress(ClientError, BotoCoreError):  # it is over, and in its time deleted
@@ -192,7 +196,7 @@ def _new_version() -> str:
 
 def _is_same(stored: Item, sent: Item) -> bool:
     """Was a transaction cancelled because it was done already? DynamoDB itself knows a token."""
-    return stored.get(items.VERSION) == sent[items.VERSION]
+    return stored.get(encoding.VERSION) == sent[encoding.VERSION]
 
 
 def _taken() -> ClientError:

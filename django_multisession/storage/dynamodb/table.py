@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..base import Finding
-from . import comparison, errors, templates
-from .comparison import Described
-from .items import TTL
-from .plan import Plan, recovery, request, time_to_live
+from . import errors, table_diff, table_templates
+from .encoding import TTL
+from .table_diff import Described
+from .table_spec import TableSpec, recovery, request, time_to_live
 
 Call = Callable[..., Mapping[str, Any]]
 Progress = Callable[[str], object]
@@ -53,15 +53,15 @@ class Table:
         self._call = call
 
     @staticmethod
-    def plan(**wishes: Any) -> Plan:
+    def plan(**wishes: Any) -> TableSpec:
         """What is wanted of the table, for those who may not import `Plan`."""
-        return Plan(**wishes)
+        return TableSpec(**wishes)
 
     def exists(self) -> bool:
         """One request."""
         return self._describe() is not None
 
-    def create(self, plan: Plan, progress: Progress) -> Creation:
+    def create(self, plan: TableSpec, progress: Progress) -> Creation:
         """Make the table, wait until it is active, and let DynamoDB delete what is over.
 
         One that there is stays as it is: see `differences`. One that somebody else is just making
@@ -81,26 +81,26 @@ class Table:
             warnings += self._enable_recovery(progress)
         return Creation(made, warnings)
 
-    def differences(self, plan: Plan) -> list[Finding]:
+    def differences(self, plan: TableSpec) -> list[Finding]:
         """What is not as sessions need it, or not as planned. Empty: all is well.
 
         Two requests, and one for each of recovery and tags, if these are planned.
         """
         table = self._describe()
         if table is None:
-            return [comparison.missing(self.name)]
+            return [table_diff.missing(self.name)]
         described = Described(
             table=table,
             ttl=self._ttl(),
             recovery=self._recovery() if plan.point_in_time_recovery else {},
             tags=dict(self._tags(table["TableArn"])) if plan.tags else {},
         )
-        return comparison.findings(described, plan)
+        return table_diff.findings(described, plan)
 
-    def template(self, kind: str, plan: Plan) -> str:
+    def template(self, kind: str, plan: TableSpec) -> str:
         """The table in the words of "cloudformation" or "terraform"; as "iam", who needs which
         rights. No request."""
-        return templates.TEMPLATES[kind](self.name, plan)
+        return table_templates.TEMPLATES[kind](self.name, plan)
 
     @staticmethod
     def told(error: Exception) -> str | None:
@@ -115,7 +115,7 @@ class Table:
 
     # Steps of creation
 
-    def _make(self, plan: Plan) -> bool:
+    def _make(self, plan: TableSpec) -> bool:
         """False: somebody else was faster."""
         try:
             self._call("create_table", **request(self.name, plan))
@@ -133,8 +133,8 @@ class Table:
                 break
             if elapsed >= 1:
                 progress(f"{status} for {elapsed:.0f} s ...")
-        if not comparison.is_usable(status):
-            _, problem, remedy = comparison.unusable(self.name, status)
+        if not table_diff.is_usable(status):
+            _, problem, remedy = table_diff.unusable(self.name, status)
             raise TableError(f"{problem} Waited {elapsed:.0f} s. {remedy}")
         progress(f"It is active after {elapsed:.0f} s.")
 
@@ -147,14 +147,14 @@ class Table:
                 return [NO_TTL]
             if errors.code_of(error) not in NOT_NOW:
                 raise
-            if not comparison.has_ttl(self._ttl()):
+            if not table_diff.has_ttl(self._ttl()):
                 return [self._refused_ttl(error)]
         progress(f"TTL is enabled on {TTL!r}.")
         return []
 
     def _refused_ttl(self, error: ClientError) -> Finding:
         problem = f"TTL is not enabled: {error.response['Error'].get('Message')}."
-        remedy = f"An hour after its last change, run: {comparison.enable_ttl(self.name)}"
+        remedy = f"An hour after its last change, run: {table_diff.enable_ttl(self.name)}"
         return Finding("ttl", problem, remedy)
 
     def _enable_recovery(self, progress: Progress) -> list[Finding]:
@@ -172,7 +172,7 @@ class Table:
             else:
                 progress("Point-in-time recovery is enabled.")
                 return []
-        remedy = f"Later, run: {comparison.enable_recovery(self.name)}"
+        remedy = f"Later, run: {table_diff.enable_recovery(self.name)}"
         return [Finding("recovery", "Point-in-time recovery is not enabled.", remedy)]
 
     # Requests

@@ -7,12 +7,12 @@ from itertools import chain
 from random import randrange
 from typing import Any
 
-from ..base import Found, Storage, Tell
-from . import hashes
-from .calls import Call, Calls
-from .links import ERRORS, AsyncLink, Link
-from .names import TAGS, item
-from .pages import Page, Sample
+from ..base import Entry, OnDeleted, Storage
+from . import encoding
+from .commands import Command, CommandBuilder
+from .connection import ERRORS, AsyncConnection, Connection
+from .keys import TAGS, reference_text
+from .paging import Page, Sample
 
 COUNTED = 1024  # buckets a round trip, where each answers a number
 LISTED = 256  # where each answers ids
@@ -27,47 +27,47 @@ class Listing(Storage):
     outages = ERRORS
     expires_by_itself = True
 
-    _link: Link
-    _alink: AsyncLink
-    _calls: Calls
+    _connection: Connection
+    _async_connection: AsyncConnection
+    _calls: CommandBuilder
 
-    def find(self, name: str, value: str) -> Iterator[Found]:
-        reference, seen = item(name, value), set[str]()
+    def find(self, name: str, value: str) -> Iterator[Entry]:
+        reference, seen = reference_text(name, value), set[str]()
         for ids in self._scan(reference):
             fresh = [id for id in ids if id not in seen]
             seen.update(fresh)
-            answers = self._link.run_all([self._calls.facts(id) for id in fresh])
-            live = hashes.live(fresh, answers, self.clock())
+            answers = self._connection.run_all([self._calls.facts(id) for id in fresh])
+            live = encoding.live(fresh, answers, self.clock())
             found = [each for each in live if each[1].references.get(name) == value]
-            self._link.run_all(self._plan_drop(reference, fresh, found))
+            self._connection.run_all(self._prepare_drop(reference, fresh, found))
             yield from found
 
-    async def afind(self, name: str, value: str) -> AsyncIterator[Found]:
-        reference, seen = item(name, value), set[str]()
+    async def afind(self, name: str, value: str) -> AsyncIterator[Entry]:
+        reference, seen = reference_text(name, value), set[str]()
         async for ids in self._ascan(reference):
             fresh = [id for id in ids if id not in seen]
             seen.update(fresh)
-            answers = await self._alink.run_all([self._calls.facts(id) for id in fresh])
-            live = hashes.live(fresh, answers, self.clock())
+            answers = await self._async_connection.run_all([self._calls.facts(id) for id in fresh])
+            live = encoding.live(fresh, answers, self.clock())
             found = [each for each in live if each[1].references.get(name) == value]
-            await self._alink.run_all(self._plan_drop(reference, fresh, found))
+            await self._async_connection.run_all(self._prepare_drop(reference, fresh, found))
             for each in found:
                 yield each
 
-    def delete_found(self, name: str, value: str, keep: str | None = None) -> Iterator[Found]:
+    def delete_matching(self, name: str, value: str, keep: str | None = None) -> Iterator[Entry]:
         """Passes over the index until one ends nothing and meets nothing new. A session on its way
         to a new id, which is entered before there is a session of it and before the old one dies,
         may have slipped past a pass; then that pass has met an id that it did not find. Who logs
         in again and again does not keep it going for ever."""
-        reference, left = item(name, value), set[str]()
+        reference, left = reference_text(name, value), set[str]()
         for _ in range(PASSES):
             news = False
             for ids in self._scan(reference):
                 meant = sorted({*ids} - {keep})
                 calls = self._calls.end(meant, self.clock(), reference)
-                ended = hashes.ended(meant, chain(*self._link.run_all(calls)))
-                self._link.run_all(self._calls.leave(ended))
-                self._link.run_all(self._plan_drop(reference, meant, ended))
+                ended = encoding.ended(meant, chain(*self._connection.run_all(calls)))
+                self._connection.run_all(self._calls.leave(ended))
+                self._connection.run_all(self._prepare_drop(reference, meant, ended))
                 rest = {*meant}.difference(id for id, _ in ended)
                 news = news or bool(ended) or not rest <= left
                 left |= rest
@@ -75,18 +75,18 @@ class Listing(Storage):
             if not news:
                 break
 
-    async def adelete_found(
+    async def adelete_matching(
         self, name: str, value: str, keep: str | None = None
-    ) -> AsyncIterator[Found]:
-        reference, left = item(name, value), set[str]()
+    ) -> AsyncIterator[Entry]:
+        reference, left = reference_text(name, value), set[str]()
         for _ in range(PASSES):
             news = False
             async for ids in self._ascan(reference):
                 meant = sorted({*ids} - {keep})
                 calls = self._calls.end(meant, self.clock(), reference)
-                ended = hashes.ended(meant, chain(*await self._alink.run_all(calls)))
-                await self._alink.run_all(self._calls.leave(ended))
-                await self._alink.run_all(self._plan_drop(reference, meant, ended))
+                ended = encoding.ended(meant, chain(*await self._async_connection.run_all(calls)))
+                await self._async_connection.run_all(self._calls.leave(ended))
+                await self._async_connection.run_all(self._prepare_drop(reference, meant, ended))
                 rest = {*meant}.difference(id for id, _ in ended)
                 news = news or bool(ended) or not rest <= left
                 left |= rest
@@ -95,51 +95,51 @@ class Listing(Storage):
             if not news:
                 break
 
-    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Found], str | None]:
+    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Entry], str | None]:
         page = Page(after, limit, self.clock(), self._calls)
         while calls := page.calls():
-            page.take(self._link.run_all(calls))
-        answers = self._link.run_all([self._calls.facts(id) for id in page.ids])
-        return hashes.live(page.ids, answers, self.clock()), page.cursor
+            page.take(self._connection.run_all(calls))
+        answers = self._connection.run_all([self._calls.facts(id) for id in page.ids])
+        return encoding.live(page.ids, answers, self.clock()), page.cursor
 
     async def apage(
         self, after: str | None = None, limit: int = 100
-    ) -> tuple[list[Found], str | None]:
+    ) -> tuple[list[Entry], str | None]:
         page = Page(after, limit, self.clock(), self._calls)
         while calls := page.calls():
-            page.take(await self._alink.run_all(calls))
-        answers = await self._alink.run_all([self._calls.facts(id) for id in page.ids])
-        return hashes.live(page.ids, answers, self.clock()), page.cursor
+            page.take(await self._async_connection.run_all(calls))
+        answers = await self._async_connection.run_all([self._calls.facts(id) for id in page.ids])
+        return encoding.live(page.ids, answers, self.clock()), page.cursor
 
-    def sample(self, limit: int = 1000) -> tuple[list[Found], int]:
+    def sample(self, limit: int = 1000) -> tuple[list[Entry], int]:
         sample = Sample(limit, self.clock(), self._calls)
         while calls := sample.calls():
-            sample.take(self._link.run_all(calls))
-        answers = self._link.run_all([self._calls.facts(id) for id in sample.ids])
+            sample.take(self._connection.run_all(calls))
+        answers = self._connection.run_all([self._calls.facts(id) for id in sample.ids])
         return self._sampled(sample, answers)
 
-    async def asample(self, limit: int = 1000) -> tuple[list[Found], int]:
+    async def asample(self, limit: int = 1000) -> tuple[list[Entry], int]:
         sample = Sample(limit, self.clock(), self._calls)
         while calls := sample.calls():
-            sample.take(await self._alink.run_all(calls))
-        answers = await self._alink.run_all([self._calls.facts(id) for id in sample.ids])
+            sample.take(await self._async_connection.run_all(calls))
+        answers = await self._async_connection.run_all([self._calls.facts(id) for id in sample.ids])
         return self._sampled(sample, answers)
 
-    def count(self, over: bool = False) -> int:
+    def count(self, expired_only: bool = False) -> int:
         now, count = self.clock(), 0
         for tags in _pieces(COUNTED):
-            calls = [self._calls.count(tag, now, over) for tag in tags]
-            count += sum(self._link.run_all(calls))
+            calls = [self._calls.count(tag, now, expired_only) for tag in tags]
+            count += sum(self._connection.run_all(calls))
         return count
 
-    async def acount(self, over: bool = False) -> int:
+    async def acount(self, expired_only: bool = False) -> int:
         now, count = self.clock(), 0
         for tags in _pieces(COUNTED):
-            calls = [self._calls.count(tag, now, over) for tag in tags]
-            count += sum(await self._alink.run_all(calls))
+            calls = [self._calls.count(tag, now, expired_only) for tag in tags]
+            count += sum(await self._async_connection.run_all(calls))
         return count
 
-    def purge(self, limit: int = 1000, tell: Tell | None = None) -> int:
+    def purge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
         """Begins at any bucket, so that two at once seldom meet, and looks at few where these have
         enough. There is nothing to tell: the server has deleted the sessions."""
         purged, now = 0, self.clock()
@@ -147,21 +147,21 @@ class Listing(Storage):
             more = True
             while more and (room := limit - purged):
                 looks = [self._calls.over(tag, now, room) for tag in tags]
-                over = _ids(self._link.run_all(looks))
+                over = _ids(self._connection.run_all(looks))
                 calls = self._calls.purge(over[:room], now)
-                purged += sum(self._link.run_all(calls))
+                purged += sum(self._connection.run_all(calls))
                 more = len(over) > room
         return purged
 
-    async def apurge(self, limit: int = 1000, tell: Tell | None = None) -> int:
+    async def apurge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
         purged, now = 0, self.clock()
         for tags in _growing_pieces(start=randrange(len(TAGS))):  # noqa: S311
             more = True
             while more and (room := limit - purged):
                 looks = [self._calls.over(tag, now, room) for tag in tags]
-                over = _ids(await self._alink.run_all(looks))
+                over = _ids(await self._async_connection.run_all(looks))
                 calls = self._calls.purge(over[:room], now)
-                purged += sum(await self._alink.run_all(calls))
+                purged += sum(await self._async_connection.run_all(calls))
                 more = len(over) > room
         return purged
 
@@ -169,10 +169,10 @@ class Listing(Storage):
         count = 0
         for tags in _pieces(LISTED):
             looks = [self._calls.over(tag, None, CLEARED) for tag in tags]
-            while ids := _ids(self._link.run_all(looks)):
+            while ids := _ids(self._connection.run_all(looks)):
                 calls = self._calls.end(ids, self.clock())
-                ended = hashes.ended(ids, chain(*self._link.run_all(calls)))
-                self._link.run_all(self._calls.leave(ended))
+                ended = encoding.ended(ids, chain(*self._connection.run_all(calls)))
+                self._connection.run_all(self._calls.leave(ended))
                 count += len(ended)
         return count
 
@@ -180,10 +180,10 @@ class Listing(Storage):
         count = 0
         for tags in _pieces(LISTED):
             looks = [self._calls.over(tag, None, CLEARED) for tag in tags]
-            while ids := _ids(await self._alink.run_all(looks)):
+            while ids := _ids(await self._async_connection.run_all(looks)):
                 calls = self._calls.end(ids, self.clock())
-                ended = hashes.ended(ids, chain(*await self._alink.run_all(calls)))
-                await self._alink.run_all(self._calls.leave(ended))
+                ended = encoding.ended(ids, chain(*await self._async_connection.run_all(calls)))
+                await self._async_connection.run_all(self._calls.leave(ended))
                 count += len(ended)
         return count
 
@@ -191,23 +191,23 @@ class Listing(Storage):
         """The ids that the index has under a reference, some at a time."""
         cursor = -1
         while cursor:
-            answer = self._link.run(self._calls.scan(reference, max(cursor, 0)))
-            cursor, ids = hashes.scanned(answer)
+            answer = self._connection.run(self._calls.scan(reference, max(cursor, 0)))
+            cursor, ids = encoding.scanned(answer)
             yield ids
 
     async def _ascan(self, reference: str) -> AsyncIterator[list[str]]:
         cursor = -1
         while cursor:
-            answer = await self._alink.run(self._calls.scan(reference, max(cursor, 0)))
-            cursor, ids = hashes.scanned(answer)
+            answer = await self._async_connection.run(self._calls.scan(reference, max(cursor, 0)))
+            cursor, ids = encoding.scanned(answer)
             yield ids
 
-    def _sampled(self, sample: Sample, answers: Any) -> tuple[list[Found], int]:
+    def _sampled(self, sample: Sample, answers: Any) -> tuple[list[Entry], int]:
         """What a bucket knows of, may be gone."""
-        live = hashes.live(sample.ids, answers, self.clock())
+        live = encoding.live(sample.ids, answers, self.clock())
         return live, max(len(live) + 1, sample.about) if sample.has_more else len(live)
 
-    def _plan_drop(self, reference: str, ids: list[str], found: list[Found]) -> list[Call]:
+    def _prepare_drop(self, reference: str, ids: list[str], found: list[Entry]) -> list[Command]:
         good = {id for id, _ in found}
         return self._calls.drop(reference, [id for id in ids if id not in good], self.clock())
 

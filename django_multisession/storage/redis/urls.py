@@ -20,9 +20,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis.asyncio
-from redis.connection import SSLConnection, parse_url
+from redis.connection import SSLConnection
+from redis.connection import parse_url as parse_server_url
 
-from .places import Address, Cluster, Place, Sentinels, Server
+from .topology import Address, Cluster, Sentinels, Server, Topology
 
 SETTING = "MULTISESSION_REDIS_URL"
 
@@ -34,7 +35,7 @@ _KNOWN = {*signature(redis.asyncio.Redis).parameters, "sentinel_kwargs"}
 _KNOWN |= {*signature(redis.asyncio.RedisCluster).parameters}
 
 
-def place_of(url: str, options: Mapping[str, Any]) -> Place:
+def parse_url(url: str, options: Mapping[str, Any]) -> Topology:
     """The place of a URL; options override what it says. Raises ValueError, which names the
     setting and never the password."""
     match = _MANY.fullmatch(url)
@@ -45,14 +46,14 @@ def place_of(url: str, options: Mapping[str, Any]) -> Place:
     return place
 
 
-def _of_one(url: str, options: Mapping[str, Any]) -> Place:
+def _of_one(url: str, options: Mapping[str, Any]) -> Topology:
     arguments = _arguments(url)
     if not arguments.keys() & {"host", "unix_socket_path"}:
         raise ValueError(f"{SETTING} names no host, or for unix:// no path.")
     return Server({**arguments, **options})
 
 
-def _of_many(part: Mapping[str, str], options: Mapping[str, Any]) -> Place:
+def _of_many(part: Mapping[str, str], options: Mapping[str, Any]) -> Topology:
     hosts = part["hosts"].split(",")
     first = f"{part['scheme']}://{part['user']}{hosts[0]}/{part['db']}{part['query']}"
     arguments = {n: v for n, v in _arguments(first).items() if n not in ("host", "port")}
@@ -69,7 +70,7 @@ def _of_many(part: Mapping[str, str], options: Mapping[str, Any]) -> Place:
 def _arguments(url: str) -> dict[str, Any]:
     """Arguments of `redis.Redis`."""
     try:
-        arguments: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+        arguments: dict[str, Any] = parse_server_url(url)  # type: ignore[no-untyped-call]
         path = urlsplit(url).path
     except ValueError:
         schemes = "redis, rediss, unix, redis+sentinel, rediss+sentinel, redis+cluster"

@@ -1,0 +1,1 @@
+"""Values and rules of sessions. Pure: no I/O and no settings."""

@@ -1,0 +1,1 @@
+"""Adapters for the engines that sessions can come from, one module for each kind."""

@@ -1,0 +1,27 @@
+"""Any other engine, by what every engine has: load and delete."""
+
+from __future__ import annotations
+
+from ...core import keys
+from ...core.record import Record
+from ..base import Source, aware, record_of
+
+
+class GenericSource(Source):
+    """Takes its word for what is unknown, outages included, if it has it so."""
+
+    unlistable_reason = "Nothing is known of how this engine lists sessions"
+
+    def find(self, name: str) -> Record | None:
+        store = self.store(name)
+        data = dict(store.items())
+        if not data or store.session_key != name:
+            return None
+        end = aware(store.get_expiry_date())
+        return record_of(data, keys.hash_key(name), expires_at=end)
+
+    def remove(self, name: str) -> bool:
+        store = self.store()
+        is_there = bool(store.exists(name))
+        store.delete(name)
+        return is_there

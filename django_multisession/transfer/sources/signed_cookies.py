@@ -1,0 +1,55 @@
+"""Django's signed_cookies engine: the cookie holds the session itself."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+
+from django.core import signing
+
+from ... import conf
+from ...core import expiry, keys
+from ...core.record import Record
+from ..base import Source, record_of
+
+SALT = "django.contrib.sessions.backends.signed_cookies"
+LENGTH = 8192  # characters; browsers keep half of that
+
+
+class SignedCookiesSource(Source):
+    """Asks nobody, and can delete nothing: the client may keep a copy of its cookie."""
+
+    unlistable_reason = "Nobody but the browsers has these sessions"
+
+    removes = False
+
+    def may_have(self, name: str) -> bool:
+        """Is it signed by this project, and not too old?"""
+        if keys.is_key(name) or len(name) > LENGTH:
+            return False
+        with suppress(signing.BadSignature, ValueError):
+            self._signer().unsign(name, max_age=conf.django_setting("SESSION_COOKIE_AGE"))
+            return True
+        return False
+
+    def find(self, name: str) -> Record | None:
+        serializer = conf.serializer()
+        try:
+            data = self._signer().unsign_object(name, serializer=serializer)
+        except Exception:  # as Django's engine has it: whatever an old serializer left
+            return None
+        signed_at = signing.b62_decode(name.rsplit(":", 2)[1])
+        seen_at = datetime.fromtimestamp(signed_at, expiry.UTC)
+        return record_of(data, keys.hash_key(keys.derive_key(name)), seen_at=seen_at)
+
+    def remove(self, name: str) -> bool:
+        return False
+
+    async def afind(self, name: str) -> Record | None:
+        return self.find(name)
+
+    async def aremove(self, name: str) -> bool:
+        return self.remove(name)
+
+    def _signer(self) -> signing.TimestampSigner:
+        return signing.TimestampSigner(salt=SALT)

@@ -1,0 +1,1 @@
+"""Parts that views, middleware and admin pages share."""
