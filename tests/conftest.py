@@ -10,7 +10,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,22 +22,19 @@ from django.db import connections
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
 
-import redis_servers
-import servers
-from dialects import DIALECTS
 from django_multisession import sessions
 from django_multisession.core import keys
-from django_multisession.core.record import Record
-from django_multisession.models import SessionLease
 from django_multisession.session import SessionStore
 from django_multisession.storage.base import Storage
-from elsewhere import Elsewhere, put
-from loops import lasting
-from projects import install, spoken, store_on
-from servers import DEADLINE
-from subjects import ALIKE, DATABASES, SAME, STORAGES, THOROUGH, Clock, is_native, memory
+from support import redis_servers, servers
+from support.dialects import DIALECTS
+from support.event_loops import lasting
+from support.previous_engine import Elsewhere, put
+from support.project import install, spoken, store_on
+from support.servers import DEADLINE
+from support.subjects import ALIKE, DATABASES, EVERY, SAME, Clock, all_but, build, is_native, memory
 
-pytest_plugins = ["fixtures_people", "fixtures_dynamodb"]
+pytest_plugins = ["support.fixtures_people", "support.fixtures_dynamodb"]
 
 # Python remembers which encodings it did not find, and a test that breaks imports for a moment must
 # not be the first to want this one, which Django's file engine needs.
@@ -156,23 +152,6 @@ def databases(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         yield
 
 
-EVERY = [pytest.param(k, marks=[pytest.mark.thorough] * (k in THOROUGH)) for k in STORAGES]
-
-
-def build(kind: str, clock: Clock, request: pytest.FixtureRequest) -> Iterator[Storage]:
-    if kind in DATABASES:
-        request.getfixturevalue("databases")
-    storage = STORAGES[kind](clock)
-    yield storage
-    if kind in DATABASES:
-        storage.clear()
-        SessionLease.objects.using(storage.database or "default").all().delete()
-
-
-def all_but(*kinds: str) -> list[Any]:
-    return [each for each in EVERY if each.values[0] not in kinds]
-
-
 @pytest.fixture(params=all_but(*ALIKE))
 def storage(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Storage]:
     """For what is built on storages. Their own tests take others, too."""
@@ -211,8 +190,8 @@ def verbs(storage: Storage, dialect: Callable[[Any], Any]) -> Iterator[Any]:
 
 @pytest.fixture
 def site(storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """A browser of the pages of test_middleware, whose sessions are kept in the storage."""
-    settings.ROOT_URLCONF = "test_middleware"
+    """A browser of the pages of `session_views`, whose sessions are kept in the storage."""
+    settings.ROOT_URLCONF = "support.session_views"
     settings.MIDDLEWARE = ["django_multisession.middleware.SessionMiddleware"]
     install(storage, settings, monkeypatch)
     return Client(raise_request_exception=False)
@@ -251,15 +230,6 @@ def quick(
     """The same, on the specification only."""
     install(memory_storage, settings, monkeypatch)
     return dialect(sessions)
-
-
-def make_record(clock: Clock, **facts: Any) -> Record:
-    times = {
-        "created_at": clock.now,
-        "last_seen_at": clock.now,
-        "expires_at": clock.now + timedelta(days=14),
-    }
-    return Record(**(times | facts))
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
-from django.urls import path
 
 from django_multisession.backends.memory import SessionStore
 from django_multisession.core import keys
@@ -16,84 +15,6 @@ from django_multisession.middleware import SessionMiddleware
 
 OURS = "django_multisession.middleware.SessionMiddleware"
 DJANGOS = "django.contrib.sessions.middleware.SessionMiddleware"
-
-
-async def count(request):
-    visits = await request.session.aget("visits", 0) + 1
-    await request.session.aset("visits", visits)
-    return HttpResponse(str(visits))
-
-
-def sync_count(request):
-    request.session["visits"] = request.session.get("visits", 0) + 1
-    return HttpResponse(str(request.session["visits"]))
-
-
-async def look(request):
-    return HttpResponse(str(await request.session.aget("visits", 0)))
-
-
-async def ignore(request):
-    return HttpResponse("nothing of the session")
-
-
-async def fail(request):
-    await request.session.aset("visits", 99)
-    return HttpResponse(status=503)
-
-
-async def look_and_fail(request):
-    await request.session.aget("visits")
-    return HttpResponse(status=500)
-
-
-async def end(request):
-    await request.session.aflush()
-    return HttpResponse("gone")
-
-
-async def ended_elsewhere(request):
-    await request.session.aset("visits", 7)
-    await SessionStore(request.session.session_key).aflush()
-    return HttpResponse("too late")
-
-
-async def without(request):
-    del request.session
-    return HttpResponse("no session")
-
-
-async def rotate(request):
-    await request.session.acycle_key()
-    return HttpResponse("new key")
-
-
-async def rotate_and_fail(request):
-    await request.session.acycle_key()
-    await request.session.aset("visits", 99)
-    return HttpResponse(status=500)
-
-
-async def expire(request):
-    await request.session.aset_expiry(int(request.GET["in"]))
-    return HttpResponse("set")
-
-
-VIEWS = (
-    count,
-    sync_count,
-    look,
-    ignore,
-    fail,
-    look_and_fail,
-    end,
-    ended_elsewhere,
-    without,
-    rotate,
-    rotate_and_fail,
-    expire,
-)
-urlpatterns = [path(view.__name__, view) for view in VIEWS]
 
 
 class Browser:
@@ -121,7 +42,7 @@ class Browser:
 
 @pytest.fixture(autouse=True)
 def project(settings, memory_storage, monkeypatch):
-    settings.ROOT_URLCONF = "test_middleware"
+    settings.ROOT_URLCONF = "support.session_views"
     settings.SESSION_ENGINE = "django_multisession.backends.memory"
     settings.MIDDLEWARE = [OURS]
     monkeypatch.setattr(SessionStore, "storage", memory_storage)
@@ -165,7 +86,7 @@ def test_the_client_is_noted(browser, record):
 
 
 def test_the_address_comes_from_the_setting(browser, record, settings):
-    settings.MULTISESSION_CLIENT_IP = "test_middleware.forwarded_for"
+    settings.MULTISESSION_CLIENT_IP = f"{__name__}.forwarded_for"
     browser.get("count", x_forwarded_for="2001:DB8::1")
     assert record().ip == "2001:db8::1"
     browser.get("count", x_forwarded_for="<script>")

@@ -6,9 +6,9 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
-import servers
 from django_multisession import migrations
 from django_multisession.models import Session, SessionLease, SessionReference
+from support import servers
 
 NAMES = [path.stem for path in Path(migrations.__file__).parent.glob("[!_]*.py")]
 

@@ -8,10 +8,10 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from bearers import Bearer, bearer, with_token
 from django_multisession import sessions
 from django_multisession.core import keys
-from rest_pages import MIDDLEWARE, PAGES, opened
+from support.bearers import Bearer, bearer, with_token
+from support.rest_pages import MIDDLEWARE, PAGES, opened
 
 THOROUGH = {"none", "django"}
 SITES = [pytest.param(k, marks=[pytest.mark.thorough] * (k in THOROUGH)) for k in MIDDLEWARE]

@@ -12,15 +12,15 @@ import pytest
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import OperationalError, connections
 
-from bearers import bearer
-from costs import counting
-from demo_sites import DEADLINE
 from django_multisession import sessions
 from django_multisession.core import keys
-from outages import raising
-from rest_pages import MIDDLEWARE, PAGES, opened
-from servers import HOST
-from user_agents import FIREFOX
+from support.bearers import bearer
+from support.costs import counting
+from support.demo_sites import DEADLINE
+from support.outages import raising
+from support.rest_pages import MIDDLEWARE, PAGES, opened
+from support.servers import HOST
+from support.user_agents import FIREFOX
 
 pytestmark = pytest.mark.thorough  # hardly a matter of versions
 

@@ -6,8 +6,8 @@ import pytest
 
 from django_multisession import signals
 from django_multisession.core.client import NOBODY, Client
-from projects import failing, hearing
-from user_agents import CHROME, FIREFOX, NEWER
+from support.project import failing, hearing
+from support.user_agents import CHROME, FIREFOX, NEWER
 
 HOME = Client("192.0.2.1", FIREFOX)
 

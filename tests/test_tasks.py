@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from asgiref.sync import async_to_sync
 
-from projects import install
-from pruners import add
+from support.project import install
+from support.prune_processes import add
 
 tasks = pytest.importorskip("django.tasks", reason="Django 5.2 has no tasks")
 

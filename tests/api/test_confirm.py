@@ -1,0 +1,173 @@
+"""Ending devices by the API asks for the password, some time after signing in."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.signals import user_logged_in, user_login_failed
+
+from django_multisession import sessions
+from support.api_clients import error, opened
+from support.auth_pages import MODEL_BACKEND
+from support.auth_worlds import PASSWORD
+from support.project import hearing
+
+pytestmark = pytest.mark.thorough  # hardly a matter of versions
+
+RIGHT, WRONG = {"password": PASSWORD}, {"password": "wrong"}
+
+
+@pytest.fixture(params=["cookie", "token"])
+def site(request, memory_storage, databases, settings, monkeypatch):
+    with opened(memory_storage, settings, monkeypatch) as it:
+        it.by = request.param
+        yield it
+
+
+@pytest.fixture
+def others(site):
+    """A handle of another device of ada's."""
+    return site.caller(site.ada).own
+
+
+@pytest.fixture
+def mine(site, others, clock):
+    """Who signed in more than a quarter of an hour ago."""
+    it = site.caller(site.ada)
+    clock.advance(seconds=901)
+    return it
+
+
+def assert_asks(mine, others):
+    for response in (mine.call("delete", f"/{others}/"), mine.call("post", "/end-others/")):
+        assert (response.status_code, error(response)) == (403, "unconfirmed")
+        assert "confirm/" in response.json()["detail"]
+    assert sessions.get(others) is not None
+
+
+def test_it_is_asked_for(mine, others):
+    assert_asks(mine, others)
+
+
+@pytest.mark.parametrize(("age", "status"), [(898, 204), (901, 403)])
+def test_within_the_time_it_is_not(site, others, clock, age, status):
+    mine = site.caller(site.ada)
+    clock.advance(seconds=age)
+    assert mine.call("delete", f"/{others}/").status_code == status
+
+
+def test_the_right_one_is_enough_for_a_while(mine, others, clock):
+    before = mine.own
+    assert mine.call("post", "/confirm/", RIGHT).status_code == 204
+    assert mine.own != before
+    assert sessions.get(before) is None
+    clock.advance(seconds=890)
+    assert mine.call("delete", f"/{others}/").status_code == 204
+    assert mine.call("post", "/end-others/").json() == {"ended": 0}
+    clock.advance(seconds=20)
+    assert mine.call("post", "/end-others/").status_code == 403
+
+
+def test_it_is_the_same_session(mine):
+    mine.call("patch", f"/{mine.own}/", {"label": "Kitchen"})
+    begun = mine.listed()[0]["created_at"]
+    mine.call("post", "/confirm/", RIGHT)
+    (device, _) = mine.listed()
+    assert (device["label"], device["created_at"]) == ("Kitchen", begun)
+    assert device["is_current"]
+
+
+def test_a_wrong_one_is_not(mine, others):
+    before = mine.own
+    with hearing(user_login_failed) as failed:
+        response = mine.call("post", "/confirm/", WRONG)
+    assert (response.status_code, error(response)) == (403, "wrong_password")
+    assert [facts["credentials"]["username"] for facts in failed] == ["ada"]
+    assert "wrong" not in repr(failed[0]["credentials"])
+    assert mine.own == before
+    assert_asks(mine, others)
+
+
+def test_anothers_is_not(site, mine, others):
+    site.grace.set_password("of grace")
+    site.grace.save()
+    assert mine.call("post", "/confirm/", {"password": "of grace"}).status_code == 403
+    assert_asks(mine, others)
+
+
+class Confused(ModelBackend):
+    """Takes everybody for grace."""
+
+    def authenticate(self, request, **credentials):
+        return get_user_model()._default_manager.get(username="grace")
+
+
+def test_to_be_somebody_else_is_not(mine, others, settings):
+    settings.AUTHENTICATION_BACKENDS = [MODEL_BACKEND, f"{__name__}.Confused"]
+    assert mine.call("post", "/confirm/", WRONG).status_code == 403
+    assert_asks(mine, others)
+
+
+def test_who_has_none_cannot(site, mine, others):
+    site.ada.__class__._default_manager.filter(pk=site.ada.pk).update(password="!unusable")
+    for password in ("", "!unusable", PASSWORD):
+        assert mine.call("post", "/confirm/", {"password": password}).status_code in (401, 403)
+    assert sessions.get(others) is not None
+
+
+def test_to_confirm_is_no_login(mine):
+    """Nothing that counts logins hears of it."""
+    with hearing(user_logged_in) as told:
+        mine.call("post", "/confirm/", RIGHT)
+    assert told == []
+
+
+def test_one_device_confirms_for_itself(site, mine, others, clock):
+    third = site.caller(site.ada)
+    clock.advance(seconds=901)
+    mine.call("post", "/confirm/", RIGHT)
+    assert_asks(third, others)
+
+
+def test_what_ends_nothing_needs_none(mine, others):
+    assert len(mine.listed()) == 2
+    assert mine.call("get", f"/{others}/").status_code == 200
+    assert mine.call("patch", f"/{others}/", {"label": "x"}).status_code == 200
+
+
+def test_ones_own_device_needs_none(mine, others):
+    assert mine.call("delete", f"/{mine.own}/").status_code == 204
+    assert sessions.get(others) is not None
+
+
+def test_whose_it_is_comes_first(site, mine):
+    """Who may not end it is not asked for a password."""
+    theirs = site.caller(site.grace)
+    assert mine.call("delete", f"/{theirs.own}/").status_code == 404
+
+
+def test_a_project_may_never_ask(mine, others, settings):
+    settings.MULTISESSION_REAUTHENTICATION_TIMEOUT = None
+    assert mine.call("delete", f"/{others}/").status_code == 204
+    assert mine.call("post", "/end-others/").status_code == 200
+
+
+def test_a_project_may_always_ask(site, others, settings):
+    settings.MULTISESSION_REAUTHENTICATION_TIMEOUT = 0
+    assert_asks(site.caller(site.ada), others)
+
+
+def test_one_that_is_ended_meanwhile_is_not_brought_back(site, mine, monkeypatch):
+    """And who asks is told so in JSON."""
+    rename = site.storage.rename
+
+    def ended_first(old, *facts):
+        sessions.end(old)
+        return rename(old, *facts)
+
+    handle = mine.own
+    monkeypatch.setattr(site.storage, "rename", ended_first)
+    response = mine.call("post", "/confirm/", RIGHT)
+    assert 400 <= response.status_code < 500
+    assert sessions.get(handle) is None

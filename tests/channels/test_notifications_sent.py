@@ -1,0 +1,168 @@
+"""What sockets are told of, through the channel layer: only what has happened, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+from django.db import connections, transaction
+
+from django_multisession import sessions
+from django_multisession.channels.notifications import EVERYBODY, group_of
+from django_multisession.engine import store
+from support.project import install, tokens
+from support.servers import missing
+from support.subjects import STORAGES
+
+
+@pytest.fixture
+def told_of(layer: Any, monkeypatch: Any) -> Callable[[str | None], list[str]]:
+    """``told_of(handle)``: the types of what the sockets of this session were told since it was
+    last asked for. None: what all were told."""
+    told: list[tuple[str, str]] = []
+    send = layer.group_send
+
+    async def group_send(group: str, message: dict[str, Any]) -> None:
+        told.append((group, message["type"]))
+        await send(group, message)
+
+    monkeypatch.setattr(layer, "group_send", group_send)
+
+    def told_of(handle: str | None) -> list[str]:
+        group = group_of(handle) if handle else EVERYBODY
+        heard = [each for each in told if each[0] == group]
+        told[:] = [each for each in told if each[0] != group]
+        return [type for _, type in heard]
+
+    return told_of
+
+
+@pytest.mark.usefixtures("layer")
+class TestWho:
+    def test_the_session_that_ended(self, quick, clock, told_of):
+        first, second = tokens(quick, 2, clock)
+        quick.end(first)
+        assert told_of(first) == ["multisession.ended"]
+        assert told_of(second) == []
+
+    def test_each_of_several(self, quick, clock, told_of):
+        handles = tokens(quick, 3, clock, _auth_user_id="7")
+        quick.log_out_everywhere(7, keep=handles[0])
+        assert [len(told_of(each)) for each in handles] == [0, 1, 1]
+
+    def test_everybody_once(self, quick, clock, told_of):
+        handles = tokens(quick, 2, clock)
+        quick.clear()
+        assert len(told_of(None)) == 1
+        assert [told_of(each) for each in handles] == [[], []]
+
+    def test_nobody_where_there_was_no_session(self, quick, clock, told_of):
+        (handle,) = tokens(quick, 1, clock)
+        quick.end(handle)
+        told_of(handle)
+        assert not quick.end(handle)
+        assert told_of(handle) == []
+
+    def test_not_of_the_end_that_was_known(self, quick, clock, told_of):
+        """Who looks after a socket knows when its session expires."""
+        key = quick.create().session_key
+        handle = store()(key).handle
+        clock.advance(days=15)
+        assert store()(key).load() == {}
+        assert told_of(handle) == []
+
+    @pytest.mark.parametrize("verb", ["flush", "cycle_key", "delete"])
+    def test_whatever_the_session_itself_does(self, quick, told_of, dialect, verb):
+        session = quick.create()
+        handle = session.handle
+        getattr(dialect(session), verb)()
+        assert told_of(handle) == ["multisession.ended"]
+
+
+def test_names_are_allowed_in_every_layer(quick, clock, layer):
+    (handle,) = tokens(quick, 1, clock)
+    assert layer.require_valid_group_name(group_of(handle))
+    assert layer.require_valid_group_name(EVERYBODY)
+    assert group_of(handle) != EVERYBODY
+
+
+def test_a_layer_that_fails_breaks_nothing(quick, clock, layer, caplog, monkeypatch):
+    (handle,) = tokens(quick, 1, clock)
+    monkeypatch.setattr(layer, "group_send", None)
+    assert quick.end(handle)
+    assert quick.clear() == 0
+    assert [record.name for record in caplog.records] == ["django.dispatch"] * 2
+
+
+def test_no_default_layer_is_no_mistake(quick, clock, layer, caplog, settings):
+    settings.CHANNEL_LAYERS = {"other": settings.CHANNEL_LAYERS["default"]}
+    (handle,) = tokens(quick, 1, clock)
+    assert quick.end(handle)
+    assert get_channel_layer() is None
+    assert caplog.records == []
+
+
+@pytest.mark.usefixtures("databases", "layer")
+class TestTransactions:
+    @pytest.fixture
+    def handle(self, clock, settings, monkeypatch):
+        storage = STORAGES["sqlite"](clock)
+        install(storage, settings, monkeypatch)
+        yield sessions.create().handle
+        storage.clear()
+
+    def test_at_once_where_sessions_are_kept_elsewhere(
+        self, memory_storage, settings, monkeypatch, told_of
+    ):
+        """What a transaction does is no business of theirs."""
+        install(memory_storage, settings, monkeypatch)
+        handle = sessions.create().handle
+        with transaction.atomic():
+            sessions.end(handle)
+            assert told_of(handle) == ["multisession.ended"]
+            transaction.set_rollback(True)
+        assert told_of(handle) == []
+
+    def test_told_once_it_is_committed(self, handle, told_of):
+        with transaction.atomic():
+            sessions.end(handle)
+            assert told_of(handle) == []
+        assert told_of(handle) == ["multisession.ended"]
+
+    def test_nothing_is_told_of_what_is_rolled_back(self, handle, told_of):
+        with transaction.atomic():
+            sessions.end(handle)
+            sessions.clear()
+            transaction.set_rollback(True)
+        assert told_of(handle) == told_of(None) == []
+
+    def test_nor_of_what_a_savepoint_took_back(self, handle, told_of):
+        with transaction.atomic():
+            with transaction.atomic():
+                sessions.end(handle)
+                transaction.set_rollback(True)
+            sessions.clear()
+        assert told_of(handle) == []
+        assert len(told_of(None)) == 1
+
+    def test_of_two_databases_each_one_tells(self, handle, told_of):
+        """Whichever keeps sessions: whoever is told looks."""
+        if "postgres" not in connections:
+            missing("server for postgres")
+        with transaction.atomic():
+            with transaction.atomic(using="postgres"):
+                sessions.end(handle)
+                assert told_of(handle) == []
+            assert len(told_of(handle)) == 1
+        assert len(told_of(handle)) == 1
+
+    def test_a_layer_that_fails_does_not_break_the_commit(
+        self, handle, told_of, monkeypatch, caplog
+    ):
+        monkeypatch.setattr(get_channel_layer(), "group_send", None)
+        with transaction.atomic():
+            sessions.end(handle)
+        assert [record.name for record in caplog.records] == ["django.db.backends.base"]
+        assert not transaction.get_connection().needs_rollback

@@ -1,1 +1,0 @@
-"""An app whose models of users are not Django's; test_auth_models installs it."""

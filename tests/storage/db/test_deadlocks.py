@@ -1,0 +1,53 @@
+"""Sessions that many write at once, where the server breaks deadlocks."""
+
+from __future__ import annotations
+
+from functools import partial
+from random import Random
+
+import pytest
+
+from django_multisession.core.record import Change
+from support.subjects import STORAGES, make_record
+from support.together import at_once, few_connections, threads  # noqa: F401 - close connections
+
+pytestmark = pytest.mark.thorough
+
+MOVING, INSERTING = 6, 16  # threads
+ROUNDS = 40
+
+
+@pytest.fixture(params=["mariadb", "mysql"])
+def storage(request, clock, databases):
+    storage = STORAGES[request.param](clock)
+    yield storage
+    storage.clear()
+
+
+def test_whoever_moves_the_references_of_the_same_sessions_succeeds(storage, clock):
+    """An entry is inserted by INSERT ... SELECT, which locks the table's counter, so that what was
+    a deadlock may be called "Failed to read auto-increment value" (1467)."""
+    ids = [f"{number:043}" for number in range(3)]
+    for id in ids:
+        storage.insert(id, make_record(clock, references={"org": "1", "team": "1"}))
+
+    def work(seed):
+        random = Random(seed)
+        for number in range(ROUNDS):
+            team = str(number) if number % 2 else None
+            references = {"org": str(number), "team": team}
+            storage.update(random.choice(ids), Change(references=references))
+
+    assert at_once([partial(work, seed) for seed in range(MOVING)]) == [None] * MOVING
+
+
+@pytest.mark.parametrize("references", [{"user": "1"}, {"org": "1"}], ids=["column", "index"])
+def test_whoever_inserts_what_was_just_deleted_is_told_who_was_first(storage, clock, references):
+    """InnoDB lets all of them lock what is left of the deleted row, and then none insert."""
+    id, record = "A" * 43, make_record(clock, references=references)
+    for _ in range(ROUNDS):
+        storage.insert(id, record)
+        storage.delete(id)
+        answers = at_once([lambda: storage.insert(id, record)] * INSERTING)
+        assert sorted(answers, key=str) == [False] * (INSERTING - 1) + [True]
+        storage.delete(id)

@@ -1,0 +1,252 @@
+"""Keys and hashes that another hand left where sessions belong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from logging import WARNING
+
+import pytest
+from redis.exceptions import ResponseError
+
+from django_multisession.core.record import Change
+from django_multisession.storage.redis import RedisStorage
+from support.event_loops import lasting
+from support.project import store_on
+from support.redis_servers import Cluster, Node
+from support.servers import running
+from support.subjects import make_record
+
+pytestmark = pytest.mark.thorough
+
+A, B, C = "A" * 43, "a" * 43, "_-" * 21 + "c"
+SESSION, BUCKET, REFERENCE = "ours:{AA}:" + A[2:], "ours:{AA}", "ours:user=1"
+HIDDEN = "a-secret-value"
+
+
+@pytest.fixture(scope="module", params=[Node, Cluster])
+def server(request):
+    with running(request.param()) as server:
+        yield server
+
+
+def name_of(id):
+    """Of its hash."""
+    return f"ours:{{{id[:2]}}}:{id[2:]}"
+
+
+@pytest.fixture
+def storage(server, clock):
+    for node in server.nodes:
+        node.client.flushall()
+    return RedisStorage(url=server.url, prefix="ours", clock=clock)
+
+
+@pytest.fixture
+def client(storage):
+    """What redis-py makes of the server, in bytes."""
+    return storage._connection._here()
+
+
+@pytest.fixture
+def it(storage, dialect):
+    yield from lasting(dialect, storage)
+
+
+def keys_of(server):
+    return {key for node in server.nodes for key in node.client.scan_iter()}
+
+
+class TestAnotherType:
+    """A key that is no session, no bucket, no index: none of ours, so we leave it alone."""
+
+    @pytest.fixture(params=[SESSION, BUCKET, REFERENCE])
+    def taken(self, request, client):
+        """Something else is stored there, before and after."""
+        client.set(request.param, HIDDEN)
+        yield request.param
+        assert client.get(request.param) == HIDDEN.encode()
+
+    def refuses(self, call):
+        with pytest.raises(ResponseError, match="'ours': MULTISESSION_REDIS_KEY_PREFIX") as caught:
+            call()
+        assert HIDDEN not in str(caught.value)
+
+    def test_whoever_meets_it_is_told(self, it, clock, taken):
+        one, two = (make_record(clock, references={"user": value}) for value in "12")
+        it.insert(B, two)
+        meeting = {
+            SESSION: [
+                lambda: it.read(A),
+                lambda: it.read(A, ("a",)),
+                lambda: it.insert(A, two),
+                lambda: it.update(A, Change(label="x")),
+                lambda: it.rename(A, C, Change()),
+                lambda: it.delete(A),
+            ],
+            BUCKET: [lambda: it.insert(A, two), it.count, it.page, it.purge, it.clear],
+            REFERENCE: [
+                lambda: it.insert(A, one),
+                lambda: it.update(B, Change(references={"user": "1"})),
+                lambda: it.find("user", "1"),
+                lambda: it.delete_matching("user", "1"),
+            ],
+        }
+        for call in meeting[taken]:
+            self.refuses(call)
+
+    def test_it_is_in_nobody_elses_way(self, it, clock, taken):
+        record = make_record(clock, references={"user": "2"})
+        assert it.insert(B, record)
+        assert it.update(B, Change(label="x"))
+        assert it.rename(B, C, Change(label=""))
+        assert it.find("user", "2") == [(C, record)]
+        assert it.delete_matching("user", "2") == [(C, record)]
+
+    def test_an_insert_that_is_refused_leaves_nothing_behind(self, it, clock, server, taken):
+        """Least of all a hash that nobody knows and that never expires."""
+        self.refuses(lambda: it.insert(A, make_record(clock, references={"user": "1"})))
+        assert not keys_of(server) & {SESSION, BUCKET} - {taken}
+
+    def test_an_update_that_is_refused_changes_nothing(self, it, clock, client):
+        """Or a session says whose it is, and is not found there."""
+        client.set(REFERENCE, HIDDEN)
+        record = make_record(clock, references={"user": "2"})
+        it.insert(A, record)
+        self.refuses(lambda: it.update(A, Change(set={"a": b"1"}, references={"user": "1"})))
+        assert it.read(A) == record
+        assert [id for id, _ in it.find("user", "2")] == [A]
+
+
+NOT_UTF8 = b"\xff" + HIDDEN.encode()
+CORRUPT = {
+    "created is missing": {"created": None},
+    "seen is missing": {"seen": None},
+    "expires is missing": {"expires": None},
+    "no fact is left": dict.fromkeys(["created", "seen", "expires", "references", "bound"]),
+    "created is no number": {"created": HIDDEN},
+    "seen is no number": {"seen": ""},
+    "expires is no number": {"expires": HIDDEN},
+    "expires is no whole number": {"expires": "1e400"},
+    "expires is too large": {"expires": "9" * 400},
+    "seen is too large": {"seen": "9" * 30},
+    "created is too large": {"created": "9" * 5000},
+    "references are not UTF-8": {"references": b"user=\xff" + HIDDEN.encode()},
+    "ip is not UTF-8": {"ip": NOT_UTF8},
+    "agent is not UTF-8": {"agent": NOT_UTF8},
+    "label is not UTF-8": {"label": NOT_UTF8},
+}
+
+
+class TestCorruptHash:
+    @pytest.fixture
+    def corrupt(self, storage, clock, client):
+        """The ids of sessions that are so; and B is whole. All of user 1."""
+        ids = [f"{number:02}{'x' * 41}" for number in range(len(CORRUPT))]
+        record = make_record(clock, fields={"a": HIDDEN.encode()}, references={"user": "1"})
+        for id in (*ids, B):
+            storage.insert(id, record)
+        for id, facts in zip(ids, CORRUPT.values(), strict=True):
+            for name, value in facts.items():
+                key = name_of(id)
+                client.hdel(key, name) if value is None else client.hset(key, name, value)
+        return ids
+
+    @pytest.fixture
+    def whole(self, corrupt, clock):
+        return (B, make_record(clock, references={"user": "1"}))
+
+    def test_it_reads_as_none_and_is_logged_without_data(self, it, corrupt, caplog):
+        for id in corrupt:
+            for names in (None, ("a",)):
+                caplog.clear()
+                assert it.read(id, names) is None
+                told = [r for r in caplog.records if r.name == "django.security.SuspiciousSession"]
+                assert [(r.levelno, id in r.getMessage()) for r in told] == [(WARNING, True)]
+                assert HIDDEN not in caplog.text
+            assert it.read(id, ()) is None
+        assert it.read(B) is not None
+
+    def test_whoever_offers_its_key_starts_from_nothing(self, storage, corrupt, monkeypatch):
+        for id in corrupt:
+            monkeypatch.setattr("django_multisession.core.keys.hash_key", lambda key: id)
+            holder = store_on(storage)("k" * 28)
+            assert (holder.load(), holder.session_key) == ({}, None)
+
+    def test_listings_go_around_it(self, it, clock, whole):
+        for _ in range(2):
+            assert it.find("user", "1") == [whole]
+            assert it.page() == ([whole], None)
+            assert it.count() >= 1  # reads buckets, no sessions
+            clock.advance(hours=1)
+        assert it.delete_matching("user", "1") == [whole]
+        assert it.delete_matching("user", "1") == []
+
+    def test_it_can_be_ended(self, it, corrupt, client):
+        for id in corrupt[::2]:
+            assert it.delete(id) is None
+        it.clear()
+        assert not [id for id in corrupt if client.exists(name_of(id))]
+
+    def test_it_is_purged_in_its_time(self, it, corrupt, clock, client):
+        clock.advance(days=15)
+        assert it.purge() == len(corrupt) + 1
+        assert not [id for id in corrupt if client.exists(name_of(id))]
+        assert (it.count(), it.purge()) == (0, 0)
+
+    def test_writing_to_it_breaks_nothing(self, it, corrupt, clock, whole):
+        """It works or not, as what is wrong matters to it or not."""
+        later = clock.now + timedelta(days=20)
+        for id in corrupt:
+            assert it.update(id, Change(set={"b": b"2"}, expires_at=later)) in (True, False)
+            assert it.update(id, Change(references={"user": "2"})) in (True, False)
+            assert it.rename(id, id[:2] + "y" * 41, Change(label="x")) in (True, False)
+        assert it.find("user", "1") == [whole]
+
+
+class TestOddHash:
+    """What can be read is read."""
+
+    def test_values_that_are_not_ascii_are_as_stored(self, it, storage, clock, client, caplog):
+        record = make_record(clock, fields={"a": b"1"})
+        it.insert(A, record)
+        client.hset(SESSION, ".b", b"\xff\x00")
+        assert it.read(A) == replace(record, fields={"a": b"1", "b": b"\xff\x00"})
+        assert it.read(A, ["b"]).fields == {"b": b"\xff\x00"}
+        assert caplog.records == []
+
+    def test_a_name_that_is_not_utf8_hides_no_other(self, it, clock, client):
+        it.insert(A, make_record(clock, fields={"a": b"1"}))
+        client.hset(SESSION, b".\xff", b"2")
+        assert it.read(A).fields == {"a": b"1", "\N{REPLACEMENT CHARACTER}": b"2"}
+
+    def test_names_that_are_none_of_ours_are_ignored(self, it, clock, client):
+        record = make_record(clock, fields={"a": b"1"})
+        it.insert(A, record)
+        client.hset(SESSION, "stranger", HIDDEN)
+        client.hset(SESSION, b"\xff", HIDDEN)
+        assert it.read(A) == record
+
+    @pytest.mark.parametrize("name", ["bound", "nonce", "references"])
+    def test_without_what_only_scripts_need_it_goes_on(self, it, clock, client, name):
+        record = make_record(clock, fields={"a": b"1"})
+        it.insert(A, record)
+        client.hdel(SESSION, name)
+        change = Change(set={"b": b"2"}, references={"user": "1"})
+        assert it.update(A, change) is True
+        client.hdel(SESSION, name)
+        assert it.rename(A, C, Change()) is True
+        changed = change.apply_to(record)
+        if name == "references":
+            changed = replace(changed, references={})
+        assert it.read(C) == changed
+
+    def test_entries_that_are_no_ids(self, it, clock, client):
+        members = (b"", b"x", b"AA" + b"\0" * 41)
+        it.insert(A, make_record(clock, references={"user": "1"}))
+        for key in (BUCKET, REFERENCE):
+            client.zadd(key, dict.fromkeys(members, 2**52))
+        assert [id for id, _ in it.find("user", "1")] == [A]
+        assert [id for id, _ in it.page()[0]] == [A]
+        assert it.purge() == 0
+        assert len(it.delete_matching("user", "1")) == 1

@@ -1,0 +1,132 @@
+"""A site with the pages of one's devices, for those who are signed in to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse
+from django.template import RequestContext, Template
+from django.test import Client
+from django.urls import include, path
+
+from django_multisession import views
+from django_multisession.storage.base import Storage
+from support import admin_site
+from support.admin_site import Office, who
+
+PAGE = "/devices/"
+END_OTHERS = f"{PAGE}end-others/"
+LOGIN = "/login/"
+ACTS = ["rename", "end"]
+PASSWORD = "demo"  # of all users
+STALE = {"minutes": 16}  # after so long the password is asked for
+
+TAGGED = "{% load multisession %}{% devices as d %}{% for each in d %}{{ each.name }};{% endfor %}"
+
+# Of the page with the name of a device: its handle, and what it is called.
+NAME = re.compile(r'(?s)<h2 id="device-([\w-]{43})"><bdi>(.*?)</bdi>')
+CARD = re.compile(r"(?s)<article.*?</article>")
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
+
+
+class FewDevices(views.DeviceList):
+    paginate_by = 2
+
+
+class OwnEnd(views.DeviceEnd):
+    """Of a project, with another template, way back and page to sign in."""
+
+    template_name = "own_end.html"
+    success_url = "/who/"
+    login_url = "/sso/"
+
+
+def tagged(request: HttpRequest) -> HttpResponse:
+    """A page of the project's own."""
+    return HttpResponse(Template(TAGGED).render(RequestContext(request)))
+
+
+urlpatterns = [
+    path("devices/", include("django_multisession.urls")),
+    path("few/", FewDevices.as_view()),
+    path("own/<handle>/end/", OwnEnd.as_view()),
+    path("tagged/", tagged),
+    path("login/", LoginView.as_view(), name="login"),
+    path("who/", who, name="home"),
+]
+
+
+class Home(Office):
+    """Whose browsers have used the page to sign in, so their clients are known."""
+
+    def browser(self, user: Any = None, **options: Any) -> Client:
+        browser = super().browser(**options)
+        if user is not None:
+            answer = browser.post(LOGIN, {"username": user.get_username(), "password": PASSWORD})
+            assert answer.status_code == 302
+        return browser
+
+
+@contextmanager
+def lived_in(storage: Storage, settings: Any, monkeypatch: Any) -> Iterator[Home]:
+    """For a fixture. The project brings no templates: the frame is the one that comes along."""
+    with admin_site.opened(storage, settings, monkeypatch, Home) as it:
+        settings.ROOT_URLCONF = __name__
+        settings.LOGIN_REDIRECT_URL = "/who/"
+        use_templates(settings)
+        yield it
+
+
+def use_templates(settings: Any, *directories: Any, without: str = "demo.") -> None:
+    """Of these directories, and of apps; and no context processor of those left out."""
+    (engine,) = settings.TEMPLATES
+    processors = engine["OPTIONS"]["context_processors"]
+    kept = [each for each in processors if without not in each]
+    options = {"context_processors": kept}
+    settings.TEMPLATES = [{**engine, "DIRS": [*directories], "OPTIONS": options}]
+
+
+def use_frame(settings: Any, directory: Path, text: str) -> None:
+    """The project's, around all pages of devices."""
+    frame = directory / "django_multisession" / "base.html"
+    frame.parent.mkdir()
+    frame.write_text(text)
+    use_templates(settings, directory)
+
+
+def url(handle: str, act: str) -> str:
+    return f"{PAGE}{handle}/{act}/"
+
+
+def named(response: Any) -> dict[str, str]:
+    """Handle -> what it is called, in the order of the page."""
+    assert response.status_code == 200
+    pairs = NAME.findall(response.content.decode())
+    assert len(dict(pairs)) == len(pairs)
+    return {handle: unescape(name) for handle, name in pairs}
+
+
+def listed(response: Any) -> list[str]:
+    return [*named(response)]
+
+
+def cards(response: Any) -> list[str]:
+    """Each as it is read, in the order of the page."""
+    found = CARD.findall(response.content.decode())
+    return [" ".join(unescape(re.sub("<[^>]*>", " ", card)).split()) for card in found]
+
+
+def asks_password(response: Any) -> bool:
+    assert response.status_code == 200
+    return 'type="password"' in response.content.decode()
+
+
+def token_of(response: Any) -> str:
+    (token,) = TOKEN.findall(response.content.decode())
+    return token

@@ -1,0 +1,168 @@
+"""What the tests are about: every storage, built by its constructor, on a server of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from functools import cache
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.utils.asyncio import async_unsafe
+
+from django_multisession.core.record import Record
+from django_multisession.models import SessionLease
+from django_multisession.storage.base import Storage
+from django_multisession.storage.memory import MemoryStorage
+from support import dynamodb_servers, redis_servers, servers
+
+BLOCKING_VERBS = [name for name in vars(Storage) if f"a{name}" in vars(Storage)]
+
+
+class Clock:
+    """Stands still until told otherwise; the storage and the policy both ask it."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(timezone.utc)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+@cache
+def guarded(storage: type[Storage]) -> type[Storage]:
+    """Refuses what the database refuses: a blocking verb inside a running event loop."""
+    verbs = {name: async_unsafe(getattr(storage, name)) for name in BLOCKING_VERBS}
+    return type(storage.__name__, (storage,), verbs)
+
+
+def memory(clock: Clock) -> Storage:
+    return guarded(MemoryStorage)(clock=clock)
+
+
+def database(alias: str) -> Callable[[Clock], Storage]:
+    def make(clock: Clock) -> Storage:
+        from django_multisession.storage.db import DatabaseStorage
+
+        if alias not in settings.DATABASES:
+            servers.missing(f"server for {alias}")
+        return DatabaseStorage(database=alias, clock=clock)
+
+    return make
+
+
+def mysql(clock: Clock) -> Storage:
+    """The SQL for MySQL, which cannot return what it deletes, on MariaDB, which understands it."""
+    from django_multisession.storage.db.dialects import MySQL
+
+    storage = database("mariadb")(clock)
+    storage._connection().statements.dialect = MySQL()
+    return storage
+
+
+def redis(server: redis_servers.Lazily, *, by_alias: bool = False) -> Callable[[Clock], Storage]:
+    """A prefix of its own for each storage, so nothing has to be cleared."""
+
+    def make(clock: Clock) -> Storage:
+        from django_multisession.storage.redis import RedisStorage
+
+        url = server.url
+        place = {"alias": "sessions"} if by_alias else {"url": url}
+        return guarded(RedisStorage)(**place, prefix=f"test-{uuid4()}", clock=clock)
+
+    return make
+
+
+def dynamodb(server: dynamodb_servers.LazyNode) -> Callable[[Clock], Storage]:
+    """A table of its own for each storage, and one client for all: to make one takes 50 ms."""
+    processes: list[Any] = []
+
+    def make(clock: Clock) -> Storage:
+        from django_multisession.storage.dynamodb import DynamoDBStorage
+        from django_multisession.storage.dynamodb.table_spec import TableSpec, request
+
+        table = f"test-{uuid4()}"
+        storage = guarded(DynamoDBStorage)(table=table, options=server.options, clock=clock)
+        storage._connection._process = processes[0] if processes else None
+        storage._connection.call("create_table", request(table, TableSpec()))
+        servers.wait_until(lambda: is_active(storage, table), "table")
+        processes[:] = [storage._connection.process]
+        return storage
+
+    return make
+
+
+def is_active(storage: Any, table: str) -> bool:
+    description = storage._connection.call("describe_table", {"TableName": table})
+    return description["Table"]["TableStatus"] == "ACTIVE"
+
+
+# Every storage there is; `test_storage` asserts that none is forgotten.
+STORAGES: dict[str, Callable[[Clock], Storage]] = {
+    "memory": memory,
+    "sqlite": database("default"),
+    "postgres": database("postgres"),
+    "prepared": database("prepared"),
+    "mariadb": database("mariadb"),
+    "mysql": mysql,
+    "redis": redis(redis_servers.ALONE),
+    "alias": redis(redis_servers.ALONE, by_alias=True),
+    "sentinel": redis(redis_servers.SENTINEL),
+    "cluster": redis(redis_servers.CLUSTER),
+    "dynamodb": dynamodb(dynamodb_servers.MOTO),
+    "dynalite": dynamodb(dynamodb_servers.DYNALITE),  # and whoever knows no transactions
+}
+DATABASES = {"sqlite", "postgres", "prepared", "mariadb", "mysql"}
+SAME = {"alias", "sentinel"}  # once connected, as "redis"
+# As "postgres" and "dynamodb" for whoever calls their verbs: what tests of storages prove of all.
+ALIKE = {*SAME, "prepared", "dynalite"}
+# Django's tests, and those of its clients, see DynamoDB with every version.
+THOROUGH = {*ALIKE, "mysql", "cluster", "dynamodb"}
+
+
+EVERY = [pytest.param(k, marks=[pytest.mark.thorough] * (k in THOROUGH)) for k in STORAGES]
+
+
+def build(kind: str, clock: Clock, request: pytest.FixtureRequest) -> Iterator[Storage]:
+    if kind in DATABASES:
+        request.getfixturevalue("databases")
+    storage = STORAGES[kind](clock)
+    yield storage
+    if kind in DATABASES:
+        storage.clear()
+        SessionLease.objects.using(storage.database or "default").all().delete()
+
+
+def all_but(*kinds: str) -> list[Any]:
+    return [each for each in EVERY if each.values[0] not in kinds]
+
+
+def is_native(storage: Storage) -> bool:
+    """Is it awaited by itself, and not in threads?"""
+    return type(storage).aread is not Storage.aread
+
+
+def empty(storage: Storage) -> None:
+    """Redis just gets another prefix: to clear it is to look into 4096 buckets."""
+    if is_native(storage):
+        from django_multisession.storage.redis.commands import CommandBuilder
+        from django_multisession.storage.redis.keys import KeyBuilder
+
+        keys = KeyBuilder(f"test-{uuid4()}")
+        storage._calls = CommandBuilder(keys, spread=storage._calls.spread)
+    else:
+        storage.clear()
+
+
+def make_record(clock: Clock, **facts: Any) -> Record:
+    times = {
+        "created_at": clock.now,
+        "last_seen_at": clock.now,
+        "expires_at": clock.now + timedelta(days=14),
+    }
+    return Record(**(times | facts))

@@ -1,0 +1,191 @@
+"""The switch to another engine as people see it: in their browsers, over both handlers, under our
+middleware and under Django's."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from django.db import connections
+from django.http import Http404
+from django.test import Client
+
+from django_multisession import sessions
+from django_multisession.backends import memory
+from django_multisession.core import keys
+from support import old_engines
+from support.auth_pages import achange, change
+from support.auth_worlds import DJANGOS, OURS, copy_of, restarted, use
+from support.project import store_on
+from support.together import at_once, few_connections, threads  # noqa: F401 - close connections
+
+DJANGO_KINDS = ["db", "cached_db", "cache", "file", "signed_cookies"]
+PARALLEL = 8
+
+
+@pytest.fixture(params=["db"])
+def old(relations, request):
+    yield from old_engines.opened(request.param, request)
+
+
+@pytest.fixture
+def world(old, world, settings):
+    use(settings, old.engine, DJANGOS)
+    return world
+
+
+@pytest.fixture
+def switched(world, old, settings):
+    """``switched(browser)``: the same, after the engine was changed to ours."""
+
+    def switch(*browsers, middleware=OURS):
+        use(settings, memory.__name__, middleware, [old.engine])
+        there = [restarted(browser) for browser in browsers]
+        return there if len(there) > 1 else there[0]
+
+    return switch
+
+
+@pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
+@pytest.mark.parametrize("middleware", [OURS, DJANGOS], ids=["ours", "djangos"])
+def test_nobody_is_logged_out(world, old, switched, middleware):
+    before, visitor = world.browser("ada"), world.browser()
+    thief, browser = copy_of(before), switched(before, middleware=middleware)
+    assert [browser.user, browser.user, restarted(visitor).user] == ["ada", "ada", ""]
+    assert world.handles(world.ada) == {browser.handle}
+    assert keys.is_key(browser.key)
+    browser.post("/logout/")
+    assert [browser.user, thief.user, thief.user] == ["", "", ""]
+    assert world.storage.count() == 0
+
+
+@pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
+def test_to_log_in_again_is_to_get_another_key(world, old, switched):
+    before = world.browser("ada")
+    thief, browser = copy_of(before), switched(before)
+    browser.log_in("ada")
+    assert browser.user == "ada"
+    assert thief.user == ""
+    assert world.handles(world.ada) == {browser.handle}
+
+
+@pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
+def test_a_new_password(world, old, switched):
+    first, second = switched(world.browser("ada"), world.browser("ada"))
+    first.run(change if world.handler is Client else achange)
+    assert [first.user, second.user] == ["ada", ""]
+    assert world.handles(world.ada) == {first.handle}
+
+
+@pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
+def test_log_out_everywhere_reaches_those_that_have_not_come(world, old, switched):
+    ada, grace = switched(world.browser("ada"), world.browser("grace"))
+    sessions.log_out_everywhere(world.ada)
+    assert [ada.user, ada.user, grace.user] == ["", "", "grace"]
+    ada.log_in("ada")
+    assert ada.user == "ada"
+
+
+def fail(request):
+    assert request.user.get_username() == "ada"
+    raise Http404
+
+
+@pytest.mark.parametrize("world", [Client], indirect=True)
+@pytest.mark.parametrize("old", ["db", "user_sessions"], indirect=True)
+def test_a_transaction_that_is_rolled_back(world, old, switched, monkeypatch):
+    """With ATOMIC_REQUESTS it takes back the deletion there; what is here stays."""
+    monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
+    before = world.browser("ada")
+    thief, browser = copy_of(before), switched(before)
+    browser.run(fail, status=404)
+    assert browser.user == "ada"
+    browser.post("/logout/")
+    assert [browser.user, thief.user] == ["", ""]
+
+
+def test_a_page_that_fails_changes_nothing(world, old, switched):
+    browser = switched(world.browser("ada"))
+
+    def script(request):
+        request.user.get_username()
+        raise RuntimeError
+
+    async def ascript(request):
+        await request.auser()
+        raise RuntimeError
+
+    browser.run(script if world.handler is Client else ascript, status=500)
+    assert browser.user == "ada"
+
+
+# Many requests at once, as a browser sends them
+
+
+KINDS = ["postgres", "cache", "file", "redis_sessions", "ours_redis"]
+parallel = pytest.mark.parametrize("old", KINDS, indirect=True)
+ADA = {"_auth_user_id": "7", "cart": [1]}
+
+
+def request_of(store, key, number):
+    def run():
+        holder = store(key)
+        assert holder.get("cart") == [1], "logged out"
+        holder[f"field {number}"] = number
+        holder.save()
+
+    return run
+
+
+@parallel
+@pytest.mark.thorough
+def test_threads(old, real_storage):
+    store = store_on(real_storage)
+    for _ in range(10):
+        key = old.keep(**ADA)
+        calls = [request_of(store, key, number) for number in range(PARALLEL)]
+        assert at_once(calls) == [None] * PARALLEL
+        fields = dict(store(key).items())
+        assert {**fields, **{f"field {n}": n for n in range(PARALLEL)}} == fields
+        assert real_storage.count() == 1
+        assert not old.has(key)
+        store(key).flush()
+        assert store(key).load() == {}
+
+
+@pytest.mark.parametrize("old", ["cache", "file", "redis_sessions", "db"], indirect=True)
+def test_tasks(old, store):
+    async def request(key, number):
+        holder = store(key)
+        assert await holder.aget("cart") == [1], "logged out"
+        await holder.aset(f"field {number}", number)
+        await holder.asave()
+
+    async def at_once(key):
+        await asyncio.gather(*(request(key, number) for number in range(PARALLEL)))
+
+    for _ in range(5):
+        key = old.keep(**ADA)
+        asyncio.run(at_once(key))
+        fields = dict(store(key).items())
+        assert {**fields, **{f"field {n}": n for n in range(PARALLEL)}} == fields
+    assert store.storage.count() == 5
+
+
+def test_one_whose_client_has_gone(old, store):
+    """A task is cancelled, wherever it is; who logs out later stays logged out."""
+
+    async def cancelled(key, turns):
+        task = asyncio.ensure_future(store(key).aload())
+        for _ in range(turns):
+            await asyncio.sleep(0.0005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    for turns in range(12):
+        key = old.keep(**ADA)
+        asyncio.run(cancelled(key, turns))
+        holder = store(key)
+        assert holder.get("cart") == [1]
+        holder.flush()
+        assert store(key).load() == {}

@@ -1,0 +1,103 @@
+"""Caches between people who send cookies, or tokens, or nothing: nobody sees another's page."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from uuid import uuid4
+
+import pytest
+
+from django_multisession import sessions
+from support.auth_worlds import USER
+from support.bearers import BEARER, HANDLERS, assert_refused, bearer, opened
+
+pytestmark = pytest.mark.thorough  # hardly a matter of versions
+
+CACHED = ["django.middleware.cache.UpdateCacheMiddleware"]
+CACHING = ["django.middleware.cache.FetchFromCacheMiddleware"]
+
+
+@pytest.fixture(**HANDLERS)
+def world(request, memory_storage, databases, settings, monkeypatch):
+    with opened(memory_storage, settings, monkeypatch, request.param) as it:
+        settings.MIDDLEWARE = [*CACHED, BEARER, USER, *CACHING]
+        settings.CACHE_MIDDLEWARE_KEY_PREFIX = str(uuid4())
+        yield it
+
+
+@pytest.fixture
+def people(world):
+    """Who asks -> what they are to see."""
+    return {
+        "cookie": (world.browser("ada"), "ada"),
+        "token": (bearer(world, world.grace), "grace"),
+        "other token": (bearer(world, world.ada), "ada"),
+        "token of nobody": (bearer(world), ""),
+        "nobody": (world.browser(), ""),
+    }
+
+
+@pytest.mark.parametrize("order", [*permutations(["cookie", "token", "nobody"])])
+def test_everybody_sees_their_own_page(world, people, order):
+    for who in [*order, *people, *order]:
+        browser, name = people[who]
+        assert browser.user == name
+
+
+@pytest.mark.parametrize("who", ["cookie", "token"])
+def test_and_sees_it_from_the_cache(world, people, who):
+    """Or the test above would see nothing."""
+    browser, name = people[who]
+    assert browser.user == name
+    user = {"ada": world.ada, "grace": world.grace}[name]
+    user.username = f"no longer {name}"
+    user.save()
+    assert browser.user == name
+    user.username = name
+    user.save()
+
+
+def test_a_token_that_ended_is_shown_no_page(world, people):
+    script, name = people["token"]
+    assert script.user == name
+    sessions.end(script.handle)
+    assert_refused(script.get("/who/"))
+
+
+def test_a_refusal_is_kept_for_nobody(world, people):
+    script, _ = people["token"]
+    sessions.end(script.handle)
+    for _ in range(2):
+        assert_refused(script.get("/who/"))
+    assert [people[who][0].user for who in ("cookie", "nobody")] == ["ada", ""]
+
+
+# What caches are told
+
+
+@pytest.fixture
+def plain(world, settings):
+    settings.MIDDLEWARE = [BEARER, USER]
+    return world
+
+
+def varies(response):
+    return {*response.headers.get("Vary", "").split(", ")} - {""}
+
+
+def test_with_a_token_every_answer_varies(plain):
+    script = bearer(plain, plain.ada)
+    assert "Authorization" in varies(script.get("/who/"))
+    assert "Authorization" in varies(script.run(lambda request: "nothing of the session"))
+    assert "Authorization" in varies(script.get("/nowhere/"))
+
+
+def test_without_one_those_that_looked_at_the_session_do(plain):
+    for browser in (plain.browser(), plain.browser("ada")):
+        assert varies(browser.get("/who/")) == {"Cookie", "Authorization"}
+        assert varies(browser.run(lambda request: "nothing of the session")) == set()
+
+
+def test_a_cookie_that_is_sent_varies_too(plain):
+    response = plain.browser().log_in("ada")
+    assert {"Cookie", "Authorization"} <= varies(response)

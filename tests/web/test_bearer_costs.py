@@ -1,0 +1,157 @@
+"""What tokens cost, what is noted of who sends them, what is told of keys, and outages."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import OperationalError
+
+from django_multisession import sessions
+from django_multisession.core import keys
+from support.auth_worlds import OURS, USER
+from support.bearers import HANDLERS, bearer, opened, with_token
+from support.costs import counting
+from support.outages import raising
+from support.user_agents import FIREFOX
+
+pytestmark = pytest.mark.thorough  # hardly a matter of versions
+
+
+@pytest.fixture(**HANDLERS)
+def world(request, memory_storage, databases, settings, monkeypatch):
+    with opened(memory_storage, settings, monkeypatch, request.param) as it:
+        yield it
+
+
+@pytest.fixture
+def cost(world, monkeypatch):
+    """``cost(call)``: [verbs, queries] of it."""
+
+    def of(call):
+        with counting(world.storage, monkeypatch) as told:
+            call()
+        return told
+
+    return of
+
+
+# One round trip. That its user is who they are is a query
+
+
+def test_a_page_costs_one_read(world, cost):
+    script = bearer(world, world.ada)
+    assert cost(lambda: script.get("/who/")) == [{"read": 1}, 1]
+    assert cost(lambda: script.run(read_a_lot)) == [{"read": 1}, 1]
+
+
+def test_a_page_that_never_looks_at_the_session_costs_one_too(world, cost):
+    assert cost(lambda: bearer(world).run(lambda request: "")) == [{"insert": 1, "read": 1}, 0]
+
+
+def read_a_lot(request):
+    session = request.session
+    return session.get("a"), request.user.pk, session.created_at, session.references, session.keys()
+
+
+def test_a_change_costs_one_write(world, cost):
+    script = bearer(world, world.ada)
+
+    def view(request):
+        request.session["cart"] = [1]
+
+    assert cost(lambda: script.run(view)) == [{"read": 1, "update": 1}, 0]
+
+
+def test_a_bad_token_costs_one_read(world, cost):
+    stranger = with_token(world, keys.new_key())
+    assert cost(lambda: stranger.get("/who/")) == [{"read": 1}, 0]
+
+
+def test_what_is_no_token_costs_nothing(world, cost):
+    for token in ("", "A" * 43, "a b", "x" * 7):
+        stranger = with_token(world, token)
+        assert cost(lambda it=stranger: it.get("/who/")) == [{}, 0]
+
+
+def test_with_a_cookie_it_costs_what_it_did(world, settings, cost):
+    browser = world.browser("ada")
+    expected = cost(lambda: browser.get("/who/"))
+    settings.MIDDLEWARE = [OURS, USER]
+    browser = world.browser("ada")
+    assert cost(lambda: browser.get("/who/")) == expected == [{"read": 1}, 1]
+
+
+def test_a_touch_once_an_interval(world, cost, clock):
+    script = bearer(world, world.ada)
+    for seconds, verbs in [
+        (59, {"read": 1}),
+        (1, {"read": 1, "update": 1}),
+        (59, {"read": 1}),
+        (1, {"read": 1, "update": 1}),
+    ]:
+        clock.advance(seconds=seconds)
+        assert cost(lambda: script.get("/who/")) == [verbs, 1]
+    assert sessions.get(script.handle).last_seen_at == clock.now
+
+
+def test_one_that_is_used_does_not_end(world, clock, settings):
+    settings.SESSION_COOKIE_AGE = 100
+    script = bearer(world, world.ada)
+    for _ in range(5):
+        clock.advance(seconds=70)
+        assert script.user == "ada"
+    clock.advance(seconds=100)
+    assert script.get("/who/").status_code == 401
+
+
+# Who sends it
+
+
+def test_the_client_is_noted(world, clock):
+    script = bearer(world, world.ada)
+    clock.advance(hours=1)
+    script.get("/who/", **{"user-agent": FIREFOX})
+    info = sessions.get(script.handle)
+    assert (info.ip, info.device) == ("127.0.0.1", "Firefox on Linux")
+
+
+# Keys
+
+
+@pytest.mark.parametrize("is_debugging", [True, False])
+def test_no_answer_tells_a_key_but_the_one_header(world, settings, monkeypatch, is_debugging):
+    settings.DEBUG = is_debugging
+    script = bearer(world, world.ada)
+    answers = [script.get("/who/"), script.get("/nowhere/"), script.run(broken, status=500)]
+    with monkeypatch.context() as patch:
+        patch.setattr(world.storage, "read", raising(OperationalError))
+        patch.setattr(world.storage, "outages", (OperationalError,))
+        answers.append(script.get("/who/"))
+    sessions.end(script.handle)
+    answers.append(script.get("/who/"))
+    assert [answer.status_code for answer in answers] == [200, 404, 500, 503, 401]
+    for answer in answers:
+        assert script.token not in f"{answer.content.decode()} {answer.headers}"
+
+
+def broken(request):
+    # Else Django's page of the error asks, in a thread whose connections nobody closes.
+    assert request.user.is_authenticated
+    raise RuntimeError(request.session)
+
+
+# Outages: never an answer that tells a client to throw its token away
+
+
+@pytest.mark.parametrize(("verb", "status"), [("read", 503), ("update", 500)])
+def test_an_outage_is_an_error_of_the_server(world, monkeypatch, clock, caplog, verb, status):
+    script = bearer(world, world.ada)
+    clock.advance(hours=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.storage, verb, raising(OperationalError))
+        patch.setattr(world.storage, "outages", (OperationalError,))
+        for _ in range(2):
+            response = script.get("/who/")
+            assert response.status_code == status
+            assert "WWW-Authenticate" not in response.headers
+    assert "OperationalError" in caplog.text
+    assert script.user == "ada"
