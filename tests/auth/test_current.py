@@ -45,6 +45,7 @@ def look_in_a_loop(request):
 
 
 VIEWS = [look, alook, look_in_a_thread, look_in_a_loop]
+BLOCKING = "support.auth_pages.blocking"
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -53,7 +54,7 @@ def test_a_request_knows_itself(world, view):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-@pytest.mark.parametrize("order", [[OURS, "support.auth_pages.blocking"], ["support.auth_pages.blocking", OURS]])
+@pytest.mark.parametrize("order", [[OURS, BLOCKING], [BLOCKING, OURS]])
 def test_a_request_knows_itself_beside_middleware_that_blocks(world, view, settings, order):
     """Then Django moves it from threads to loops and back on its way."""
     settings.MIDDLEWARE = [*order, USER]
