@@ -8,7 +8,7 @@ because an outage must never look like "no such session": that would log people 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -38,6 +38,36 @@ def clock_findings(server: datetime, here: datetime) -> list[Finding]:
     problem = f"The server's clock is {abs(ahead):.0f} s {'ahead' if ahead > 0 else 'behind'}: "
     problem += "sessions end at other times than they should, and differently on each machine."
     return [Finding("clock", problem, "Have all machines keep their clocks by NTP.")]
+
+
+class EndingPasses:
+    """The passes that ending many sessions makes over an index which changes in the meantime.
+
+    A session on its way to a new id may slip past a pass: its new entry is written before the new
+    session exists and before the old one is gone. Then the pass meets an id that it does not find.
+    So iterating yields passes until one has ended nothing and met no id for the first time. There
+    are at most 10, so that a user who logs in again and again does not keep it going.
+    """
+
+    MOST = 10
+
+    def __init__(self) -> None:
+        self._unfound = set[str]()  # ids met in the index whose session was not ended
+        self._is_quiet = False
+
+    def __iter__(self) -> Iterator[None]:
+        for _ in range(self.MOST):
+            self._is_quiet = True
+            yield
+            if self._is_quiet:
+                return
+
+    def note(self, met: Iterable[str], ended: Iterable[Entry]) -> None:
+        """Take note of the ids that the index had, and of the sessions that were ended."""
+        ended_ids = {id for id, _ in ended}
+        unfound = {*met} - ended_ids
+        self._is_quiet = self._is_quiet and not ended_ids and unfound <= self._unfound
+        self._unfound |= unfound
 
 
 class SessionTooLarge(ValueError):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..base import Entry, OnDeleted, Storage
+from ..base import EndingPasses, Entry, OnDeleted, Storage
 from . import encoding
 from .connection import LONG_PAUSES, Connection
 from .encoding import PK, SK, VERSION, Item
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LOOKED_AT = 2  # items a page looks at for each session it is to show: entries are among them
-PASSES = 10  # over an index whose sessions are ended, at most
 LOOKS = 10  # requests a page takes at most, each for twice as many; then it is short
 
 
@@ -43,22 +42,13 @@ class Listing(Storage):
             yield from encoding.live(self._belonging(ids, name, value), self.clock())
 
     def delete_matching(self, name: str, value: str, keep: str | None = None) -> Iterator[Entry]:
-        """Passes over the index until one ends nothing and meets nothing new. A session on its way
-        to a new id may have slipped past a pass, its new entry and its old one both; then the pass
-        has met an id that it did not find. Who logs in again and again does not keep it going for
-        ever."""
-        left = set[str]()
-        for _ in range(PASSES):
-            news = False
+        passes = EndingPasses()
+        for _ in passes:
             for ids in self._ids(name, value):
                 meant = [id for id in ids if id != keep]
                 ended = self._end(meant, name, value)
-                rest = {*meant}.difference(id for id, _ in ended)
-                news = news or bool(ended) or not rest <= left
-                left |= rest
+                passes.note(meant, ended)
                 yield from ended
-            if not news:
-                break
 
     def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Entry], str | None]:
         found, start, _ = self._look(None if after is None else _position(after), limit)

@@ -7,7 +7,7 @@ from itertools import chain
 from random import randrange
 from typing import Any
 
-from ..base import Entry, OnDeleted, Storage
+from ..base import EndingPasses, Entry, OnDeleted, Storage
 from . import encoding
 from .commands import Command, CommandBuilder
 from .connection import ERRORS, AsyncConnection, Connection
@@ -16,7 +16,6 @@ from .paging import Page, Sample
 
 COUNTED = 1024  # buckets a round trip, where each answers a number
 LISTED = 256  # where each answers ids
-PASSES = 10  # over an index whose sessions are ended, at most
 GROWTH = 4  # how many times as many buckets a purge looks at next
 CLEARED = 16  # ids a bucket
 
@@ -55,45 +54,31 @@ class Listing(Storage):
                 yield each
 
     def delete_matching(self, name: str, value: str, keep: str | None = None) -> Iterator[Entry]:
-        """Passes over the index until one ends nothing and meets nothing new. A session on its way
-        to a new id, which is entered before there is a session of it and before the old one dies,
-        may have slipped past a pass; then that pass has met an id that it did not find. Who logs
-        in again and again does not keep it going for ever."""
-        reference, left = reference_text(name, value), set[str]()
-        for _ in range(PASSES):
-            news = False
+        reference, passes = reference_text(name, value), EndingPasses()
+        for _ in passes:
             for ids in self._scan(reference):
                 meant = sorted({*ids} - {keep})
                 calls = self._calls.end(meant, self.clock(), reference)
                 ended = encoding.ended(meant, chain(*self._connection.run_all(calls)))
                 self._connection.run_all(self._calls.leave(ended))
                 self._connection.run_all(self._prepare_drop(reference, meant, ended))
-                rest = {*meant}.difference(id for id, _ in ended)
-                news = news or bool(ended) or not rest <= left
-                left |= rest
+                passes.note(meant, ended)
                 yield from ended
-            if not news:
-                break
 
     async def adelete_matching(
         self, name: str, value: str, keep: str | None = None
     ) -> AsyncIterator[Entry]:
-        reference, left = reference_text(name, value), set[str]()
-        for _ in range(PASSES):
-            news = False
+        reference, passes = reference_text(name, value), EndingPasses()
+        for _ in passes:
             async for ids in self._ascan(reference):
                 meant = sorted({*ids} - {keep})
                 calls = self._calls.end(meant, self.clock(), reference)
                 ended = encoding.ended(meant, chain(*await self._async_connection.run_all(calls)))
                 await self._async_connection.run_all(self._calls.leave(ended))
                 await self._async_connection.run_all(self._prepare_drop(reference, meant, ended))
-                rest = {*meant}.difference(id for id, _ in ended)
-                news = news or bool(ended) or not rest <= left
-                left |= rest
+                passes.note(meant, ended)
                 for each in ended:
                     yield each
-            if not news:
-                break
 
     def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Entry], str | None]:
         page = Page(after, limit, self.clock(), self._calls)
