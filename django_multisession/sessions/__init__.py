@@ -1,7 +1,8 @@
-"""Whose sessions there are, and ending them: on every engine, blocking and awaited.
+"""List and end sessions, whoever holds them: the public API, on every engine, in both dialects.
 
-Users are given as objects or as primary keys; nobody (anonymous, not saved) is a ValueError, and
-never everybody. What it costs are the storage's verbs; no fields travel.
+A user is given as an object or as a primary key; an anonymous or unsaved user is a ValueError and
+never means everybody. Every function costs what its verb costs the storage (see the class of the
+storage), and no session data is transferred. Errors of the server are the client library's own.
 """
 
 from __future__ import annotations
@@ -53,14 +54,14 @@ __all__ = [
     "sample",
 ]
 
-Keep = SessionStore | str | None  # a session that stays, by itself or by its handle
+Keep = SessionStore | str | None  # a session to keep: itself, or its handle
 
 
-# Looking
+# Listing
 
 
 def for_user(user: Any) -> list[SessionInfo]:
-    """The user's sessions, the most recently active first."""
+    """Return the user's live sessions, the most recently active first. Raises ValueError."""
     return _latest_first(find("user", owners.user_pk(user)))
 
 
@@ -70,7 +71,10 @@ async def afor_user(user: Any) -> list[SessionInfo]:
 
 
 def find(name: str, value: Any) -> Iterator[SessionInfo]:
-    """The sessions that have a reference, in no order: ``find("org", 7)``."""
+    """Yield the live sessions that have a reference, in no particular order: ``find("org", 7)``.
+
+    Raises ValueError for a name that MULTISESSION_REFERENCES does not have, and for an empty value.
+    """
     found = store().storage.find(*owners.to_reference(name, value))
     return map(_info, found)
 
@@ -82,22 +86,27 @@ def afind(name: str, value: Any) -> AsyncIterator[SessionInfo]:
 
 
 def get(handle: str) -> SessionInfo | None:
-    """The live session of this handle. What is no handle reaches no server."""
+    """Return the live session of this handle, or None. One round trip.
+
+    Text that cannot be a handle is never sent to the server.
+    """
     if not keys.is_handle(handle):
         return None
-    return _live(handle, store().storage.read(handle, ()))
+    return _live_info(handle, store().storage.read(handle, ()))
 
 
 async def aget(handle: str) -> SessionInfo | None:
     """See get()."""
     if not keys.is_handle(handle):
         return None
-    return _live(handle, await store().storage.aread(handle, ()))
+    return _live_info(handle, await store().storage.aread(handle, ()))
 
 
 def page(after: str | None = None, limit: int = 100) -> tuple[list[SessionInfo], str | None]:
-    """Some of all sessions, and where the next page begins, or None. Raises ValueError for a
-    cursor that is none, or a limit below 1."""
+    """Return up to ``limit`` sessions, and the cursor of the next page or None.
+
+    Raises ValueError for text that is not a cursor of this engine, and for a limit below 1.
+    """
     _check_limit(limit)
     found, cursor = store().storage.page(after, limit)
     return [*map(_info, found)], cursor
@@ -111,7 +120,7 @@ async def apage(after: str | None = None, limit: int = 100) -> tuple[list[Sessio
 
 
 def all() -> Iterator[SessionInfo]:
-    """Every session, page by page. One that is used meanwhile may be missed."""
+    """Yield every live session, page by page. A session that is used meanwhile may be missed."""
     for entries in store().storage.pages():
         for entry in entries:
             yield _info(entry)
@@ -125,9 +134,11 @@ async def aall() -> AsyncIterator[SessionInfo]:
 
 
 def sample(limit: int = 1000) -> tuple[list[SessionInfo], int]:
-    """Some sessions, whatever their age and activity, and about how many there are; if that is as
-    many, these are all. However many there are, it takes as long. Raises ValueError for a limit
-    below 1."""
+    """Return up to ``limit`` sessions of any age and activity, and about how many there are.
+
+    If the number equals that of the returned sessions, they are all. The cost is bounded by
+    ``limit``, however many sessions there are. Raises ValueError for a limit below 1.
+    """
     _check_limit(limit)
     found, about = store().storage.sample(limit)
     return [*map(_info, found)], about
@@ -141,7 +152,7 @@ async def asample(limit: int = 1000) -> tuple[list[SessionInfo], int]:
 
 
 def count() -> int:
-    """Live sessions."""
+    """Return the number of live sessions."""
     return store().storage.count()
 
 
@@ -151,9 +162,12 @@ async def acount() -> int:
 
 
 def relabel(handle: str, label: str) -> bool:
-    """What to call a session in lists: 100 characters at most, or "". False: there is none of this
-    handle. It is no use of the session, so it moves neither its end nor when it was last seen.
-    Raises ValueError. One round trip."""
+    """Set the name that lists show for a session: up to 100 characters, or "" for none.
+
+    Return False if the session does not exist. This does not count as a use of the session: its end
+    and the time of its last use stay. Raises ValueError for a label that is too long or cannot be
+    stored. One round trip.
+    """
     change = Change(label=checked_label(label))
     return keys.is_handle(handle) and store().storage.update(handle, change)
 
@@ -168,7 +182,11 @@ async def arelabel(handle: str, label: str) -> bool:
 
 
 def end(handle: str, *, reason: str = "ended") -> bool:
-    """End one session. False: there is none of this handle. ``reason`` is told by the signal."""
+    """End one session. Return False if it does not exist.
+
+    ``reason`` is an argument of the signal `session_ended`. Text that cannot be a handle is never
+    sent to the server. One round trip, and one more if there are previous engines.
+    """
     return keys.is_handle(handle) and store().end(handle, reason)
 
 
@@ -180,10 +198,10 @@ async def aend(handle: str, *, reason: str = "ended") -> bool:
 def log_out_everywhere(
     user: Any, *, keep: Keep = None, reason: str = "logged_out_everywhere"
 ) -> int:
-    """End the sessions of a user, except one that is kept; how many there were.
+    """End the sessions of a user, except one to ``keep``. Return how many ended.
 
-    Whatever is under way at that moment: a request of an ended session fails to save, and none
-    that was there when this was called is missed.
+    No session that existed when this was called is missed, and a request of an ended session that
+    is under way fails to save.
     """
     return end_matching("user", owners.user_pk(user), keep=keep, reason=reason)
 
@@ -196,7 +214,7 @@ async def alog_out_everywhere(
 
 
 def end_matching(name: str, value: Any, *, keep: Keep = None, reason: str = "ended") -> int:
-    """End the sessions that `find` would give, except one that is kept; how many there were."""
+    """End the sessions that find() would give, except one to ``keep``. Return how many ended."""
     reference, kept, number = owners.to_reference(name, value), owners.to_handle(keep), 0
     tombstones.add_all(store().storage, reference)
     for handle, record in store().storage.delete_matching(*reference, kept):
@@ -216,8 +234,10 @@ async def aend_matching(name: str, value: Any, *, keep: Keep = None, reason: str
 
 
 def clear() -> int:
-    """End all sessions there are, of everybody; how many there were. `sessions_cleared` tells of
-    it, once, and no signal of each."""
+    """End all sessions of everybody. Return how many there were.
+
+    The signal `sessions_cleared` is sent once, and `session_ended` for none of them.
+    """
     tombstones.add_all(store().storage)
     number = store().storage.clear()
     signals.send(store(), [signals.cleared(number)])
@@ -234,14 +254,14 @@ async def aclear() -> int:
 
 def _check_limit(limit: int) -> None:
     if limit < 1:
-        raise ValueError(f"There is a limit of 1 session or more, not {limit}.")
+        raise ValueError(f"The limit must be at least 1, not {limit}.")
 
 
-def _info(found: Entry) -> SessionInfo:
-    return SessionInfo.of(store(), *found)
+def _info(entry: Entry) -> SessionInfo:
+    return SessionInfo.of(store(), *entry)
 
 
-def _live(handle: str, record: Record | None) -> SessionInfo | None:
+def _live_info(handle: str, record: Record | None) -> SessionInfo | None:
     record = live(record, store().storage.clock())
     return _info((handle, record)) if record else None
 

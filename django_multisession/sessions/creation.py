@@ -1,4 +1,4 @@
-"""Sessions that no browser begins."""
+"""Create sessions for scripts, services and devices that have no browser."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def create(
     expires_in: float | timedelta | None = None,
     request: HttpRequest | None = None,
 ) -> SessionStore:
-    """A session without a browser, stored. Its ``session_key`` is the token, told only here.
+    """Create and store a session. Its ``session_key`` is the token, which is known only here.
 
-    ``user``: who is logged in to it. ``label``: what to call it in lists, 100 characters at most.
-    ``expires_in``: seconds, or a timedelta, after which it is over even if it is used; None: as
-    sessions usually are. ``request``: whose client is noted. Raises ValueError.
+    ``user``: the user object to log in. ``label``: the name shown in lists, up to 100 characters.
+    ``data``: further session fields. ``expires_in``: seconds or a timedelta after which the session
+    ends even if it is used; None gives it the usual lifetime. ``request``: its client's IP address
+    and user agent are stored. Raises ValueError. One round trip.
     """
     session = _new(user, label, data, expires_in, request)
     session.save()

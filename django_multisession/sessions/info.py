@@ -1,4 +1,4 @@
-"""`SessionInfo`: what one can know of a session without being it."""
+"""`SessionInfo`: a session as lists and administrators see it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from ..session import SessionStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionInfo:
-    """A live session, as it was when it was looked up. Times are in UTC.
+    """A live session as it was when it was read. Times are aware and in UTC.
 
-    ``handle`` names it and is safe to show: it is useless as a cookie. ``references`` tell whom or
-    what it belongs to. Nothing here gives its key away, which nobody but its holder has.
+    ``handle`` names the session. It is safe to show, because it is useless as a cookie.
+    ``references`` say whom or what the session belongs to. The session key is not known here: only
+    the client has it.
     """
 
     handle: str
@@ -47,22 +48,27 @@ class SessionInfo:
 
     @property
     def device(self) -> str:
-        """In words, "Firefox on Linux", as far as the user agent tells; else "". It may hold
-        whatever the client likes: escape it."""
+        """The device in words, "Firefox on Linux", or "" if the user agent does not say.
+
+        Escape it: the client chooses the user agent.
+        """
         return device_of(self.user_agent)
 
     @property
     def user_id(self) -> str | None:
-        """The reference "user": a primary key as text."""
+        """The primary key of the user as text: the reference "user"."""
         return self.references.get("user")
 
     def is_current(self, request: Any) -> bool:
-        """Is it the session of this request?"""
+        """Return whether this is the session of the request."""
         session = getattr(request, "session", None)
         return getattr(session, "handle", None) == self.handle
 
     def end(self, *, reason: str = "ended") -> bool:
-        """False: it had ended already. One round trip."""
+        """End the session. Return False if it had ended already.
+
+        One round trip, and one more if there are previous engines.
+        """
         return self.store.end(self.handle, reason)
 
     end.alters_data = True  # type: ignore[attr-defined]  # templates do not call it
@@ -74,8 +80,10 @@ class SessionInfo:
     aend.alters_data = True  # type: ignore[attr-defined]
 
     def data(self) -> dict[str, Any]:
-        """Its fields, decoded; {} if it has ended since. One round trip. What cannot be decoded is
-        left out, and logged."""
+        """Return the session's fields, decoded, or {} if it has ended since. One round trip.
+
+        A field that cannot be decoded is left out and logged.
+        """
         return self._decoded(self.store.storage.read(self.handle))
 
     async def adata(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class TestLogOutEverywhere:
     def test_what_names_no_session_ends_none(self, quick, clock, keep):
         tokens(quick, 2, clock, **ADA)
         for end in (lambda: quick.log_out_everywhere(1, keep=keep), lambda: found(quick, keep)):
-            with pytest.raises(ValueError, match=r"by its handle, or given itself"):
+            with pytest.raises(ValueError, match=r"as request\.session, or by its handle"):
                 end()
         assert quick.count() == 2
 
