@@ -1,7 +1,7 @@
-"""Every setting: its name, its default and what it means. The only reader of django's settings.
+"""Every setting of this package: its name, its default, its meaning. Nothing else reads settings.
 
-Read when first needed and kept until Django says that a setting changed, so tests may override
-them. Wrong values are named by the checks (`checks`).
+A setting is read when it is first needed and cached until Django reports that a setting changed, so
+tests may override settings. The system checks in `checks` report wrong values.
 """
 
 from __future__ import annotations
@@ -24,83 +24,88 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # In the order of the README.
 DEFAULTS: dict[str, Any] = {
-    # Whom sessions are indexed by: reference name -> session field, or dotted path of a
-    # callable(session fields) -> text or None.
+    # The references that sessions are indexed by: reference name -> session field, or dotted path
+    # of a callable(session fields) -> text or None.
     "MULTISESSION_REFERENCES": {"user": USER_FIELD},
-    # Idle lifetime: seconds, a timedelta, or dotted path of a callable(session) -> seconds,
+    # The idle lifetime: seconds, a timedelta, or the dotted path of a callable(session) -> seconds,
     # timedelta or None. None: SESSION_COOKIE_AGE.
     "MULTISESSION_TTL": None,
-    # Seconds (or a timedelta) after its creation at which a session ends whatever its activity.
+    # Seconds (or a timedelta) after its creation at which a session ends, whatever its activity.
     "MULTISESSION_ABSOLUTE_AGE": None,
     # Seconds (or a timedelta) between two writes of "last seen". None: never.
     "MULTISESSION_TOUCH_INTERVAL": 60,
-    # Engines that sessions were kept in before. One that is unknown here is looked for there, and
-    # moved here.
+    # The engines that sessions were kept in before. A session that this engine does not know is
+    # looked for in them, and moved here.
     "MULTISESSION_MIGRATE_FROM": [],
-    # May a session that is over stay until it is purged? Else a request that meets it deletes it.
+    # Does an expired session stay until it is pruned? If not, a request that meets it deletes it.
     "MULTISESSION_KEEP_EXPIRED": False,
-    # How many sessions a user may have: a number, or dotted path of a callable(user) -> number or
-    # None. None: as many as they like.
+    # The number of sessions a user may have, or the dotted path of a callable(user) -> number or
+    # None. None: no limit.
     "MULTISESSION_SESSIONS_PER_USER": None,
-    # What happens beyond: "end_oldest", the least recently active ones, or "refuse" the login.
+    # What happens beyond the limit: "end_oldest", the least recently active sessions end, or
+    # "refuse", the login fails.
     "MULTISESSION_ON_SESSION_LIMIT": "end_oldest",
     # Does a new password end the user's other sessions at once?
     "MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE": True,
-    # Seconds (or a timedelta) after signing in from which ending a device asks for the password
-    # again. None: never.
+    # Seconds (or a timedelta) after signing in from which signing out another device asks for the
+    # password again. None: never.
     "MULTISESSION_REAUTHENTICATION_TIMEOUT": 900,
     # Database alias of the database engine. None asks the routers.
     "MULTISESSION_DATABASE": None,
-    # What the names of all keys in Redis begin with.
+    # Prefix of all keys in Redis.
     "MULTISESSION_REDIS_KEY_PREFIX": "multisession",
-    # Alias of a cache of django-redis, whose connections the Redis engine uses.
+    # Alias of a cache of django-redis whose connections the Redis engine uses.
     "MULTISESSION_REDIS_ALIAS": "default",
-    # Where Redis is instead: redis://, rediss://, unix://, redis+sentinel://, redis+cluster://.
+    # URL of Redis, in place of an alias: redis://, rediss://, unix://, redis+sentinel://,
+    # redis+cluster://.
     "MULTISESSION_REDIS_URL": None,
     # Further arguments of the client that connects to the URL.
     "MULTISESSION_REDIS_OPTIONS": {},
-    # The table of the DynamoDB engine; manage.py createsessiontable makes it.
+    # The table of the DynamoDB engine; manage.py createsessiontable creates it.
     "MULTISESSION_DYNAMODB_TABLE": "sessions",
     # Arguments of boto3's client: region_name, endpoint_url, config, ...
     "MULTISESSION_DYNAMODB_OPTIONS": {},
-    # Do sessions read what was written a moment ago? Else reading costs half.
+    # Are sessions read consistently? If not, a read may miss the latest write, and costs half.
     "MULTISESSION_DYNAMODB_CONSISTENT_READ": True,
-    # Values of fields whose name holds one of these are hidden in the admin until asked for.
+    # Values of fields whose name contains one of these are hidden in the admin until asked for.
     "MULTISESSION_SECRET_NAMES": [
         *("credential", "csrf", "hash", "key", "passw", "secret", "signature", "token"),
     ],
-    # Dotted path of a callable(request) -> text or None.
+    # Dotted path of a callable(request) -> the client's IP address as text, or None.
     "MULTISESSION_CLIENT_IP": "django_multisession.client.remote_addr",
 }
 
 
 _REDIS = ("alias", "url", "options")
 _DYNAMODB = ("table", "options", "consistent_read")
-_kept: list[Any] = []
+_cached: list[Any] = []
 
 
 def cached_setting(function: F) -> F:
-    """Compute it once: a setting that is absent costs 3 us to look up, on every save."""
+    """Cache a function of settings until a setting changes.
+
+    Looking up an absent setting costs 3 us, on every save.
+    """
     cached = lru_cache(maxsize=None)(function)
-    _kept.append(cached)
+    _cached.append(cached)
     return cached  # type: ignore[return-value]
 
 
 @receiver(setting_changed)
-def _forget(**kwargs: Any) -> None:
-    for function in _kept:
+def _clear_caches(**kwargs: Any) -> None:
+    for function in _cached:
         function.cache_clear()
 
 
 @cached_setting
 def get(name: str) -> Any:
-    """The setting as the project wrote it, or its default."""
+    """Return the setting as the project wrote it, or its default."""
     return getattr(settings, name, DEFAULTS[name])
 
 
 @cached_setting
 def references() -> Mapping[str, Source]:
-    """Reference name -> session field or callable."""
+    """Return reference name -> session field or callable."""
     return {name: _source(source) for name, source in get("MULTISESSION_REFERENCES").items()}
 
 
@@ -124,14 +129,14 @@ def absolute_age() -> timedelta | None:
 
 
 def sessions_per_user(user: Any) -> int | None:
-    """How many sessions this user may have; None: as many as they like."""
+    """Return how many sessions this user may have. None: there is no limit."""
     limit = get("MULTISESSION_SESSIONS_PER_USER")
     return import_setting(limit)(user) if isinstance(limit, str) else limit  # type: ignore[no-any-return]
 
 
 @cached_setting
 def on_session_limit() -> str | None:
-    """ "end_oldest", "refuse", or None where nobody has a limit."""
+    """Return "end_oldest", "refuse", or None if no user has a limit."""
     is_limited = get("MULTISESSION_SESSIONS_PER_USER") is not None
     return get("MULTISESSION_ON_SESSION_LIMIT") if is_limited else None
 
@@ -153,7 +158,7 @@ def secret_names() -> tuple[str, ...]:
 
 @cached_setting
 def has_geoip() -> bool:
-    """Does Django's GeoIP2 have a database?"""
+    """Return whether GEOIP_PATH names a database for Django's GeoIP2."""
     return bool(getattr(settings, "GEOIP_PATH", None))
 
 
@@ -162,13 +167,13 @@ def database() -> str | None:
 
 
 def redis() -> dict[str, Any]:
-    """The arguments of `RedisStorage`."""
+    """Return the arguments of `RedisStorage`."""
     connection = {name: get(f"MULTISESSION_REDIS_{name.upper()}") for name in _REDIS}
     return {**connection, "prefix": get("MULTISESSION_REDIS_KEY_PREFIX")}
 
 
 def dynamodb() -> dict[str, Any]:
-    """The arguments of `DynamoDBStorage`."""
+    """Return the arguments of `DynamoDBStorage`."""
     return {name: get(f"MULTISESSION_DYNAMODB_{name.upper()}") for name in _DYNAMODB}
 
 
@@ -179,35 +184,35 @@ def client_ip() -> Callable[[HttpRequest], str | None]:
 
 @cached_setting
 def serializer() -> Any:
-    """What SESSION_SERIALIZER names."""
+    """Return the class that SESSION_SERIALIZER names."""
     return import_setting(django_setting("SESSION_SERIALIZER"))
 
 
 def django_setting(name: str) -> Any:
-    """A setting of Django's own."""
+    """Return one of Django's own settings."""
     return getattr(settings, name)
 
 
 def cookie() -> dict[str, Any]:
-    """Django's own SESSION_COOKIE settings, as arguments of ``set_cookie``."""
+    """Return Django's SESSION_COOKIE settings as arguments of ``set_cookie``."""
     names = ("domain", "path", "secure", "httponly", "samesite")
     attributes = {name: django_setting(f"SESSION_COOKIE_{name.upper()}") for name in names}
     return {"key": django_setting("SESSION_COOKIE_NAME"), **attributes}
 
 
 def channel_layers() -> list[str]:
-    """Their names, of Django Channels."""
+    """Return the names of the channel layers of Django Channels."""
     return [*(getattr(settings, "CHANNEL_LAYERS", None) or ())]
 
 
 def defined_names() -> list[str]:
-    """The names of our settings that the project sets, misspelt ones included."""
+    """Return the names of all MULTISESSION settings that the project defines, misspelt ones too."""
     return [name for name in dir(settings) if name.startswith("MULTISESSION_")]
 
 
 @cached_setting
 def import_setting(path: str) -> Any:
-    """What a dotted path names."""
+    """Return the object that a dotted path names."""
     return import_string(path)
 
 

@@ -51,7 +51,7 @@ def user_pk(user: Any) -> str:
 
 
 def _pk_to_text(key: Any) -> str:
-    """Convert to the primary key's text form, as Django's login() does. Reject lossy conversions."""
+    """Convert to the primary key's text form; reject lossy conversions."""
     model = get_user_model()
     field = model._meta.pk
     with suppress(ValidationError, ValueError, TypeError, OverflowError):

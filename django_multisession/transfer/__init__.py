@@ -1,1 +1,1 @@
-"""Sessions that come from other engines: MULTISESSION_MIGRATE_FROM and migratesessions."""
+"""Move sessions out of previous engines: MULTISESSION_MIGRATE_FROM and ``migratesessions``."""

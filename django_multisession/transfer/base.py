@@ -1,7 +1,7 @@
-"""What every source promises: another engine, whose sessions are moved into ours.
+"""The contract of a source: another engine, whose sessions are moved into this one.
 
-A session is named by its key, as a cookie has it; where a source knows no keys, by its handle,
-which is all that `each` gives then. An outage raises, and never looks like an unknown session.
+A session is named by its key, as a cookie has it. A source that stores no keys accepts handles too,
+and `iterate` yields handles. An outage raises and never looks like an unknown session.
 """
 
 from __future__ import annotations
@@ -20,58 +20,63 @@ from ..core.client import clean_ip, clean_user_agent
 from ..core.fields import Fields
 from ..core.record import Record
 
-Listed = tuple[str, Callable[[], Record | None]]  # a name, and what reads its session
+Listed = tuple[str, Callable[[], Record | None]]  # a session's name, and a function that reads it
 
 
 class NotListable(ValueError):
-    """The engine cannot tell which sessions it has."""
+    """The engine cannot list its sessions."""
 
 
 class CannotMove(ValueError):
-    """A session holds something that cannot be stored here. It stays where it is."""
+    """A field of the session cannot be stored in this engine. The session stays where it is."""
 
 
 class Source(ABC):
-    """Sessions of another engine. Async twins run in the thread of Django's connections, unless a
-    source says otherwise."""
+    """The sessions of another engine.
 
-    # Why can it not tell which sessions it has, if it cannot?
+    The async twins run in the thread that holds Django's database connections, unless a source
+    overrides them.
+    """
+
+    # Why can it not list its sessions, if it cannot?
     unlistable_reason: ClassVar[str] = ""
-    # Can it delete a session? A cookie is the client's, who may keep it.
+    # Can it delete a session? A client may keep a copy of a cookie that holds its session.
     removes: ClassVar[bool] = True
 
     def __init__(self, engine: str, store: type[Any]) -> None:
-        """``store``: the engine's ``SessionStore``."""
+        """Keep the engine's dotted path and its ``SessionStore`` class."""
         self.engine, self.store = engine, store
 
     def check(self) -> None:  # noqa: B027 - most need nothing
-        """Raises something that says what it lacks. Asks nobody."""
+        """Raise an exception that names what the engine lacks. No I/O."""
 
     def may_have(self, offered: str) -> bool:
-        """Could a client who offers this have a session here? Asks nobody. With a handle nobody
-        has: those are public."""
+        """Return whether a client that sends this text may have a session in the engine. No I/O.
+
+        The answer to a handle is False, since handles are public.
+        """
         return keys.is_key(offered)
 
     @abstractmethod
     def find(self, name: str) -> Record | None:
-        """The live session, as it will be stored here. At most one read.
+        """Return the live session as this engine will store it, or None. At most one read.
 
-        Raises CannotMove where it holds something that cannot be.
+        Raises CannotMove if a field cannot be stored.
         """
 
     @abstractmethod
     def remove(self, name: str) -> bool:
-        """Delete it. False: it was gone already."""
+        """Delete the session. Return False if it was gone already. One round trip."""
 
     def iterate(self) -> Iterator[Listed]:
-        """All live sessions, some at a time. Those that are removed meanwhile do no harm.
+        """Yield all live sessions, read in batches. Removing sessions meanwhile does no harm.
 
-        Raises NotListable, unless the source knows how.
+        Raises NotListable if the engine cannot list its sessions.
         """
         raise NotListable(f"{self.unlistable_reason} ({self.engine}).")
 
     def count(self) -> int:
-        """How many `each` will give, about. Raises NotListable, too."""
+        """Return about how many sessions iterate() will yield. Raises NotListable."""
         raise NotListable(f"{self.unlistable_reason} ({self.engine}).")
 
     async def afind(self, name: str) -> Record | None:
@@ -91,11 +96,10 @@ def record_of(
     ip: str | None = None,
     user_agent: str | None = None,
 ) -> Record | None:
-    """The record of a session whose engine keeps a dict. None: there is nothing in it, or it is
-    over.
+    """Return the record of a session whose engine keeps a dict. None: it is empty or has expired.
 
-    What the engine does not know follows from the rest: it was seen its idle age before its end,
-    or just now, and has been there since then.
+    Times that the engine does not store are derived from the others: the session was last seen its
+    idle age before its end, or just now, and was created when it was last seen.
     """
     now = expiry.utcnow()
     end = expires_at or _idle_end(data, seen_at or now)
@@ -117,7 +121,7 @@ def record_of(
 
 
 def aware(moment: datetime) -> datetime:
-    """In UTC; a naive one is in local time, as Django has it with USE_TZ off."""
+    """Convert to UTC. A naive time is local time, as in Django with USE_TZ off."""
     zone = moment.tzinfo or get_default_timezone()
     return moment.replace(tzinfo=zone).astimezone(expiry.UTC)
 
@@ -126,7 +130,7 @@ def _idle_end(data: Mapping[str, Any], now: datetime) -> datetime:
     age = conf.django_setting("SESSION_COOKIE_AGE")
     try:
         return expiry.idle_end(data.get(expiry.CUSTOM), age, now)
-    except (TypeError, ValueError):  # what is no time, another hand left
+    except (TypeError, ValueError):  # not written by Django's set_expiry()
         return expiry.idle_end(None, age, now)
 
 
@@ -136,9 +140,10 @@ def _fields(data: Mapping[str, Any], handle: str) -> Fields:
         try:
             fields[name] = value
             fields.encode(fields.text(name))
-        except Exception as error:  # serializers raise what they like
+        except Exception as error:  # a serializer may raise anything
             raise CannotMove(
-                f"Field {name!r} of session {handle} cannot be stored here: {error} Have "
-                "SESSION_SERIALIZER name one that can take it, or drop the field there."
+                f"Field {name!r} of session {handle} cannot be stored in this engine: {error} Set "
+                "SESSION_SERIALIZER to one that can encode it, or remove the field in the previous "
+                "engine."
             ) from error
     return fields

@@ -1,4 +1,4 @@
-"""Engines that sessions come from: MULTISESSION_MIGRATE_FROM, and ``manage.py migratesessions``."""
+"""Find the adapter for an engine that sessions come from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.contrib.sessions.backends import cache, file, signed_cookies
 
 from .. import conf
 from ..storage.base import Storage
-from .base import CannotMove, NotListable, Source
+from .base import Source
 from .sources.django_cache import DjangoCacheSource
 from .sources.django_file import DjangoFileSource
 from .sources.generic import GenericSource
@@ -19,18 +19,19 @@ from .sources.redis_sessions import RedisSessionsSource
 from .sources.signed_cookies import SignedCookiesSource
 from .sources.sql_table import SqlTableSource
 
-__all__ = ["CannotMove", "NotListable", "Source", "configured", "source_of"]
-
 
 @conf.cached_setting
 def configured() -> Sequence[Source]:
-    """Those of MULTISESSION_MIGRATE_FROM, in this order."""
+    """Return the engines of MULTISESSION_MIGRATE_FROM, in this order."""
     return [source_of(engine) for engine in conf.get("MULTISESSION_MIGRATE_FROM")]
 
 
 def source_of(engine: str) -> Source:
-    """Raises ImportError, AttributeError where it has no ``SessionStore``, and ValueError where the
-    settings do not suffice for one."""
+    """Return the adapter for the engine with this dotted path.
+
+    Raises ImportError, AttributeError if the module has no ``SessionStore``, and ValueError if the
+    engine's settings are not sufficient.
+    """
     module = import_module(engine)
     kind = _kind(module, module.SessionStore)
     return kind(engine, module.SessionStore)
@@ -43,8 +44,12 @@ def _kind(module: Any, store: type[Any]) -> type[Source]:
         return SqlTableSource
     if hasattr(store, "get_real_stored_key"):
         return RedisSessionsSource
-    kinds = {cache: DjangoCacheSource, file: DjangoFileSource, signed_cookies: SignedCookiesSource}
-    for djangos, kind in kinds.items():
-        if issubclass(store, djangos.SessionStore):
+    kinds: dict[Any, type[Source]] = {
+        cache: DjangoCacheSource,
+        file: DjangoFileSource,
+        signed_cookies: SignedCookiesSource,
+    }
+    for backend, kind in kinds.items():
+        if issubclass(store, backend.SessionStore):
             return kind
     return GenericSource

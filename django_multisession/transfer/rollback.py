@@ -1,4 +1,4 @@
-"""The way back: what makes an engine of Django's take in our sessions."""
+"""The way back: let an engine of Django take over sessions of this package."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ from .base import Source
 
 previous_engines = on_demand.ConfiguredEngines()
 
-LOOKS = 50  # at what another request is just storing: Django's file engine begins with nothing
-PAUSE = 0.01  # seconds
+READS = 50  # of a session that another request is storing: Django's file engine begins empty
+PAUSE = 0.01  # seconds between two of them
 
 
 class RollbackMixin(SessionBase):
-    """To be put before an engine of Django's. A session that this one does not know is looked for
-    in MULTISESSION_MIGRATE_FROM, and moved. Its key stays, and its data; whom it belongs to, its
-    address and its device nobody knows any more.
+    """A mixin for an engine of Django: it moves unknown sessions from MULTISESSION_MIGRATE_FROM.
 
-    One read for each source, at most; two round trips and what the engine takes to store it. One
-    more for each source when a session ends: this engine cannot note that it must not come.
+    The session keeps its key and its data. Its references, IP address, user agent and label are
+    lost, because Django's engines do not store them.
+
+    Cost: at most one read for each previous engine, two round trips, and what the engine takes to
+    store a session. Ending a session takes one more for each previous engine, since Django's
+    engines cannot store tombstones.
     """
 
     def load(self) -> Any:
@@ -35,9 +37,10 @@ class RollbackMixin(SessionBase):
         if data or not keys.is_key(offered) or on_demand.is_unknown(keys.hash_key(offered)):
             return data
         if found := on_demand.locate(offered):
-            return self._take(offered, *found)
+            return self._import(offered, *found)
         self._session_key = offered
-        return self._noted(offered, super().load())  # another request may have moved it just now
+        # Another request may have moved it just now.
+        return self._remember_if_unknown(offered, super().load())
 
     async def aload(self) -> Any:
         """See load()."""
@@ -45,9 +48,9 @@ class RollbackMixin(SessionBase):
         if data or not keys.is_key(offered) or on_demand.is_unknown(keys.hash_key(offered)):
             return data
         if found := await on_demand.alocate(offered):
-            return await self._atake(offered, *found)
+            return await self._aimport(offered, *found)
         self._session_key = offered
-        return self._noted(offered, await super().aload())
+        return self._remember_if_unknown(offered, await super().aload())
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
@@ -62,49 +65,48 @@ class RollbackMixin(SessionBase):
         if keys.is_key(key):
             await previous_engines.adelete(keys.hash_key(key), key)
 
-    def _take(self, key: str, source: Source, record: Record) -> Any:
+    def _import(self, key: str, source: Source, record: Record) -> Any:
         self._session_key, self._session_cache = key, _decoded(key, record)
         try:
             self.save(must_create=True)
         except CreateError:  # another request was first
-            return self._awaited()
-        if (
-            on_demand.delete_at_source(source, key, keys.hash_key(key)) is False
-        ):  # moved before, ended since
+            return self._wait_for_other()
+        # If it is gone there, it was moved before, and may have been ended since.
+        if on_demand.delete_at_source(source, key, keys.hash_key(key)) is False:
             super().delete(key)
             self._session_key, self._session_cache = None, {}
         return self._session_cache
 
-    async def _atake(self, key: str, source: Source, record: Record) -> Any:
-        """See _take()."""
+    async def _aimport(self, key: str, source: Source, record: Record) -> Any:
+        """See _import()."""
         self._session_key, self._session_cache = key, _decoded(key, record)
         try:
             await self.asave(must_create=True)
         except CreateError:
-            return await self._aawaited()
+            return await self._await_for_other()
         if await on_demand.adelete_at_source(source, key, keys.hash_key(key)) is False:
             await super().adelete(key)
             self._session_key, self._session_cache = None, {}
         return self._session_cache
 
-    def _awaited(self) -> Any:
-        for _ in range(LOOKS):
+    def _wait_for_other(self) -> Any:
+        for _ in range(READS):
             data = super().load()
             if data or self.session_key is None:
                 break
             time.sleep(PAUSE)
         return data
 
-    async def _aawaited(self) -> Any:
-        """See _awaited()."""
-        for _ in range(LOOKS):
+    async def _await_for_other(self) -> Any:
+        """See _wait_for_other()."""
+        for _ in range(READS):
             data = await super().aload()
             if data or self.session_key is None:
                 break
             await asyncio.sleep(PAUSE)
         return data
 
-    def _noted(self, key: str, data: Any) -> Any:
+    def _remember_if_unknown(self, key: str, data: Any) -> Any:
         if not data:
             on_demand.remember_unknown(keys.hash_key(key))
         return data

@@ -96,9 +96,9 @@ def test_without_an_engine_of_ours(settings):
 @pytest.mark.parametrize(
     ("old", "reason"),
     [
-        ("cache", "A cache cannot tell which sessions it has"),
-        ("signed_cookies", "Nobody but the browsers has these sessions"),
-        ("other", "Nothing is known of how this engine lists sessions"),
+        ("cache", "A cache cannot list its sessions"),
+        ("signed_cookies", "Only the browsers have these sessions"),
+        ("other", "This engine has no known way to list its sessions"),
     ],
     indirect=["old"],
 )
@@ -119,7 +119,7 @@ def test_redis_sessions_on_several_servers(old, monkeypatch):
     kept(old, 1)
     monkeypatch.setattr(once, "SESSION_REDIS_POOL", [{}])
     said = migrate()
-    assert said.error == f"Its sessions are on several servers ({old.engine}). {BY_KEY}"
+    assert said.error == f"The sessions are on several servers ({old.engine}). {BY_KEY}"
 
 
 # What it says

@@ -1,1 +1,1 @@
-"""Adapters for the engines that sessions can come from, one module for each kind."""
+"""Adapters for the engines that sessions can come from: one module for each kind of engine."""

@@ -13,15 +13,15 @@ from ..base import Source, record_of
 
 
 class DjangoCacheSource(Source):
-    """A cache tells neither which sessions it has, nor until when."""
+    """Sessions in a cache, which can list neither its keys nor their ends."""
 
-    unlistable_reason = "A cache cannot tell which sessions it has"
+    unlistable_reason = "A cache cannot list its sessions"
 
     def check(self) -> None:
-        self._cache  # noqa: B018 - CACHES may not have it
+        self._cache  # noqa: B018 - raises if CACHES lacks the alias
 
     def find(self, name: str) -> Record | None:
-        """Django's own load() takes an outage for an unknown session."""
+        """Read the cache directly: Django's load() takes an outage for an unknown session."""
         data = self._cache.get(self._key(name))
         handle = keys.hash_key(name)
         if data is not None and not isinstance(data, dict):

@@ -14,16 +14,16 @@ from ..base import Listed, Source, aware, record_of
 
 
 class DjangoFileSource(Source):
-    """A file for each session, whose time of modification is when it was last saved."""
+    """One file for each session, modified when the session was last saved."""
 
     def check(self) -> None:
-        self._folder  # noqa: B018 - there may be none
+        self._folder  # noqa: B018 - raises if there is none
 
     def find(self, name: str) -> Record | None:
-        """Django's own load() takes a folder it may not read for an unknown session."""
+        """Read the file. Django's load() takes an unreadable folder for an unknown session."""
         store = self.store(name)
         try:
-            with self._explained():
+            with self._errors_without_keys():
                 text = self._path(name).read_text("ascii", "replace")
                 seen_at = aware(store._last_modification())
         except FileNotFoundError:
@@ -33,14 +33,14 @@ class DjangoFileSource(Source):
 
     def remove(self, name: str) -> bool:
         try:
-            with self._explained():
+            with self._errors_without_keys():
                 self._path(name).unlink()
         except FileNotFoundError:
             return False
         return True
 
     def iterate(self) -> Iterator[Listed]:
-        with self._explained():
+        with self._errors_without_keys():
             for path in self._folder.iterdir():
                 name = path.name.removeprefix(self._prefix)
                 if name != path.name and keys.is_key(name):
@@ -50,14 +50,14 @@ class DjangoFileSource(Source):
         return sum(1 for _ in self.iterate())
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """A folder that is gone is no unknown session; and the name of a file tells a key."""
+    def _errors_without_keys(self) -> Iterator[None]:
+        """Raise for a missing folder; keep file names, which contain keys, out of errors."""
         try:
             yield
         except FileNotFoundError:
             if self._folder.is_dir():
                 raise
-            raise OSError(f"The folder of sessions is gone: {self._folder}") from None
+            raise OSError(f"The folder of the sessions is missing: {self._folder}") from None
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._folder)) from None
 

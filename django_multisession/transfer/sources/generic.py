@@ -1,4 +1,4 @@
-"""Any other engine, by what every engine has: load and delete."""
+"""Any other engine, by the methods that every engine has: load and delete."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from ..base import Source, aware, record_of
 
 
 class GenericSource(Source):
-    """Takes its word for what is unknown, outages included, if it has it so."""
+    """Sessions of an engine about which nothing is known.
 
-    unlistable_reason = "Nothing is known of how this engine lists sessions"
+    If its load() takes an outage for an unknown session, so does this source.
+    """
+
+    unlistable_reason = "This engine has no known way to list its sessions"
 
     def find(self, name: str) -> Record | None:
         store = self.store(name)

@@ -1,4 +1,4 @@
-"""Another engine of ours, on another server."""
+"""Another engine of this package, on another server."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ PAGE = 500  # sessions a page
 
 
 class MultisessionSource(Source):
-    """Sessions go as they are stored, whole. Of their keys nothing is known but the hashes, so
-    they are named by their handles, too."""
+    """Sessions are moved as they are stored, with all their facts.
+
+    Only hashes of the keys are stored, so sessions can be named by their handles too.
+    """
 
     def find(self, name: str) -> Record | None:
         return self._live(self._storage.read(keys.to_handle(name)))

@@ -1,4 +1,4 @@
-"""django-redis-sessions: a string in Redis for each session."""
+"""django-redis-sessions: one string in Redis for each session."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ BATCH = 500  # keys a SCAN
 
 
 class RedisSessionsSource(Source):
-    """Uses the connection that its settings give."""
+    """Sessions of django-redis-sessions, over the connection that its settings describe."""
 
     def find(self, name: str) -> Record | None:
-        """Its own load() takes an outage for an unknown session."""
+        """Read Redis directly: the engine's load() takes an outage for an unknown session."""
         store = self.store(name)
         key = store.get_real_stored_key(name)
         pipeline = store.server.pipeline(transaction=False)
@@ -44,11 +44,13 @@ class RedisSessionsSource(Source):
         return sum(1 for _ in self.iterate())
 
     def _server(self) -> tuple[Any, str]:
-        """And what its keys begin with. Raises NotListable where there are several: only a key
-        tells which."""
+        """Return the Redis client and the prefix of the keys.
+
+        Raises NotListable if there are several servers: a session's key decides which one has it.
+        """
         settings = import_module(f"{self.engine.rpartition('.')[0]}.settings")
         if settings.SESSION_REDIS_POOL:
-            raise NotListable(f"Its sessions are on several servers ({self.engine}).")
+            raise NotListable(f"The sessions are on several servers ({self.engine}).")
         key = keys.new_key()
         store = self.store(key)
         return store.server, store.get_real_stored_key(key).removesuffix(key)

@@ -13,18 +13,18 @@ from ...core.record import Record
 from ..base import Source, record_of
 
 SALT = "django.contrib.sessions.backends.signed_cookies"
-LENGTH = 8192  # characters; browsers keep half of that
+LENGTH = 8192  # characters; browsers keep half as many
 
 
 class SignedCookiesSource(Source):
-    """Asks nobody, and can delete nothing: the client may keep a copy of its cookie."""
+    """Sessions held by the browsers. There is no I/O, and nothing can be deleted."""
 
-    unlistable_reason = "Nobody but the browsers has these sessions"
+    unlistable_reason = "Only the browsers have these sessions"
 
     removes = False
 
     def may_have(self, name: str) -> bool:
-        """Is it signed by this project, and not too old?"""
+        """Return whether the cookie was signed by this project and is not too old. No I/O."""
         if keys.is_key(name) or len(name) > LENGTH:
             return False
         with suppress(signing.BadSignature, ValueError):
@@ -36,7 +36,7 @@ class SignedCookiesSource(Source):
         serializer = conf.serializer()
         try:
             data = self._signer().unsign_object(name, serializer=serializer)
-        except Exception:  # as Django's engine has it: whatever an old serializer left
+        except Exception:  # as in Django's engine: an old serializer may have written it
             return None
         signed_at = signing.b62_decode(name.rsplit(":", 2)[1])
         seen_at = datetime.fromtimestamp(signed_at, expiry.UTC)

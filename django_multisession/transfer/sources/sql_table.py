@@ -19,11 +19,10 @@ BATCH = 500  # rows a statement
 
 
 class SqlTableSource(Source):
-    """What the columns of the table know, goes along: the client's address and user agent, and
-    when the session began and was last used."""
+    """Sessions in a table. IP address, user agent and times are moved if there are columns."""
 
     def check(self) -> None:
-        apps.get_app_config(self._model._meta.app_label)  # it may not be installed
+        apps.get_app_config(self._model._meta.app_label)  # raises if it is not installed
 
     def find(self, name: str) -> Record | None:
         row = self._live().filter(pk=name).first()
@@ -47,7 +46,7 @@ class SqlTableSource(Source):
 
     @property
     def _model(self) -> Any:
-        """django-user-sessions keeps it in the module of its engine."""
+        """The model. django-user-sessions has it in the module of its engine."""
         if hasattr(self.store, "get_model_class"):
             return self.store.get_model_class()
         return conf.import_setting(f"{self.engine}.Session")
