@@ -135,9 +135,10 @@ def put(storage: Any, requests: Sequence[Any]) -> None:
 
 
 def make_table(storage: Any) -> None:
-    from django_multisession.storage.dynamodb.table_spec import TableSpec, request
     from servers import wait_until
     from subjects import is_active
+
+    from django_multisession.storage.dynamodb.table_spec import TableSpec, request
 
     storage._connection.call("create_table", request(storage.table.name, TableSpec()))
     wait_until(lambda: is_active(storage, storage.table.name), "table")

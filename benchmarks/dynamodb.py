@@ -27,14 +27,14 @@ from crowds import FACTS, FIELDS, fill_dynamodb
 project.django.setup()
 
 import boto3
-from botocore.awsrequest import AWSResponse
-
 import dynamodb_servers
+from botocore.awsrequest import AWSResponse
+from servers import running
+
 from django_multisession.core.keys import hash_key
 from django_multisession.core.record import Change, Record
 from django_multisession.storage.dynamodb import DynamoDBStorage, encoding
 from django_multisession.storage.dynamodb.connection import Connection
-from servers import running
 
 CALLS = 20  # in a row: the clock of the processor is coarse
 TIMED, WEIGHED, OTHERS = "timed", "weighed", 1000

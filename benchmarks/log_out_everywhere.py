@@ -94,7 +94,6 @@ def places(aliases: Sequence[str], servers: ExitStack) -> Iterator[Place]:
         settings = {"MULTISESSION_REDIS_URL": server.url}
         yield Place(name, "redis", settings, fill_redis, round_trips)
     import dynamodb
-
     from servers import running
 
     for server in dynamodb.servers():

@@ -12,9 +12,8 @@ import argparse
 from typing import Any
 
 import project
-from contests import OURS, Engine
-
 import redis_servers
+from contests import OURS, Engine
 
 LIMITS = (64, 256)
 ADDRESS = "192.0.2.17"

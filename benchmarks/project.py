@@ -17,10 +17,9 @@ os.environ["DEBUG"] = "0"
 os.environ.setdefault("TOX_ENV_NAME", "bench")  # names the databases: not those of the tests
 
 import django
-from django.conf import settings
-
 import redis_servers
 import servers
+from django.conf import settings
 
 # Name -> a Redis of our own, which starts when its URL is asked for. Nothing, if not installed.
 REDIS = {"redis": redis_servers.ALONE, "cluster": redis_servers.CLUSTER}

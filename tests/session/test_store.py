@@ -15,6 +15,7 @@ from django_multisession.core import keys
 from django_multisession.core.client import Client
 from django_multisession.core.record import Change
 from django_multisession.session import SessionGone
+from support.project import hearing
 
 IPHONE = Client("192.0.2.1", "Mozilla/5.0 (iPhone)")
 LINUX = Client("2001:db8::1", "Mozilla/5.0 (X11; Linux)")
@@ -709,3 +710,29 @@ def test_the_salt_is_djangos(store):
 
     assert store().key_salt == Djangos().key_salt
     assert store().decode(Djangos().encode({"a": 1})) == {"a": 1}
+
+
+class TestClearExpired:
+    """Django's ``clearsessions`` calls it."""
+
+    def test_each_expired_session_is_announced_once(self, session, saved, clock, store):
+        _, key = saved(name="ada")
+        clock.advance(days=15)
+        with hearing(signals.session_ended) as heard:
+            dialect_of(session)(store).clear_expired()
+            dialect_of(session)(store).clear_expired()
+        assert [(each["handle"], each["reason"]) for each in heard] == [
+            (keys.hash_key(key), "expired")
+        ]
+
+    def test_it_goes_on_until_a_batch_is_not_full(self, session, saved, clock, store, monkeypatch):
+        monkeypatch.setattr("django_multisession.session.store.PURGE_BATCH", 2)
+        for _ in range(5):
+            saved(name="ada")
+        clock.advance(days=15)
+        dialect_of(session)(store).clear_expired()
+        assert store.storage.count(expired_only=True) == 0
+
+
+def dialect_of(session):
+    return type(session())

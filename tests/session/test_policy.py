@@ -1,0 +1,48 @@
+"""The rules that a project sets, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.serializers import JSONSerializer
+
+from django_multisession import conf
+from django_multisession.session import Policy
+
+
+def test_the_defaults_are_those_of_the_settings():
+    assert Policy() == conf.policy()
+    assert Policy().serializer is JSONSerializer
+
+
+def test_a_policy_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Policy().ttl = 5
+
+
+@pytest.mark.parametrize(
+    ("ttl", "seconds"),
+    [(None, None), (90, 90), (0.5, 0.5), (timedelta(minutes=1), 60), (timedelta(0), 0)],
+)
+def test_the_idle_age_is_seconds_or_left_to_django(ttl, seconds):
+    assert Policy(ttl=ttl).idle_age(session=None) == seconds
+    assert Policy(ttl=lambda session: ttl).idle_age(session=None) == seconds
+
+
+def test_a_callable_is_given_the_session():
+    assert Policy(ttl=len).idle_age(session="four") == 4
+
+
+def test_a_changed_setting_counts_from_the_next_session_object_on(store, settings):
+    before = store()
+    settings.MULTISESSION_TTL = 5
+    assert store().get_session_cookie_age() == 5
+    assert before.get_session_cookie_age() == 14 * 86400
+
+
+def test_two_stores_with_different_policies(store):
+    strict = type("SessionStore", (store,), {"policy": staticmethod(lambda: Policy(ttl=5))})
+    assert strict().get_session_cookie_age() == 5
+    assert store().get_session_cookie_age() == 14 * 86400
