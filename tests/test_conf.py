@@ -14,6 +14,11 @@ def first_visit(session):
     return session
 
 
+def ttl_field(session):
+    """For MULTISESSION_TTL."""
+    return session["ttl"]
+
+
 def org_of(fields):
     """For MULTISESSION_REFERENCES."""
     return fields.get("org")
@@ -26,7 +31,7 @@ def forwarded(request):
 
 def test_defaults():
     assert conf.references() == {"user": "_auth_user_id"}
-    assert conf.policy().idle_age(None) is None
+    assert conf.policy().ttl is None
     assert conf.absolute_age() is None
     assert conf.policy().touch_interval == timedelta(seconds=60)
     assert conf.database() is None
@@ -49,7 +54,7 @@ def test_an_unknown_setting_is_a_key_error():
 @pytest.mark.parametrize(
     ("name", "read", "value", "expected"),
     [
-        ("TTL", lambda: conf.policy().idle_age(None), 5, 5),
+        ("TTL", lambda: conf.policy().ttl, 5, 5),
         ("ABSOLUTE_AGE", conf.absolute_age, DAY, DAY),
         ("TOUCH_INTERVAL", lambda: conf.policy().touch_interval, None, None),
         ("DATABASE", conf.database, "other", "other"),
@@ -91,18 +96,24 @@ def test_a_duration_is_seconds_or_a_timedelta_or_nothing(settings, read, value, 
     assert getattr(conf.policy(), read) == expected
 
 
-@pytest.mark.parametrize(
-    ("ttl", "age"), [(90, 90), (0.5, 0.5), (DAY, 86400.0), (None, None), (timedelta(0), 0)]
-)
-def test_ttl(settings, ttl, age):
+@pytest.mark.parametrize("ttl", [90, 0.5, DAY, None, timedelta(0)])
+def test_ttl_is_a_time(settings, ttl):
     settings.MULTISESSION_TTL = ttl
-    assert conf.policy().idle_age(None) == age
+    assert conf.policy().ttl == ttl
 
 
-@pytest.mark.parametrize(("answer", "age"), [(90, 90), (DAY, 86400), (None, None)])
-def test_ttl_may_be_a_callable_that_is_given_the_session(settings, answer, age):
+def test_ttl_may_be_the_path_of_a_callable(settings):
     settings.MULTISESSION_TTL = f"{__name__}.first_visit"
-    assert conf.policy().idle_age(answer) == age
+    assert conf.policy().ttl is first_visit
+    assert conf.policy().ttl("a session") == "a session"
+
+
+@pytest.mark.parametrize(("answer", "age"), [(90, 90), (DAY, 86400), (None, 14 * 86400)])
+def test_that_callable_is_given_the_session(settings, store, answer, age):
+    settings.MULTISESSION_TTL = f"{__name__}.ttl_field"
+    session = store()
+    session["ttl"] = answer
+    assert session.get_session_cookie_age() == age
 
 
 def test_references_are_fields_or_dotted_paths(settings):

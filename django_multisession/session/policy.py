@@ -36,8 +36,3 @@ class Policy:
     touch_interval: timedelta | None = timedelta(seconds=60)
     keeps_expired: bool = False
     serializer: Callable[[], Serializer] = JSONSerializer
-
-    def idle_age(self, session: Any) -> float | None:
-        """Return the seconds of inactivity granted to this session. None leaves it to Django."""
-        ttl = self.ttl(session) if callable(self.ttl) else self.ttl
-        return ttl.total_seconds() if isinstance(ttl, timedelta) else ttl

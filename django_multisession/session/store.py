@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -391,8 +391,11 @@ class SessionStore(SessionBase):
 
     def get_session_cookie_age(self) -> int:
         """Return the seconds of inactivity granted: MULTISESSION_TTL, else SESSION_COOKIE_AGE."""
-        age = self._state.policy.idle_age(self)
-        return super().get_session_cookie_age() if age is None else ceil(age)
+        ttl = self._state.policy.ttl
+        age = ttl(self) if callable(ttl) else ttl
+        if age is None:
+            return super().get_session_cookie_age()
+        return ceil(age.total_seconds() if isinstance(age, timedelta) else age)
 
     def get_expiry_age(self, **kwargs: Any) -> int:
         return self._state.capped_age(super().get_expiry_age(**kwargs))
