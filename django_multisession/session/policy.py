@@ -1,4 +1,4 @@
-"""What a project decides about its sessions, as one value. Reads no settings: `conf` builds it."""
+"""The rules that a project sets for its sessions, as one value. `conf` builds it from settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the holder of a session knows about it, and every decision. No I/O and no settings.
+"""The knowledge of a session's holder, and every decision. No I/O and no settings.
 
 `store.SessionStore` does the I/O. Each of its methods has three steps: prepare what to send, call
 one verb of the storage, apply the answer. The first and the last step are here, so the blocking and

@@ -91,22 +91,22 @@ class SessionStore(SessionBase):
 
     @property
     def is_touch_due(self) -> bool:
-        """Whether the session was read, and last seen long enough ago to be worth a write."""
+        """True if the session was read, and last seen long enough ago to be worth a write."""
         return self._state.is_touch_due
 
     @property
     def is_unsaved(self) -> bool:
-        """Whether the session has a key and is not stored yet."""
+        """True if the session has a key and is not stored yet."""
         return self._state.is_new
 
     @property
     def is_key_new(self) -> bool:
-        """Whether this object gave the session a new key, and did not save it since."""
+        """True if this object gave the session a new key, and did not save it since."""
         return self._state.is_key_new
 
     @property
     def is_rekeyed(self) -> bool:
-        """Whether the session is stored under a key that this object gave it, not saved since."""
+        """True if the session is stored under a key that this object gave it, not saved since."""
         return self._state.is_key_new and self._state.may_be_stored
 
     # Reading
@@ -197,7 +197,7 @@ class SessionStore(SessionBase):
 
     @property
     def references(self) -> Mapping[str, str]:
-        """Whom or what the session belongs to, as stored: {"user": "42"}."""
+        """The user and whatever else the session belongs to, as stored: {"user": "42"}."""
         record = self._known_record()
         return record.references if record else NOTHING
 

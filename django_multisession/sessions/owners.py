@@ -1,4 +1,4 @@
-"""Whom sessions belong to, as code names them: user objects, primary keys, values of any kind."""
+"""The owners of sessions, as code names them: user objects, primary keys, any values."""
 
 from __future__ import annotations
 
