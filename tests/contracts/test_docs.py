@@ -56,7 +56,7 @@ def test_the_reasons_in_the_readme_are_those_in_the_code():
 
 
 @pytest.mark.parametrize(
-    "name", re.findall(r"session\.(a?\w+)\b", README.split("Use it")[1].split("Whose sessions")[0])
+    "name", re.findall(r"session\.(a?\w+)\b", README.split("Use it")[1].split("Find and end sessions")[0])
 )
 def test_what_the_readme_uses_exists(name):
     assert name in {"SessionGone", "session"} or hasattr(session.SessionStore, name)
