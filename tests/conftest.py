@@ -29,7 +29,6 @@ from django_multisession.storage.base import Storage
 from support import redis_servers, servers
 from support.dialects import DIALECTS
 from support.event_loops import lasting
-from support.previous_engine import Elsewhere, put
 from support.project import install, spoken, store_on
 from support.servers import DEADLINE
 from support.subjects import ALIKE, DATABASES, EVERY, SAME, Clock, all_but, build, is_native, memory
@@ -236,11 +235,3 @@ def quick(
 def session(store, dialect):
     """``session(key)``: its holder."""
     return lambda key=None: dialect(store(key))
-
-
-@pytest.fixture
-def elsewhere(monkeypatch):
-    """Where sessions were kept before."""
-    it = Elsewhere()
-    put(monkeypatch, [it])
-    return it

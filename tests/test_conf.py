@@ -1,3 +1,5 @@
+"""`conf`: defaults, conversions, and the cache that a changed setting clears."""
+
 from datetime import timedelta
 
 import pytest
@@ -9,23 +11,23 @@ from django_multisession.client import remote_addr
 DAY = timedelta(days=1)
 
 
-def first_visit(session):
-    """For MULTISESSION_TTL."""
+def same_object(session):
+    """Return the argument: a value for MULTISESSION_TTL."""
     return session
 
 
 def ttl_field(session):
-    """For MULTISESSION_TTL."""
+    """Return a field of the session: a value for MULTISESSION_TTL."""
     return session["ttl"]
 
 
 def org_of(fields):
-    """For MULTISESSION_REFERENCES."""
+    """Return a field of the session: a value for MULTISESSION_REFERENCES."""
     return fields.get("org")
 
 
 def forwarded(request):
-    """For MULTISESSION_CLIENT_IP."""
+    """Return a fixed IP address: a value for MULTISESSION_CLIENT_IP."""
     return "192.0.2.1"
 
 
@@ -36,7 +38,7 @@ def test_defaults():
     assert conf.policy().touch_interval == timedelta(seconds=60)
     assert conf.database() is None
     assert conf.client_ip() is remote_addr
-    assert conf.defined_names() == ["MULTISESSION_MIGRATE_FROM"]  # of the demo
+    assert conf.defined_names() == ["MULTISESSION_MIGRATE_FROM"]  # set by the demo project
 
 
 @pytest.mark.parametrize("name", conf.DEFAULTS)
@@ -103,8 +105,8 @@ def test_ttl_is_a_time(settings, ttl):
 
 
 def test_ttl_may_be_the_path_of_a_callable(settings):
-    settings.MULTISESSION_TTL = f"{__name__}.first_visit"
-    assert conf.policy().ttl is first_visit
+    settings.MULTISESSION_TTL = f"{__name__}.same_object"
+    assert conf.policy().ttl is same_object
     assert conf.policy().ttl("a session") == "a session"
 
 
@@ -127,7 +129,7 @@ def test_a_path_that_names_nothing_is_an_import_error(path):
         conf.import_setting(path)
 
 
-def test_written_are_the_names_the_project_sets(settings):
+def test_defined_names_are_those_that_the_project_sets(settings):
     settings.MULTISESSION_TTL = 5
     settings.MULTISESSION_TLL = 5
     settings.OTHER = 5

@@ -1,4 +1,4 @@
-"""Django's own tests of a session engine, 65 of them, from its source distribution, on ours."""
+"""Django's own 65 tests of a session engine, from its source distribution, on the engines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class DatabaseContract(SessionTestsMixin, TestCase):
 class MemoryContract(SessionTestsMixin, SimpleTestCase):
     backend = memory.SessionStore
 """
-CONTRACT_OF_SERVER = """
+SERVER_CONTRACT = """
 from django.test import SimpleTestCase
 from django_multisession.backends import {engine}
 from sessions_tests.tests import SessionTestsMixin
@@ -49,27 +49,29 @@ class Contract(SessionTestsMixin, SimpleTestCase):
 TESTS = {"contract": 2 * 65, "contract_of_redis": 65, "contract_of_dynamodb": 65}
 IN_MEMORY = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
-each_use_tz = pytest.mark.parametrize("use_tz", [True, False], ids=["USE_TZ", "no USE_TZ"])
+with_and_without_tz = pytest.mark.parametrize("use_tz", [True, False], ids=["USE_TZ", "no USE_TZ"])
 
 
 @pytest.fixture(scope="module")
 def suite(pytestconfig) -> Path:
-    """A folder with Django's ``sessions_tests``, and nothing else of its tests: ``tests/`` on the
-    path would shadow packages that others need."""
+    """Return a folder with Django's ``sessions_tests`` and the modules that apply them.
+
+    Django's other tests are left out: its ``tests/`` on the path would shadow other packages.
+    """
     folder = pytestconfig.cache.mkdir(f"django-{django.__version__}")
     if not (folder / "sessions_tests").exists():
         _unpack(_download(folder), folder)
     (folder / "contract.py").write_text(CONTRACT)
     for engine in ("redis", "dynamodb"):
-        text = CONTRACT_OF_SERVER.format(engine=engine)
+        text = SERVER_CONTRACT.format(engine=engine)
         (folder / f"contract_of_{engine}.py").write_text(text)
     return folder
 
 
 def _download(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=django"]
-    wanted = [f"--dest={folder}", f"django=={django.__version__}"]
-    if subprocess.run([*pip, *wanted], check=False).returncode:
+    arguments = [f"--dest={folder}", f"django=={django.__version__}"]
+    if subprocess.run([*pip, *arguments], check=False).returncode:
         servers.missing("package index to download Django's tests from")
     return next(folder.glob("[Dd]jango-*.tar.gz"))
 
@@ -86,27 +88,27 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 @pytest.fixture
 def run(suite, tmp_path):
-    """Run Django's tests in a process of their own, with these settings."""
+    """Return a function that runs Django's tests with given settings in a process of their own."""
 
-    def run(contract: str, database: dict[str, Any], use_tz: bool, **further: Any) -> None:
+    def run(contract: str, database: dict[str, Any], use_tz: bool, **options: Any) -> None:
         settings = SETTINGS.format(database=database, use_tz=use_tz)
-        settings += "".join(f"MULTISESSION_{name} = {further[name]!r}\n" for name in further)
+        settings += "".join(f"MULTISESSION_{name} = {options[name]!r}\n" for name in options)
         (tmp_path / "contract_settings.py").write_text(settings)
         path = os.pathsep.join([str(tmp_path), str(suite)])
-        ran = subprocess.run(
+        completed = subprocess.run(
             [sys.executable, "-m", "django", "test", contract, "--noinput"],
             env={**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "contract_settings"},
             capture_output=True,
             text=True,
             check=False,
         )
-        assert ran.returncode == 0, ran.stderr
-        assert f"Ran {TESTS[contract]} tests" in ran.stderr
+        assert completed.returncode == 0, completed.stderr
+        assert f"Ran {TESTS[contract]} tests" in completed.stderr
 
     return run
 
 
-@each_use_tz
+@with_and_without_tz
 @pytest.mark.parametrize("alias", ["default", "postgres", "mariadb"])
 def test_djangos_own_tests_pass(run, tmp_path, alias, use_tz):
     if alias not in settings.DATABASES:
@@ -118,17 +120,14 @@ def test_djangos_own_tests_pass(run, tmp_path, alias, use_tz):
     run("contract", entry, use_tz)
 
 
-@each_use_tz
+@with_and_without_tz
 def test_djangos_own_tests_pass_on_redis(run, use_tz):
     run("contract_of_redis", IN_MEMORY, use_tz, REDIS_URL=redis_servers.ALONE.url)
 
 
-@each_use_tz
+@with_and_without_tz
 def test_djangos_own_tests_pass_on_dynamodb(run, use_tz):
-    storage = dynamodb(dynamodb_servers.MOTO)(Clock())
-    place = {
-        "DYNAMODB_TABLE": storage.table.name,
-        "DYNAMODB_OPTIONS": dict(storage._connection.options),
-    }
-    del place["DYNAMODB_OPTIONS"]["config"]
-    run("contract_of_dynamodb", IN_MEMORY, use_tz, **place)
+    server = dynamodb_servers.MOTO
+    storage = dynamodb(server)(Clock())
+    options = {"DYNAMODB_TABLE": storage.table.name, "DYNAMODB_OPTIONS": server.options}
+    run("contract_of_dynamodb", IN_MEMORY, use_tz, **options)

@@ -1,7 +1,12 @@
-"""Who may import whom: the arrows that keep policy, storages and settings apart."""
+"""The import rules between the parts of the package, checked on the source of every module.
+
+``docs/architecture/index.rst`` draws the rules as arrows and gives the reasons. ``ARROWS`` has them
+as data, and a test compares the two.
+"""
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,58 +17,69 @@ import django_multisession
 
 PACKAGE = django_multisession.__name__
 ROOT = Path(django_multisession.__file__).parent
-CLIENTS = {"redis", "django_redis", "boto3", "botocore"}
+ARCHITECTURE = Path(__file__).resolve().parents[2] / "docs" / "architecture" / "index.rst"
+CLIENT_LIBRARIES = {"redis", "django_redis", "boto3", "botocore"}
 
-# A layer is a folder, or a module of the root. Layer -> the layers it may import, besides itself.
-# A storage that is not named is a "storage.*".
+# Layer -> the layers that its modules may import, besides their own layer. A layer is a top-level
+# folder or module of the package, but for these:
+# - "package": the modules that hold no code of their own and may be imported by everybody.
+# - "storage.base", "storage.db": a storage is a layer of its own. "storage.*" is the rule for
+#   every storage without a line of its own: storage.memory, storage.redis, storage.dynamodb.
+# - "application": all that is built on sessions, such as admin, api, checks, management, web.
 ARROWS = {
     "package": set(),
     "core": set(),
-    "signals": {"core"},
     "models": {"core"},
-    "conf": {"core", "session"},  # of the session: its Policy
+    "signals": {"core"},
     "storage.base": {"core"},
     "storage.*": {"core", "storage.base"},
     "storage.db": {"core", "storage.base", "models"},
     "session": {"core", "storage.base", "signals"},
-    "transfer": {"core", "storage.base", "conf", "session"},
-    # Everything that is built on sessions: middleware, checks, admin, views, commands, ...
-    "use": {"core", "storage.base", "signals", "conf", "session", "transfer", "models"},
-    "backends": {"conf", "session", "transfer"},  # and one storage
+    "conf": {"core", "session"},
+    "transfer": {"core", "conf", "session", "storage.base"},
+    "backends": {"session", "conf", "transfer"},  # and one concrete storage
+    "application": {
+        *("core", "models", "signals", "storage.base", "session", "conf", "transfer"),
+    },
 }
+PLACEHOLDERS = {"package", "storage.*", "application"}  # not names of folders or modules
 WITHOUT_SETTINGS = {"core", "signals", "storage.base", "session"}
 
 
-def dotted(path):
-    """storage/db/connection.py -> storage.db.connection"""
+def dotted_name(path):
+    """Return storage.db.connection for storage/db/connection.py."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {dotted(path): path for path in sorted(ROOT.rglob("*.py"))}
+# Dotted name inside the package -> source file, of every module. The package itself is "".
+MODULES = {dotted_name(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
-def layer(module):
-    first, *rest = module.split(".")
+def layer_of(module):
+    """Return the layer of a module: storage.redis for storage.redis.scripts, for example."""
     if module in {"", "storage", "backends"}:
         return "package"
+    first, *rest = module.split(".")
     if first == "storage":
         return f"storage.{rest[0]}"
-    return first if first in ARROWS else "use"
+    return first if first in ARROWS else "application"
 
 
-def is_allowed(importer, target):
-    if importer == "backends" and is_concrete(target):
-        return True
-    return target in {importer, "package", *ARROWS.get(importer, ARROWS["storage.*"])}
-
-
-def is_concrete(layer):
+def is_concrete_storage(layer):
     return layer.startswith("storage.") and layer != "storage.base"
 
 
-def imported(module):
-    """The full names of all that a module imports, wherever in it."""
+def may_import(importer, imported):
+    """Return whether modules of the layer ``importer`` may import those of ``imported``."""
+    if importer == "backends" and is_concrete_storage(imported):
+        return True
+    rule = ARROWS["storage.*"] if importer not in ARROWS else ARROWS[importer]
+    return imported in {importer, "package", *rule}
+
+
+def imported_names(module):
+    """Yield the absolute dotted name of everything that a module imports, in functions too."""
     path = MODULES[module]
     package = [PACKAGE, *module.split(".")] if module else [PACKAGE]
     if path.name != "__init__.py":
@@ -77,8 +93,9 @@ def imported(module):
             yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
-def imported_of_ours(module):
-    for name in imported(module):
+def imported_modules(module):
+    """Yield the modules of this package that a module imports, named as in MODULES."""
+    for name in imported_names(module):
         if f"{name}.".startswith(f"{PACKAGE}."):
             inner = name[len(PACKAGE) + 1 :]
             yield inner if inner in MODULES else inner.rpartition(".")[0]
@@ -86,49 +103,81 @@ def imported_of_ours(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_import_follows_the_arrows(module):
-    targets = set(imported_of_ours(module))
-    assert {name for name in targets if not is_allowed(layer(module), layer(name))} == set()
+    forbidden = {
+        f"{module} imports {target}: {layer_of(module)} may not import {layer_of(target)}"
+        for target in imported_modules(module)
+        if not may_import(layer_of(module), layer_of(target))
+    }
+    assert forbidden == set()
+
+
+def test_of_the_session_conf_imports_only_the_policy():
+    targets = {name for name in imported_modules("conf") if layer_of(name) == "session"}
+    assert targets == {"session.policy"}
 
 
 @pytest.mark.parametrize(
     "module",
-    [name for name in MODULES if layer(name) == "backends" and "django_" not in name],
+    [name for name in MODULES if layer_of(name) == "backends" and "django_" not in name],
 )
-def test_a_backend_joins_the_policy_with_one_storage(module):
-    layers = [layer(target) for target in imported_of_ours(module)]
+def test_a_backend_joins_the_session_object_with_one_storage(module):
+    layers = [layer_of(target) for target in imported_modules(module)]
     assert "session" in layers
-    assert len([name for name in layers if is_concrete(name)]) == 1
+    assert len([layer for layer in layers if is_concrete_storage(layer)]) == 1
 
 
 def test_only_conf_reads_the_settings_of_django():
     settings = {"django.conf", "django.conf.settings"}
-    assert {name for name in MODULES if settings & set(imported(name))} == {"conf"}
+    assert {name for name in MODULES if settings & set(imported_names(name))} == {"conf"}
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_client_library_is_imported_by_storages_only(module):
-    libraries = {name.split(".")[0] for name in imported(module)} & CLIENTS
+    libraries = {name.split(".")[0] for name in imported_names(module)} & CLIENT_LIBRARIES
     assert not libraries or module.startswith("storage.")
 
 
-@pytest.mark.parametrize("name", ARROWS.keys() - {"package", "storage.*", "use"})
+@pytest.mark.parametrize("name", ARROWS.keys() - PLACEHOLDERS)
 def test_the_layers_name_folders_and_modules_that_exist(name):
     assert name in MODULES
+
+
+def documented_arrows():
+    """Return layer -> layers it may import, as the documentation draws it.
+
+    What stands in parentheses, and words that name no layer, are explanations.
+    """
+    arrows = {}
+    for importers, targets in re.findall(
+        r"^    (\S.*?) +-> +(.+)$", ARCHITECTURE.read_text(), re.M
+    ):
+        words = re.findall(r"[a-z.]*[a-z]", re.sub(r"\(.*?\)", "", targets))
+        for importer in importers.replace("storage.<one>", "storage.*").split(", "):
+            arrows[importer] = set(words) & (ARROWS.keys() - PLACEHOLDERS)
+    return arrows
+
+
+def test_the_documentation_draws_the_same_arrows():
+    documented = documented_arrows()
+    assert documented.pop("all other parts") == {"backends"}  # "but backends"
+    not_drawn = {"package", "application", "storage.db"}  # the last one is in parentheses
+    assert documented == {name: ARROWS[name] for name in ARROWS.keys() - not_drawn}
 
 
 @pytest.mark.parametrize(
     "modules",
     [
         [PACKAGE],
-        [f"{PACKAGE}.{name}" for name in MODULES if layer(name) in WITHOUT_SETTINGS],
+        [f"{PACKAGE}.{name}" for name in MODULES if layer_of(name) in WITHOUT_SETTINGS],
     ],
+    ids=["package", "without settings"],
 )
 def test_importing_needs_no_settings_and_no_client_library(modules):
     code = f"""
 import importlib, sys
 for name in {modules}:
     importlib.import_module(name)
-assert not {CLIENTS} & sys.modules.keys()
+assert not {CLIENT_LIBRARIES} & sys.modules.keys()
 assert "django.conf" not in sys.modules or not sys.modules["django.conf"].settings.configured
 """
     environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}

@@ -1,4 +1,4 @@
-"""Whatever is written twice, blocking and async, is the same."""
+"""The blocking and the async half of every method of the session object and the storages agree."""
 
 import ast
 import inspect
@@ -21,39 +21,40 @@ from support.twins import (
     twin_of,
 )
 
-# Public and blocking by form only: no I/O, so nothing to await.
+# Public methods without I/O, which need no async half. Name -> why there is no I/O.
 NO_IO = {
-    "clear": "starts from nothing without reading",
-    "decode": "Django's codec, which we do not use",
-    "encode": "Django's codec, which we do not use",
-    "get_session_cookie_age": "asks the settings",
-    "is_empty": "looks at what is here",
+    "clear": "empties the session without reading it",
+    "decode": "Django's codec, which this package does not use",
+    "encode": "Django's codec, which this package does not use",
+    "get_session_cookie_age": "reads settings",
+    "is_empty": "looks at the values in memory",
 }
 
-# What of a pair one of our classes may override alone.
+# Methods of Django of which this package overrides one half only. Name -> why.
 ONE_HALF = {
-    "adelete_test_cookie": "Django's blocking half marks the session as modified, this one forgets",
+    "adelete_test_cookie": "Django's async half does not mark the session as modified",
 }
 
-# An async method whose blocking half has no name of the same form.
+# Async methods whose blocking half is an operator.
 OPERATORS = {"aset": "__setitem__"}
 
-OURS = [cls for cls in SessionStore.__mro__ if cls.__module__.startswith("django_multisession")]
-
-
-STORE = functions(SessionStore)
+CLASSES = [cls for cls in SessionStore.__mro__ if cls.__module__.startswith("django_multisession")]
+METHODS = functions(SessionStore)
+DJANGO_METHODS = functions(SessionBase)
 PAIRS = pairs(SessionStore)
 PROPERTIES = {name for name, value in inspect.getmembers(SessionStore) if type(value) is property}
 
 
 def test_every_method_that_does_io_has_a_twin():
-    blocking = {name for name in STORE if not is_async(STORE[name]) and not name.startswith("_")}
+    blocking = {
+        name for name in METHODS if not is_async(METHODS[name]) and not name.startswith("_")
+    }
     assert blocking - PAIRS.keys() - NO_IO.keys() - PROPERTIES == set()
 
 
 @pytest.mark.parametrize("name", NO_IO)
-def test_what_needs_no_twin_exists_and_has_none(name):
-    assert not is_async(STORE[name])
+def test_a_method_without_io_exists_and_has_no_twin(name):
+    assert not is_async(METHODS[name])
     assert name not in PAIRS
 
 
@@ -64,37 +65,37 @@ def test_a_property_that_reads_has_a_coroutine_for_a_twin(name):
 
 
 def test_every_async_method_has_a_blocking_twin():
-    lonely = {name for name in STORE if is_async(STORE[name])} - set(PAIRS.values())
-    assert lonely == OPERATORS.keys()
+    unpaired = {name for name in METHODS if is_async(METHODS[name])} - set(PAIRS.values())
+    assert unpaired == OPERATORS.keys()
     assert all(hasattr(SessionStore, name) for name in OPERATORS.values())
 
 
-@pytest.mark.parametrize("name", [name for name in dir(SessionBase) if name in STORE])
-def test_django_and_we_agree_what_is_async(name):
-    assert is_async(STORE[name]) == is_async(functions(SessionBase)[name])
+@pytest.mark.parametrize("name", [name for name in dir(SessionBase) if name in METHODS])
+def test_a_method_of_django_is_async_in_this_package_too_or_in_neither(name):
+    assert is_async(METHODS[name]) == is_async(DJANGO_METHODS[name])
 
 
-def test_every_async_method_of_django_is_there():
-    theirs = {name for name, function in functions(SessionBase).items() if is_async(function)}
-    assert len(theirs) > 20
-    assert theirs <= {name for name in STORE if is_async(STORE[name])}
+def test_every_async_method_of_django_exists():
+    expected = {name for name, function in DJANGO_METHODS.items() if is_async(function)}
+    assert len(expected) > 20
+    assert expected <= {name for name in METHODS if is_async(METHODS[name])}
 
 
 @pytest.mark.parametrize(("name", "twin"), PAIRS.items())
 def test_twins_take_the_same_arguments(name, twin):
-    assert is_async(STORE[twin])
-    assert parameters(STORE[name]) == parameters(STORE[twin])
+    assert is_async(METHODS[twin])
+    assert parameters(METHODS[name]) == parameters(METHODS[twin])
 
 
-@pytest.mark.parametrize("name", [name for name in dir(SessionBase) if name in STORE])
+@pytest.mark.parametrize("name", [name for name in dir(SessionBase) if name in METHODS])
 def test_a_method_of_django_can_be_called_as_django_does(name):
-    """What we override keeps the arguments; a further one has a default."""
-    theirs, ours = (parameters(functions(cls)[name]) for cls in (SessionBase, SessionStore))
-    assert ours[: len(theirs)] == theirs
-    assert all(default is not inspect.Parameter.empty for _, _, default in ours[len(theirs) :])
+    """An override keeps Django's arguments, and each argument that it adds has a default."""
+    django, own = parameters(DJANGO_METHODS[name]), parameters(METHODS[name])
+    assert own[: len(django)] == django
+    assert all(default is not inspect.Parameter.empty for _, _, default in own[len(django) :])
 
 
-@pytest.mark.parametrize("cls", OURS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_no_class_overrides_one_half_of_a_pair(cls):
     halves = {
         half
@@ -106,35 +107,35 @@ def test_no_class_overrides_one_half_of_a_pair(cls):
 
 
 @pytest.mark.parametrize("name", ONE_HALF)
-def test_an_allowed_half_is_still_needed(name):
-    (cls,) = [cls for cls in OURS if name in vars(cls)]
+def test_a_single_half_is_still_needed(name):
+    (cls,) = [cls for cls in CLASSES if name in vars(cls)]
     blocking = dict(map(reversed, PAIRS.items()))[name]
     assert blocking not in vars(cls)
 
 
-# The same code: the twin awaits it
+# The code of both halves is the same but for "await"
 
 WRITTEN_TWICE = {
     name: twin
     for name, twin in PAIRS.items()
-    if any(name in vars(cls) and twin in vars(cls) for cls in OURS)
+    if any(name in vars(cls) and twin in vars(cls) for cls in CLASSES)
 }
 
 
 @pytest.mark.parametrize(("name", "twin"), WRITTEN_TWICE.items())
 def test_a_twin_is_the_same_code_awaited(name, twin):
-    assert code(STORE[twin]) == code(STORE[name])
+    assert code(METHODS[twin]) == code(METHODS[name])
 
 
 @pytest.mark.parametrize("twin", [*WRITTEN_TWICE.values(), *ONE_HALF])
 def test_a_twin_calls_no_blocking_half(twin):
-    (definition,) = ast.parse(dedent(inspect.getsource(STORE[twin]))).body
-    asked = {
+    (definition,) = ast.parse(dedent(inspect.getsource(METHODS[twin]))).body
+    callees = {
         ast.unparse(node.value)
         for node in ast.walk(definition)
         if isinstance(node, ast.Attribute) and node.attr in NAMES.values()
     }
-    assert not {"self", "cls", "super()", "self.storage", "cls.storage"} & asked
+    assert not {"self", "cls", "super()", "self.storage", "cls.storage"} & callees
 
 
 # Storages
@@ -153,11 +154,11 @@ def test_a_native_twin_of_a_storage_is_the_same_code_awaited(cls, name):
 
 
 def test_redis_is_awaited_natively():
-    offloaded = {name for name in VERBS if name not in {each for _, each in NATIVE}}
-    assert offloaded == {"diagnose", "pages"}  # the latter by way of `page`
+    offloaded = set(VERBS) - {verb for _, verb in NATIVE}
+    assert offloaded == {"diagnose", "pages"}  # the latter calls `page`
 
 
-def test_there_are_storages():
+def test_every_storage_is_compared():
     assert {cls.__name__ for cls in STORAGES} >= {
         *("DatabaseStorage", "MemoryStorage", "RedisStorage", "Storage")
     }

@@ -1,4 +1,4 @@
-"""The public API, written twice: functions of modules, and `SessionInfo`."""
+"""The blocking and the async half of every function and method of the public API agree."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from support.twins import MODULES, NAMES, code, functions, is_async, pairs, para
 API = (*MODULES, ConfiguredEngines, SessionInfo)
 API_PAIRS = [(owner, *pair) for owner in API for pair in pairs(owner).items()]
 
+# Public functions and methods without a twin. Name -> why they need none.
 NO_TWIN = {
-    "reindex": "what a command runs, and a migration may",
-    "count_by_policy": "what a command runs",
-    "end_by_policy": "what a command runs",
-    "reindex_one": "what a command runs",
-    "is_unknown": "remembers",
-    "remember_unknown": "remembers",
-    "repaired": "makes a change of what is known",
-    "cleared": "makes an event of what is known",
-    "created": "makes an event of what is known",
-    "ended": "makes an event of what is known",
-    "changed": "makes events of what is known",
+    "reindex": "run by a command, or by a migration",
+    "count_by_policy": "run by a command",
+    "end_by_policy": "run by a command",
+    "reindex_one": "run by a command",
+    "is_unknown": "reads memory",
+    "remember_unknown": "writes memory",
+    "repaired": "makes a Change of values",
+    "cleared": "makes an event of values",
+    "created": "makes an event of values",
+    "ended": "makes an event of values",
+    "changed": "makes events of values",
     "key_for": "reads a cookie",
-    "mark_authenticated": "what a signal of logins does, which Django sends from a thread",
-    "of": "makes it of what is known",
-    "device": "reads a user agent",
+    "mark_authenticated": "receives the login signal, which Django sends from a thread",
+    "of": "makes an instance of values",
+    "device": "parses a user agent",
     "user_id": "reads a reference",
     "is_current": "compares handles",
 }
@@ -59,9 +60,9 @@ def test_a_twin_of_the_api_is_the_same_code_awaited(owner, name, twin):
 @pytest.mark.parametrize(("owner", "name", "twin"), API_PAIRS)
 def test_a_twin_of_the_api_calls_no_blocking_half(owner, name, twin):
     (definition,) = ast.parse(dedent(inspect.getsource(functions(owner)[twin]))).body
-    called = [node.func for node in ast.walk(definition) if isinstance(node, ast.Call)]
-    words = {getattr(function, "attr", getattr(function, "id", None)) for function in called}
-    assert not words & {*NAMES.values()} - {"get"}
+    callees = [node.func for node in ast.walk(definition) if isinstance(node, ast.Call)]
+    names = {getattr(callee, "attr", getattr(callee, "id", None)) for callee in callees}
+    assert not names & {*NAMES.values()} - {"get"}
     assert "time" not in {node.id for node in ast.walk(definition) if isinstance(node, ast.Name)}
 
 

@@ -1,4 +1,4 @@
-"""The rules that a project sets, as one value."""
+"""`Policy`: the rules that a project sets, as one value, and the session objects that follow it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_a_policy_cannot_be_changed():
         Policy().ttl = 5
 
 
-def following(store, policy):
-    """A session object that follows the policy."""
+def session_with(store, policy):
+    """Return a session object that follows the policy."""
     return type("SessionStore", (store,), {"policy": staticmethod(lambda: policy)})()
 
 
@@ -32,12 +32,12 @@ def following(store, policy):
     [(None, 14 * 86400), (90, 90), (0.5, 1), (timedelta(minutes=1), 60), (timedelta(0), 0)],
 )
 def test_the_idle_age_is_a_whole_number_of_seconds_or_left_to_django(store, ttl, seconds):
-    assert following(store, Policy(ttl=ttl)).get_session_cookie_age() == seconds
-    assert following(store, Policy(ttl=lambda session: ttl)).get_session_cookie_age() == seconds
+    assert session_with(store, Policy(ttl=ttl)).get_session_cookie_age() == seconds
+    assert session_with(store, Policy(ttl=lambda session: ttl)).get_session_cookie_age() == seconds
 
 
 def test_a_callable_is_given_the_session(store):
-    session = following(store, Policy(ttl=lambda session: session["minutes"] * 60))
+    session = session_with(store, Policy(ttl=lambda session: session["minutes"] * 60))
     session["minutes"] = 5
     assert session.get_session_cookie_age() == 300
 
@@ -50,5 +50,5 @@ def test_a_changed_setting_counts_from_the_next_session_object_on(store, setting
 
 
 def test_two_stores_with_different_policies(store):
-    assert following(store, Policy(ttl=5)).get_session_cookie_age() == 5
+    assert session_with(store, Policy(ttl=5)).get_session_cookie_age() == 5
     assert store().get_session_cookie_age() == 14 * 86400

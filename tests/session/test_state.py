@@ -1,4 +1,4 @@
-"""Decisions of a session, made of values: no storage, no settings, no event loop."""
+"""`SessionState`: decisions as functions of values, without storage, settings and event loop."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def nobody():
     return NOBODY
 
 
-def a_day():
+def one_day():
     return DAY.total_seconds()
 
 
 @pytest.fixture
 def state(clock):
-    """What the holder of a key knows before it reads."""
+    """The state of a session object that has a key and has not read its session."""
     state = SessionState(Policy(), clock)
     state.key = keys.new_key()
     return state
@@ -37,7 +37,7 @@ def state(clock):
 
 @pytest.fixture
 def loaded(state, clock):
-    """A state, and the fields, of a session of user 1 that was read."""
+    """The state and the fields of a session of user 1 that was read."""
     record = make_record(clock, fields={"_auth_user_id": b'"1"'}, references={"user": "1"})
     return state, state.apply_load(record)
 
@@ -75,12 +75,12 @@ class TestKeys:
 class TestSaving:
     def test_nothing_changed_and_recently_seen_sends_nothing(self, loaded):
         state, fields = loaded
-        assert state.prepare_save(fields, nobody, a_day) is None
+        assert state.prepare_save(fields, nobody, one_day) is None
 
     def test_a_changed_field_moves_the_end_as_well(self, loaded, clock):
         state, fields = loaded
         fields["cart"] = [7]
-        change = state.prepare_save(fields, lambda: LINUX, a_day)
+        change = state.prepare_save(fields, lambda: LINUX, one_day)
         assert change == Change(
             set={"cart": b"[7]"},
             unset=set(),
@@ -95,13 +95,13 @@ class TestSaving:
         state, fields = loaded
         clock.advance(minutes=2)
         assert state.is_touch_due
-        change = state.prepare_save(fields, nobody, a_day)
+        change = state.prepare_save(fields, nobody, one_day)
         assert change.touches_only
         assert change.last_seen_at == clock.now
 
     def test_a_known_client_is_not_sent_again(self, state, clock):
         record = make_record(clock, ip=LINUX.ip, user_agent=LINUX.user_agent)
-        change = state.prepare_touch(state.apply_load(record), lambda: LINUX, a_day)
+        change = state.prepare_touch(state.apply_load(record), lambda: LINUX, one_day)
         assert (change.ip, change.user_agent) == (None, None)
 
     def test_the_callables_are_not_called_if_nothing_is_sent(self, loaded):
@@ -109,49 +109,49 @@ class TestSaving:
         assert state.prepare_save(fields, pytest.fail, pytest.fail) is None
 
     def test_a_callable_reference_is_computed_once_for_each_save(self, clock):
-        asked = []
+        calls = []
 
         def size_of(fields):
-            asked.append(fields)
+            calls.append(fields)
             return len(fields)
 
         state = SessionState(Policy(references={"size": size_of}), clock)
         state.key = keys.new_key()
         fields = state.apply_load(make_record(clock, references={"size": "0"}))
         fields["cart"] = 1
-        change = state.prepare_save(fields, nobody, a_day)
+        change = state.prepare_save(fields, nobody, one_day)
         assert change.references == {"size": "1"}
-        assert len(asked) == 1
+        assert len(calls) == 1
 
     def test_an_insert_is_announced_with_its_references(self, state, clock):
         fields = Fields(Policy().serializer)
         fields["_auth_user_id"] = "1"
         state.prepare_key()
-        record = state.prepare_insert(fields, LINUX, a_day, "laptop")
+        record = state.prepare_insert(fields, LINUX, one_day, "laptop")
         assert (record.references, record.label, record.ip) == ({"user": "1"}, "laptop", LINUX.ip)
-        ((signal, facts),) = state.apply_insert(record, fields)
+        ((signal, arguments),) = state.apply_insert(record, fields)
         assert signal is session_created
-        assert facts == {"handle": state.handle, "references": {"user": "1"}}
+        assert arguments == {"handle": state.handle, "references": {"user": "1"}}
         assert not state.is_new
 
     def test_a_change_is_announced_with_the_names_of_the_fields(self, loaded):
         state, fields = loaded
         fields["cart"] = 1
-        events = state.apply_change(state.prepare_save(fields, nobody, a_day), fields)
+        events = state.apply_change(state.prepare_save(fields, nobody, one_day), fields)
         assert [signal for signal, _ in events] == [session_saved]
         assert events[0][1]["changed"] == {"cart"}
-        assert state.prepare_save(fields, nobody, a_day) is None
+        assert state.prepare_save(fields, nobody, one_day) is None
 
 
 class TestRotation:
     def test_a_new_key_is_announced_as_the_end_of_the_old_handle(self, loaded):
         state, fields = loaded
         old, key = state.handle, keys.new_key()
-        change = state.prepare_rotation(fields, nobody, a_day)
-        ((signal, facts),) = state.apply_rotation(key, change, fields)
+        change = state.prepare_rotation(fields, nobody, one_day)
+        ((signal, arguments),) = state.apply_rotation(key, change, fields)
         assert signal is session_ended
-        assert (facts["handle"], facts["successor"]) == (old, keys.hash_key(key))
-        assert facts["reason"] == "rotated"
+        assert (arguments["handle"], arguments["successor"]) == (old, keys.hash_key(key))
+        assert arguments["reason"] == "rotated"
         assert state.is_key_new
 
     def test_a_lost_rotation_starts_anew_if_nothing_was_read(self, state):
@@ -176,11 +176,11 @@ class TestLifetime:
         state.apply_load(make_record(clock, created_at=clock.now - DAY / 2))
         assert state.capped_date(clock.now + DAY) == clock.now + DAY / 2
 
-    @pytest.mark.parametrize("keeps", [True, False])
-    def test_an_expired_record_is_deleted_unless_it_is_kept(self, clock, keeps):
-        state = SessionState(Policy(keeps_expired=keeps), clock)
+    @pytest.mark.parametrize("keeps_expired", [True, False])
+    def test_an_expired_record_is_deleted_unless_it_is_kept(self, clock, keeps_expired):
+        state = SessionState(Policy(keeps_expired=keeps_expired), clock)
         expired = make_record(clock, expires_at=clock.now)
         assert state.live(expired) is None
-        assert state.should_delete(expired) is not keeps
+        assert state.should_delete(expired) is not keeps_expired
         assert not state.should_delete(make_record(clock))
         assert not state.should_delete(None)

@@ -1,4 +1,4 @@
-"""The policy, on the specification storage, in both dialects."""
+"""`SessionStore` on the memory storage, which is the specification, in both dialects."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LINUX = Client("2001:db8::1", "Mozilla/5.0 (X11; Linux)")
 
 @pytest.fixture
 def session(store, dialect):
-    """``session(key)``: a holder of the session, spoken to in the dialect."""
+    """``session(key)``: a session object, called in the dialect. Its own class is ``subject``."""
     return lambda key=None: dialect(store(key))
 
 
 @pytest.fixture
 def saved(session):
-    """``saved(fields)``: a new session with these fields, and its key."""
+    """``saved(**fields)``: store a new session with these fields; return its object and its key."""
 
     def save(**fields):
         holder = session()
@@ -42,7 +42,7 @@ def saved(session):
 
 @pytest.fixture
 def calls(memory_storage, monkeypatch):
-    """The names of the storage's verbs, as they are called."""
+    """The names of the verbs that are called on the storage, in order."""
     called = []
 
     def watch(name):
@@ -60,17 +60,17 @@ def calls(memory_storage, monkeypatch):
 
 
 @pytest.fixture
-def heard():
-    """(signal's name, what it told) of every signal sent."""
-    told, receivers = [], []
+def events():
+    """The signals that are sent, in order: (name, arguments)."""
+    sent, receivers = [], []
     for name in ("session_created", "session_saved", "session_ended", "client_changed"):
 
-        def receive(sender, signal, name=name, **facts):
-            told.append((name, facts))
+        def receive(sender, signal, name=name, **arguments):
+            sent.append((name, arguments))
 
         getattr(signals, name).connect(receive)
         receivers.append((name, receive))
-    yield told
+    yield sent
     for name, receive in receivers:
         getattr(signals, name).disconnect(receive)
 
@@ -96,7 +96,7 @@ class TestLoad:
             "abcdefgh\n",
         ],
     )
-    def test_what_is_no_key_reaches_no_storage(self, session, calls, offered):
+    def test_text_that_is_not_a_key_reaches_no_storage(self, session, calls, offered):
         holder = session(offered)
         assert holder.get("a") is None
         assert calls == []
@@ -112,7 +112,7 @@ class TestLoad:
         assert calls == ["read"]
         assert store.storage.count() == 0
 
-    def test_a_key_that_was_just_chosen_is_kept_and_not_asked_for(self, session, calls):
+    def test_a_key_that_was_just_chosen_is_kept_and_not_read(self, session, calls):
         holder = session()
         holder.cycle_key()
         key = holder.subject.session_key
@@ -131,8 +131,9 @@ class TestLoad:
 
     def test_the_key_is_stored_nowhere(self, saved, store):
         _, key = saved(a=1)
-        assert list(store.storage._records) == [keys.hash_key(key)]
-        assert key not in repr(store.storage._records)
+        ((handle, _),) = store.storage.page()[0]
+        assert handle == keys.hash_key(key)
+        assert key not in repr(vars(store.storage))
 
     def test_a_corrupt_field_is_logged_with_the_handle_and_reads_as_absent(
         self, session, saved, store, caplog
@@ -159,17 +160,20 @@ class TestSave:
         assert (first.get("a"), second.get("b")) == (0, 0)
         first.update({"a": 1})
         second.update({"b": 2})
-        first.save(), second.save()
+        first.save()
+        second.save()
         assert dict(session(key).items()) == {"a": 1, "b": 2}
 
-    def test_of_two_that_change_the_same_field_the_later_wins(self, session, saved):
+    def test_if_two_change_the_same_field_the_later_wins(self, session, saved):
         _, key = saved(a=0)
         first, second = session(key), session(key)
-        first.update({"a": 1}), second.update({"a": 2})
-        second.save(), first.save()
+        first.update({"a": 1})
+        second.update({"a": 2})
+        second.save()
+        first.save()
         assert session(key).get("a") == 1
 
-    def test_a_field_removed_elsewhere_does_not_come_back(self, session, saved):
+    def test_a_field_that_another_request_removed_does_not_come_back(self, session, saved):
         _, key = saved(_auth_user_id="1", a=0)
         stale, other = session(key), session(key)
         assert stale.get("_auth_user_id") == "1"
@@ -199,7 +203,7 @@ class TestSave:
         holder.save()
         assert [(dict(change.set), set(change.unset)) for change in sent] == [({"a": b"9"}, set())]
 
-    def test_nothing_changed_and_recently_seen_is_no_io(self, session, saved, calls):
+    def test_nothing_changed_and_recently_seen_does_no_io(self, session, saved, calls):
         _, key = saved(a=1)
         calls.clear()
         holder = session(key)
@@ -208,7 +212,7 @@ class TestSave:
         holder.save()
         assert calls == ["read"]
 
-    def test_a_session_ended_elsewhere_is_not_brought_back(self, session, saved, store):
+    def test_a_session_that_another_request_ended_is_not_brought_back(self, session, saved, store):
         _, key = saved(a=1)
         holder = session(key)
         holder.update({"a": 2})
@@ -351,7 +355,7 @@ class TestEnd:
         assert holder.subject.session_key != key
         assert dict(session(holder.subject.session_key).items()) == {"b": 2}
 
-    def test_flush_of_what_is_not_stored_is_no_io(self, session, calls):
+    def test_flush_of_a_session_that_is_not_stored_does_no_io(self, session, calls):
         holder = session()
         holder.update({"a": 1})
         holder.cycle_key()
@@ -379,7 +383,7 @@ class TestEnd:
 
 
 class TestGetFields:
-    def test_only_these_are_read(self, session, saved, calls):
+    def test_only_the_named_fields_are_read(self, session, saved, calls):
         _, key = saved(a=1, b=2)
         calls.clear()
         holder = session(key)
@@ -387,20 +391,20 @@ class TestGetFields:
         assert (calls, holder.subject.accessed) == (["read"], True)
         assert not hasattr(holder.subject, "_session_cache")
 
-    def test_what_was_changed_here_counts(self, session, saved):
+    def test_a_value_that_this_object_changed_counts(self, session, saved):
         _, key = saved(a=1)
         holder = session(key)
         holder.update({"a": 2})
         assert holder.get_fields("a") == {"a": 2}
 
-    def test_nothing_where_there_is_no_session(self, session, saved, clock):
+    def test_nothing_without_a_session(self, session, saved, clock):
         _, key = saved(a=1)
         clock.advance(days=30)
         assert session(key).get_fields("a") == session().get_fields("a") == {}
 
 
 class TestExpiry:
-    def test_it_ends_after_the_cookie_age(self, session, saved, clock, settings):
+    def test_a_session_expires_after_the_cookie_age(self, session, saved, clock, settings):
         settings.SESSION_COOKIE_AGE = 100
         _, key = saved(a=1)
         clock.advance(seconds=99.999999)
@@ -416,8 +420,8 @@ class TestExpiry:
         holder.save()
         assert holder.expires_at() == clock.now + timedelta(seconds=10)
 
-    def test_a_policy_is_not_asked_where_set_expiry_decides(self, session, settings, clock):
-        settings.MULTISESSION_TTL = f"{__name__}.no_policy"
+    def test_the_policy_is_not_called_where_set_expiry_decides(self, session, settings, clock):
+        settings.MULTISESSION_TTL = f"{__name__}.uncalled_policy"
         holder = session()
         holder.set_expiry(10)
         holder.save()
@@ -468,11 +472,11 @@ class TestExpiry:
         holder.touch()
         assert holder.expires_at() == end
 
-    @pytest.mark.parametrize("already", [-1, timedelta(seconds=-10), -(10**6)])
-    def test_a_lifetime_that_is_over_reads_as_expired(self, session, already):
+    @pytest.mark.parametrize("lifetime", [-1, timedelta(seconds=-10), -(10**6)])
+    def test_a_lifetime_that_is_over_reads_as_expired(self, session, lifetime):
         holder = session()
         holder.update({"a": 1})
-        holder.set_expiry(already)
+        holder.set_expiry(lifetime)
         holder.save()
         assert session(holder.subject.session_key).load() == {}
 
@@ -483,35 +487,45 @@ class TestExpiry:
         assert holder.get_expire_at_browser_close() is True
         assert holder.expires_at() == clock.now + timedelta(days=14)
 
-    def test_what_is_over_goes_when_a_request_meets_it(self, session, saved, store, clock):
+    def test_an_expired_session_is_deleted_when_a_request_reads_it(
+        self, session, saved, store, clock
+    ):
         _, key = saved(a=1)
         clock.advance(days=15)
         assert session(key).load() == {}
-        assert store.storage._records == {}
+        assert store.storage.read(keys.hash_key(key)) is None
 
-    def test_or_it_is_kept_until_it_is_purged(self, session, saved, store, clock, settings):
+    def test_an_expired_session_is_kept_until_it_is_purged_if_the_project_wants_it(
+        self, session, saved, store, clock, settings
+    ):
         settings.MULTISESSION_KEEP_EXPIRED = True
         _, key = saved(a=1)
         clock.advance(days=15)
         assert session(key).load() == {}
-        assert list(store.storage._records) == [keys.hash_key(key)]
+        assert store.storage.read(keys.hash_key(key)) is not None
         session().clear_expired()
-        assert store.storage._records == {}
+        assert store.storage.read(keys.hash_key(key)) is None
 
-    def test_what_another_request_renewed_meanwhile_stays(
+    def test_a_session_that_another_request_renewed_meanwhile_stays(
         self, session, saved, store, clock, monkeypatch
     ):
-        """Their clocks differ, or it was on its way when this one was asked for."""
+        """The clocks of two servers differ, or the other request was already under way."""
         _, key = saved(a=1)
         later = clock.now + timedelta(days=30)
         clock.advance(days=15)
-        delete, id = store.storage.delete, keys.hash_key(key)
+        delete, handle = store.storage.delete, keys.hash_key(key)
 
-        def renewed_first(*args):
-            store.storage._records[id] = replace(store.storage._records[id], expires_at=later)
+        def renew_and_delete(*args):
+            record = delete_and_return(store.storage, handle)
+            store.storage.insert(handle, replace(record, expires_at=later))
             return delete(*args)
 
-        monkeypatch.setattr(store.storage, "delete", renewed_first)
+        def delete_and_return(storage, handle):
+            record = storage.read(handle)
+            delete(handle)
+            return record
+
+        monkeypatch.setattr(store.storage, "delete", renew_and_delete)
         assert session(key).load() == {}
         assert dict(session(key).items()) == {"a": 1}
 
@@ -520,19 +534,22 @@ class TestExpiry:
         clock.advance(days=14, hours=1)
         _, key = saved(b=1)
         session().clear_expired()
-        assert list(store.storage._records) == [keys.hash_key(key)]
+        assert [handle for handle, _ in store.storage.page()[0]] == [keys.hash_key(key)]
+        assert store.storage.count(expired_only=True) == 0
 
 
 def staff_policy(session):
+    """Return five minutes for staff, and Django's default for others: for MULTISESSION_TTL."""
     return timedelta(minutes=5) if session.get("staff") else None
 
 
-def no_policy(session):
-    raise AssertionError("asked")
+def uncalled_policy(session):
+    """Fail if the policy is called: for MULTISESSION_TTL."""
+    raise AssertionError("called")
 
 
 class TestTouch:
-    def test_it_moves_times_and_never_fields(self, session, saved, clock):
+    def test_a_touch_moves_times_and_writes_no_field(self, session, saved, clock):
         _, key = saved(a=1)
         holder, other = session(key), session(key)
         assert holder.get("a") == 1
@@ -564,7 +581,7 @@ class TestTouch:
         holder.save()
         assert calls == ["read", "update"]
 
-    def test_never_where_it_is_switched_off(self, session, saved, clock, settings):
+    def test_no_touch_is_due_if_touching_is_switched_off(self, session, saved, clock, settings):
         settings.MULTISESSION_TOUCH_INTERVAL = None
         holder, _ = saved(a=1)
         clock.advance(days=1)
@@ -595,12 +612,14 @@ class TestReferences:
         again = session(holder.subject.session_key)
         assert again.references() == {"user": "42", "org": "8"}
 
-    def test_two_holders_move_different_ones(self, session, saved, settings):
+    def test_two_holders_change_different_references(self, session, saved, settings):
         settings.MULTISESSION_REFERENCES = {"org": "org_id", "team": "team_id"}
         _, key = saved(org_id=1, team_id=1)
         first, second = session(key), session(key)
-        first.update({"org_id": 2}), second.update({"team_id": 2})
-        first.save(), second.save()
+        first.update({"org_id": 2})
+        second.update({"team_id": 2})
+        first.save()
+        second.save()
         assert session(key).references() == {"org": "2", "team": "2"}
 
     def test_none_before_anything_is_stored(self, session):
@@ -608,11 +627,12 @@ class TestReferences:
 
 
 def cart_size(fields):
+    """Return the number of items in the cart: for MULTISESSION_REFERENCES."""
     return len(fields["cart"]) if "cart" in fields else None
 
 
 class TestClient:
-    def test_it_is_noted_and_what_is_unknown_changes_nothing(self, session, store):
+    def test_the_client_is_stored_and_an_unknown_one_changes_nothing(self, session, store):
         holder = session()
         holder.subject.describe_client = lambda: IPHONE
         holder.update({"a": 1})
@@ -620,12 +640,12 @@ class TestClient:
         bare = session(holder.subject.session_key)
         bare.update({"a": 2})
         bare.save()
-        record = store.storage._records[holder.subject.handle]
+        record = store.storage.read(holder.subject.handle)
         assert Client(record.ip, record.user_agent) == IPHONE
 
 
 class TestSignals:
-    def test_a_life(self, session, heard, clock):
+    def test_a_life(self, session, events, clock):
         holder = session()
         holder.subject.describe_client = lambda: IPHONE
         holder.update({"a": 1})
@@ -639,7 +659,7 @@ class TestSignals:
         holder.touch()
         holder.flush()
         user = {"references": {"user": "42"}}
-        assert heard == [
+        assert events == [
             ("session_created", {"handle": handles[0], "references": {}}),
             (
                 "session_ended",
@@ -661,19 +681,20 @@ class TestSignals:
             ),
         ]
 
-    def test_expired_is_told_once(self, session, saved, heard, clock):
+    def test_the_expiry_is_announced_once(self, session, saved, events, clock):
         holder, key = saved(_auth_user_id="1")
         clock.advance(days=15)
-        heard.clear()
+        events.clear()
         assert session(key).load() == session(key).load() == {}
         ended = {"handle": holder.subject.handle, "references": {"user": "1"}}
-        assert heard == [("session_ended", {**ended, "reason": "expired", "successor": None})]
+        assert events == [("session_ended", {**ended, "reason": "expired", "successor": None})]
 
-    def test_deleted_is_told_once(self, session, saved, heard):
+    def test_the_deletion_is_announced_once(self, session, saved, events):
         _, key = saved(a=1)
-        heard.clear()
-        session(key).delete(), session(key).delete()
-        assert [facts["reason"] for _, facts in heard] == ["ended"]
+        events.clear()
+        session(key).delete()
+        session(key).delete()
+        assert [arguments["reason"] for _, arguments in events] == ["ended"]
 
     def test_a_receiver_that_fails_breaks_nothing_and_is_logged(self, session, caplog):
         def fail(**kwargs):
@@ -688,14 +709,14 @@ class TestSignals:
         assert session().exists(holder.subject.session_key)
         assert "receiver" in caplog.text
 
-    def test_no_signal_carries_the_key(self, session, saved, heard):
+    def test_no_signal_carries_the_key(self, session, saved, events):
         holder, key = saved(a=1)
         holder.cycle_key()
         new = holder.subject.session_key
         holder.flush()
-        assert len(heard) == 3
-        assert key not in str(heard)
-        assert new not in str(heard)
+        assert len(events) == 3
+        assert key not in str(events)
+        assert new not in str(events)
 
 
 def test_the_repr_shows_the_handle_and_not_the_key(store):
@@ -706,33 +727,29 @@ def test_the_repr_shows_the_handle_and_not_the_key(store):
 
 
 def test_the_salt_is_djangos(store):
-    from django.contrib.sessions.backends.db import SessionStore as Djangos
+    from django.contrib.sessions.backends.db import SessionStore as DjangoStore
 
-    assert store().key_salt == Djangos().key_salt
-    assert store().decode(Djangos().encode({"a": 1})) == {"a": 1}
+    assert store().key_salt == DjangoStore().key_salt
+    assert store().decode(DjangoStore().encode({"a": 1})) == {"a": 1}
 
 
 class TestClearExpired:
     """Django's ``clearsessions`` calls it."""
 
-    def test_each_expired_session_is_announced_once(self, session, saved, clock, store):
+    def test_each_expired_session_is_announced_once(self, dialect, saved, clock, store):
         _, key = saved(name="ada")
         clock.advance(days=15)
-        with hearing(signals.session_ended) as heard:
-            dialect_of(session)(store).clear_expired()
-            dialect_of(session)(store).clear_expired()
-        assert [(each["handle"], each["reason"]) for each in heard] == [
+        with hearing(signals.session_ended) as expired:
+            dialect(store).clear_expired()
+            dialect(store).clear_expired()
+        assert [(event["handle"], event["reason"]) for event in expired] == [
             (keys.hash_key(key), "expired")
         ]
 
-    def test_it_goes_on_until_a_batch_is_not_full(self, session, saved, clock, store, monkeypatch):
+    def test_it_goes_on_until_a_batch_is_not_full(self, dialect, saved, clock, store, monkeypatch):
         monkeypatch.setattr("django_multisession.session.store.PURGE_BATCH", 2)
         for _ in range(5):
             saved(name="ada")
         clock.advance(days=15)
-        dialect_of(session)(store).clear_expired()
+        dialect(store).clear_expired()
         assert store.storage.count(expired_only=True) == 0
-
-
-def dialect_of(session):
-    return type(session())

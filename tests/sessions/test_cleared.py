@@ -1,4 +1,4 @@
-"""`sessions_cleared`: all sessions of everybody ended at once, which is told once."""
+"""The signal `sessions_cleared`: sent once when all sessions of everybody are ended."""
 
 from __future__ import annotations
 
@@ -10,58 +10,58 @@ from support.project import failing, hearing, tokens
 ADA = {"_auth_user_id": "1"}
 
 
-def test_it_tells_how_many_there_were(api, clock):
+def test_it_has_the_number_of_sessions(api, clock):
     tokens(api, 2, clock, **ADA)
     tokens(api, 1, clock)
-    with hearing(signals.sessions_cleared) as told, hearing(signals.session_ended) as ended:
+    with hearing(signals.sessions_cleared) as cleared, hearing(signals.session_ended) as ended:
         assert api.clear() == 3
-    assert (told, ended) == ([{"number": 3}], [])
+    assert (cleared, ended) == ([{"number": 3}], [])
 
 
-def test_that_there_were_none_is_told_too(quick):
-    with hearing(signals.sessions_cleared) as told:
+def test_it_is_sent_without_sessions_too(quick):
+    with hearing(signals.sessions_cleared) as cleared:
         quick.clear()
-    assert told == [{"number": 0}]
+    assert cleared == [{"number": 0}]
 
 
-def test_it_is_told_after_the_fact_by_the_engines_store(quick, clock, memory_storage):
+def test_it_is_sent_afterwards_by_the_engines_store(quick, clock, memory_storage):
     tokens(quick, 2, clock)
-    seen = []
+    received = []
 
-    def receive(sender, **facts):
-        seen.append((sender, [*memory_storage._records]))
+    def receive(sender, **arguments):
+        received.append((sender, memory_storage.count()))
 
     signals.sessions_cleared.connect(receive)
     try:
         quick.clear()
     finally:
         signals.sessions_cleared.disconnect(receive)
-    assert seen == [(type(quick.create()), [])]
+    assert received == [(type(quick.create()), 0)]
 
 
 def test_a_receiver_that_fails_breaks_nothing_and_is_logged(quick, clock, caplog):
     tokens(quick, 2, clock)
-    with failing(signals.sessions_cleared), hearing(signals.sessions_cleared) as told:
+    with failing(signals.sessions_cleared), hearing(signals.sessions_cleared) as cleared:
         assert quick.clear() == 2
-    assert told == [{"number": 2}]
+    assert cleared == [{"number": 2}]
     assert "a broken receiver" in caplog.text
 
 
-def test_what_was_not_cleared_is_not_told(quick, clock, memory_storage, monkeypatch):
+def test_it_is_not_sent_if_clearing_fails(quick, clock, memory_storage, monkeypatch):
     def fail():
         raise ConnectionError
 
     tokens(quick, 2, clock)
     monkeypatch.setattr(memory_storage, "clear", fail)
-    with hearing(signals.sessions_cleared) as told, pytest.raises(ConnectionError):
+    with hearing(signals.sessions_cleared) as cleared, pytest.raises(ConnectionError):
         quick.clear()
-    assert (told, quick.count()) == ([], 2)
+    assert (cleared, quick.count()) == ([], 2)
 
 
 @pytest.mark.parametrize("end", ["log_out_everywhere", "end_matching"])
-def test_no_other_way_to_end_sessions_is_told_so(quick, clock, end):
+def test_no_other_way_to_end_sessions_sends_it(quick, clock, end):
     tokens(quick, 2, clock, **ADA)
     arguments = {"log_out_everywhere": [1], "end_matching": ["user", 1]}[end]
-    with hearing(signals.sessions_cleared) as told:
+    with hearing(signals.sessions_cleared) as cleared:
         assert getattr(quick, end)(*arguments) == 2
-    assert told == []
+    assert cleared == []

@@ -1,4 +1,4 @@
-"""What the public API costs: round trips, and no payload among what travels."""
+"""The costs of the public API: its round trips, and that no session data is transferred."""
 
 from __future__ import annotations
 
@@ -16,18 +16,23 @@ from support.subjects import DATABASES, STORAGES, dynamodb
 
 pytestmark = pytest.mark.thorough
 
-PAYLOAD = "what no listing has any use for"
+PAYLOAD = "data that no list needs"
 SESSIONS = 10
 
 
 class Trips:
-    """Of one kind: a ``with`` block in which `count` goes up, and `heard` is what servers said."""
+    """The round trips to one kind of server, counted in a ``with`` block.
+
+    ``count``: the number of round trips. ``received``: the text of the answers.
+    """
 
     def __init__(self, storage):
-        self.storage, self.count, self.heard = storage, 0, ""
+        self.storage, self.count, self.received = storage, 0, ""
 
 
 class SQL(Trips):
+    """Statements. What they answer follows from the columns that they name."""
+
     def __enter__(self):
         self.captured = CaptureQueriesContext(connections[self.storage.database]).__enter__()
 
@@ -35,24 +40,27 @@ class SQL(Trips):
         self.captured.__exit__(*error)
         sent = [query["sql"] for query in self.captured]
         self.count = len(sent)
-        self.heard = PAYLOAD if any(re.search(r"[`\"\s.,]data\b", sql) for sql in sent) else ""
+        self.received = PAYLOAD if any(re.search(r"[`\"\s.,]data\b", sql) for sql in sent) else ""
 
 
 class Redis(Trips):
+    """Pipelines. They are counted where the storage sends them: the server counts commands only."""
+
     def __init__(self, storage, monkeypatch):
         super().__init__(storage)
-        self.is_open, link, alink = False, storage._connection, storage._async_connection
-        ask, aask = link.run_all, alink.run_all
-        monkeypatch.setattr(link, "run_all", lambda calls: self.note(ask(calls), calls))
+        self.is_open = False
+        blocking, awaited = storage._connection, storage._async_connection
+        run_all, arun_all = blocking.run_all, awaited.run_all
 
-        async def note(calls):
-            return self.note(await aask(calls), calls)
+        async def arun_all_and_record(calls):
+            return self.record(await arun_all(calls), calls)
 
-        monkeypatch.setattr(alink, "run_all", note)
+        monkeypatch.setattr(blocking, "run_all", lambda calls: self.record(run_all(calls), calls))
+        monkeypatch.setattr(awaited, "run_all", arun_all_and_record)
 
-    def note(self, answers, calls):
+    def record(self, answers, calls):
         self.count += self.is_open and bool(calls)
-        self.heard += str(answers) * self.is_open
+        self.received += str(answers) * self.is_open
         return answers
 
     def __enter__(self):
@@ -63,17 +71,19 @@ class Redis(Trips):
 
 
 class DynamoDB(Trips):
+    """Requests, recorded by a proxy."""
+
     def __init__(self, storage, proxy):
         super().__init__(storage)
         self.proxy = proxy
 
     def __enter__(self):
         self.before = len(self.proxy.requests)
-        self.proxy.strike(self.note, times=1000)
+        self.proxy.strike(self.record, times=1000)
 
-    def note(self, request, forward):
+    def record(self, request, forward):
         answer = forward(request)
-        self.heard += answer.data.decode()
+        self.received += answer.data.decode()
         return answer
 
     def __exit__(self, *error):
@@ -105,13 +115,13 @@ def trips(kind, clock, request, monkeypatch):
 
 @pytest.fixture
 def api(trips, dialect, settings, monkeypatch):
-    """``sessions``, in the dialect; somebody has ten, with much in them."""
+    """``sessions`` in the dialect. User 1 has ten sessions with data."""
     install(trips.storage, settings, monkeypatch)
     for number in range(SESSIONS):
         sessions.create(data={"_auth_user_id": "1", "note": PAYLOAD, "number": number})
-    for each in spoken(sessions, trips.storage, dialect):
-        each.count()  # connects
-        yield each
+    for api in spoken(sessions, trips.storage, dialect):
+        api.count()  # connects
+        yield api
 
 
 FOR_USER = {"redis": 2, "cluster": 2, "dynamodb": 2}  # SQL: 1
@@ -119,22 +129,23 @@ FOR_USER = {"redis": 2, "cluster": 2, "dynamodb": 2}  # SQL: 1
 
 def test_the_sessions_of_a_user(api, trips, kind):
     with trips:
-        found = api.for_user(1)
-    assert len(found) == SESSIONS
+        infos = api.for_user(1)
+    assert len(infos) == SESSIONS
     assert trips.count <= FOR_USER.get(kind, 1)
-    assert PAYLOAD not in trips.heard
+    assert PAYLOAD not in trips.received
 
 
-SAMPLE = {"redis": 5, "cluster": 5}  # SQL: 2 where it wraps; DynamoDB: 2 to learn of the table
+# SQL: 2 if it starts again from the first row. DynamoDB: 2, of which one describes the table.
+SAMPLE = {"redis": 5, "cluster": 5}
 
 
 @pytest.mark.parametrize("limit", [SESSIONS // 2, SESSIONS])
 def test_a_sample(api, trips, kind, limit):
     with trips:
-        found, number = api.sample(limit)
-    assert len(found) == limit <= number
+        infos, number = api.sample(limit)
+    assert len(infos) == limit <= number
     assert trips.count <= SAMPLE.get(kind, 2)
-    assert PAYLOAD not in trips.heard
+    assert PAYLOAD not in trips.received
 
 
 def test_one_session(api, trips):
@@ -142,28 +153,28 @@ def test_one_session(api, trips):
     with trips:
         assert api.get(handle) is not None
     assert trips.count == 1
-    assert PAYLOAD not in trips.heard or isinstance(trips, SQL)  # asks for no field by its name
+    assert PAYLOAD not in trips.received or isinstance(trips, SQL)  # it names the column
 
 
-def test_what_is_heard_is_the_payload_where_it_is_read(api, trips):
-    """Or the tests above would see nothing."""
+def test_the_payload_is_received_if_it_is_read(api, trips):
+    """Otherwise the tests above would prove nothing."""
     (info, *_) = api.for_user(1)
     with trips:
         assert info.data()["note"] == PAYLOAD
     assert trips.count == 1
-    assert PAYLOAD in trips.heard
+    assert PAYLOAD in trips.received
 
 
-def test_another_name(api, trips):
+def test_relabel(api, trips):
     (handle, *_) = [info.handle for info in api.for_user(1)]
     with trips:
         assert api.relabel(handle, "Kitchen")
     assert trips.count == 1
-    assert PAYLOAD not in trips.heard or isinstance(trips, SQL)  # asks for no field by its name
+    assert PAYLOAD not in trips.received or isinstance(trips, SQL)  # it names the column
 
 
-def test_to_log_out_everywhere_is_by_batches(api, trips):
+def test_log_out_everywhere_works_in_batches(api, trips):
     with trips:
         assert api.log_out_everywhere(1) == SESSIONS
     assert trips.count <= 6
-    assert PAYLOAD not in trips.heard
+    assert PAYLOAD not in trips.received

@@ -1,4 +1,4 @@
-"""`SessionInfo`: what one can know of a session without being it."""
+"""`SessionInfo`: a session as lists and administrators see it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ ADA = {"_auth_user_id": "1"}
 
 @pytest.fixture
 def info(quick):
-    """Of a session of ada's, in Firefox."""
+    """The info of a session of user 1 in Firefox."""
     request = RequestFactory().get("/", REMOTE_ADDR="192.0.2.1", HTTP_USER_AGENT=FIREFOX)
     return quick.get(quick.create(data={**ADA, "note": "private"}, request=request).handle)
 
 
-class TestFacts:
-    def test_in_words(self, info):
+class TestAttributes:
+    def test_the_client_in_words(self, info):
         assert (info.ip, info.user_agent, info.device) == ("192.0.2.1", FIREFOX, "Firefox on Linux")
 
-    def test_whose_it_is(self, quick, info):
+    def test_the_user(self, quick, info):
         assert info.user_id == "1"
         assert quick.get(quick.create().handle).user_id is None
 
@@ -46,15 +46,15 @@ class TestFacts:
         assert "private" not in repr(info)
         assert "store" not in repr(info)
 
-    def test_two_of_one_session_are_equal(self, quick, info, clock):
+    def test_two_infos_of_one_session_are_equal(self, quick, info, clock):
         again = quick.get(info.handle)
         assert again == info
         assert quick.get(quick.create().handle) != info
 
-    def test_a_set_of_them_is_what_was_there(self, quick, info):
+    def test_infos_can_be_members_of_sets(self, quick, info):
         assert {*quick.for_user(1)} - {info} == set()
 
-    def test_it_is_of_the_moment_it_was_looked_up(self, quick, info, clock):
+    def test_it_shows_the_session_as_it_was_when_it_was_read(self, quick, info, clock):
         clock.advance(minutes=5)
         holder = quick.create(data=ADA)
         assert info.last_seen_at < quick.get(holder.handle).last_seen_at
@@ -96,25 +96,25 @@ class TestEnd:
     def test_once_and_with_a_reason(self, api):
         holder = api.create(data=ADA)
         info = as_spoken(api, api.get(holder.handle))
-        with hearing(signals.session_ended) as told:
+        with hearing(signals.session_ended) as events:
             assert (info.end(reason="stolen"), info.end()) == (True, False)
-        facts = {"references": {"user": "1"}, "reason": "stolen", "successor": None}
-        assert told == [{"handle": holder.handle, **facts}]
+        arguments = {"references": {"user": "1"}, "reason": "stolen", "successor": None}
+        assert events == [{"handle": holder.handle, **arguments}]
         assert api.get(holder.handle) is None
 
-    def test_its_reason_is_as_for_one(self, quick, info):
-        with hearing(signals.session_ended) as told:
+    def test_the_default_reason_is_that_of_end(self, quick, info):
+        with hearing(signals.session_ended) as events:
             as_spoken(quick, info).end()
-        assert told[0]["reason"] == "ended"
+        assert events[0]["reason"] == "ended"
 
-    def test_it_ends_what_is_stored_and_tells_whose_that_is_now(self, quick):
+    def test_the_signal_has_the_references_that_are_stored_now(self, quick):
         holder = quick.create(data=ADA)
         info = quick.get(holder.handle)
         holder["_auth_user_id"] = "2"
         holder.save()
-        with hearing(signals.session_ended) as told:
+        with hearing(signals.session_ended) as events:
             as_spoken(quick, info).end()
-        assert told[0]["references"] == {"user": "2"}
+        assert events[0]["references"] == {"user": "2"}
 
 
 class TestData:
@@ -123,7 +123,7 @@ class TestData:
         info = api.get(api.create(data=data).handle)
         assert as_spoken(api, info).data() == data
 
-    def test_it_is_of_now(self, quick, info):
+    def test_it_is_read_again_each_time(self, quick, info):
         quick.create()
         info.store.storage.update(info.handle, Change(set={"note": b'"new"'}, unset=["a"]))
         assert as_spoken(quick, info).data() == {**ADA, "note": "new"}
@@ -134,7 +134,7 @@ class TestData:
         assert as_spoken(quick, info).data()["_auth_user_id"] == "1"
 
     @pytest.mark.parametrize("bad", [b"", b"{", b"~x", b"\xff"])
-    def test_what_is_corrupt_is_left_out_and_logged_once(self, quick, info, caplog, bad):
+    def test_a_corrupt_field_is_left_out_and_logged_once(self, quick, info, caplog, bad):
         info.store.storage.update(info.handle, Change(set={"bad": bad}))
         caplog.clear()
         with caplog.at_level(logging.WARNING, "django.security.SuspiciousSession"):
@@ -142,23 +142,23 @@ class TestData:
         (record,) = caplog.records
         assert record.getMessage() == f"Field 'bad' of session {info.handle} is corrupt"
 
-    def test_of_one_that_has_ended(self, quick, info):
+    def test_of_an_ended_session(self, quick, info):
         quick.end(info.handle)
         assert as_spoken(quick, info).data() == {}
 
-    def test_of_one_that_is_over(self, quick, info, clock):
+    def test_of_an_expired_session(self, quick, info, clock):
         clock.advance(days=15)
         assert as_spoken(quick, info).data() == {}
 
-    def test_of_one_that_has_another_key_now(self, quick):
+    def test_of_a_session_that_has_another_key_now(self, quick):
         holder = quick.create(data=ADA)
         info = quick.get(holder.handle)
         holder.cycle_key()
         assert as_spoken(quick, info).data() == {}
 
 
-def test_it_is_for_the_engine_that_found_it(info, settings):
-    """Whatever the setting says afterwards."""
+def test_it_belongs_to_the_engine_that_read_it(info, settings):
+    """A later change of SESSION_ENGINE does not matter."""
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.db"
     assert info.data()["note"] == "private"
     assert info.end() is True

@@ -1,4 +1,4 @@
-"""Users as people name them: objects, primary keys of any type, proxies; and nobody."""
+"""`owners`: users and references as code names them, and values that name nobody."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class Prefixed(models.CharField):
-    """A key that is not written as it is shown, like hashids and binary keys."""
+    """A primary key whose text form differs from its value, like hashids and binary keys."""
 
     def value_to_string(self, obj):
         return f"usr_{self.value_from_object(obj)}"
@@ -35,9 +35,9 @@ class Prefixed(models.CharField):
 
 @pytest.fixture
 def users_by(monkeypatch):
-    """``users_by(field)``: the project's users have this primary key."""
+    """``users_by(field)``: make a user model with this primary key that of the project."""
 
-    def use(field):
+    def users_by(field):
         with isolate_apps("demo"):
 
             class Person(AbstractBaseUser):
@@ -49,15 +49,16 @@ def users_by(monkeypatch):
         monkeypatch.setattr(owners, "get_user_model", lambda: Person)
         return Person
 
-    return use
+    return users_by
 
 
 def saved(user):
+    """Return the user object as if it were saved."""
     user._state.adding = False
     return user
 
 
-class TestKeyOf:
+class TestUserPk:
     @pytest.mark.parametrize("user", [7, "7", " 7 ", saved(User(pk=7)), 7.0])
     def test_an_integer(self, user):
         assert owners.user_pk(user) == "7"
@@ -81,7 +82,7 @@ class TestKeyOf:
         assert owners.user_pk(user) == str(user)
 
     def test_the_key_of_a_parent(self, monkeypatch):
-        """As users of multi-table inheritance have it."""
+        """With multi-table inheritance the primary key is a field of the parent."""
         with isolate_apps("demo"):
 
             class Base(AbstractBaseUser):
@@ -108,13 +109,13 @@ class TestKeyOf:
         assert owners.user_pk(saved(Staff(pk=7))) == "7"
 
     def test_request_user(self):
-        """It is lazy, and may turn out to be nobody."""
+        """It is lazy, and may be an anonymous user."""
         assert owners.user_pk(SimpleLazyObject(lambda: saved(User(pk=7)))) == "7"
         with pytest.raises(ValueError, match="is not a saved user"):
             owners.user_pk(SimpleLazyObject(AnonymousUser))
 
     def test_it_is_as_djangos_login_writes_it(self, users_by):
-        """Else none of the user's sessions would be found."""
+        """Otherwise none of the user's sessions would be found."""
         ada = saved(users_by(Prefixed(primary_key=True, max_length=50))(pk="ada"))
         assert owners.user_pk(ada) == ada._meta.pk.value_to_string(ada)
 
@@ -124,6 +125,7 @@ NO_USERS = [Group(pk=7), Group(), "ada", "1,2", "7;", ID, [], [7], {}, object(),
 
 
 def show(value):
+    """Return a test id for a value."""
     return type(value).__name__ if not isinstance(value, (str, bytes)) else repr(value)
 
 
@@ -132,20 +134,20 @@ class TestNobody:
     def test_is_a_value_error_and_ends_nothing(self, quick, clock, user):
         tokens(quick, 2, clock, _auth_user_id="1")
         tokens(quick, 2, clock)
-        with hearing(signals.session_ended) as told:
-            for use in (quick.for_user, quick.log_out_everywhere):
+        with hearing(signals.session_ended) as events:
+            for function in (quick.for_user, quick.log_out_everywhere):
                 with pytest.raises(ValueError, match=r"not a (saved user|user|primary key)"):
-                    use(user)
-        assert (quick.count(), told) == (4, [])
+                    function(user)
+        assert (quick.count(), events) == (4, [])
 
     @pytest.mark.parametrize("user", ["", "7", 7, 7.0, "12345678", str(ID)[:-1], None, [ID]])
-    def test_what_is_no_uuid_is_no_user_by_uuid(self, users_by, user):
+    def test_a_value_that_is_not_a_uuid_is_not_a_user(self, users_by, user):
         users_by(models.UUIDField(primary_key=True))
         with pytest.raises(ValueError, match=r"not a saved user|is a UUIDField"):
             owners.user_pk(user)
 
     def test_a_user_who_has_a_key_but_is_not_saved(self, users_by):
-        """A UUID is chosen before that."""
+        """Django chooses a UUID before the user is saved."""
         person = users_by(models.UUIDField(primary_key=True, default=uuid.uuid4))()
         with pytest.raises(ValueError, match="is not a saved user"):
             owners.user_pk(person)
@@ -155,13 +157,13 @@ class TestNobody:
         with pytest.raises(ValueError, match="not a primary key of a user"):
             owners.user_pk(user)
 
-    def test_who_was_deleted(self, databases):
+    def test_a_deleted_user(self, databases):
         user = User.objects.create_user("ada")
         user.delete()
         with pytest.raises(ValueError, match="is not a saved user"):
             owners.user_pk(user)
 
-    def test_the_error_tells_what_keys_are(self):
+    def test_the_error_names_the_type_of_the_primary_key(self):
         with pytest.raises(ValueError, match=r"'ada' is not a primary key .* is a Auto"):
             owners.user_pk("ada")
 
@@ -171,17 +173,17 @@ class TestReference:
         """Its text is the username, which may be the primary key of another user."""
         mallory = saved(User(pk=2, username="1"))
         quick.create(data={"_auth_user_id": "1"})
-        for use in (quick.find, quick.end_matching):
+        for function in (quick.find, quick.end_matching):
             with pytest.raises(ValueError, match="user"):
-                use("user", mallory)
+                function("user", mallory)
         assert quick.count() == 1
 
-    def test_what_is_indexed_is_what_is_looked_for(self, settings):
+    def test_a_value_and_its_text_are_the_same_reference(self, settings):
         settings.MULTISESSION_REFERENCES = {"org": "org_id"}
         assert owners.to_reference("org", 7) == owners.to_reference("org", "7") == ("org", "7")
 
 
-class TestHandleOf:
+class TestToHandle:
     def test_a_handle_a_session_its_info_or_nothing(self, memory_storage, settings, monkeypatch):
         install(memory_storage, settings, monkeypatch)
         holder = sessions.create()
@@ -190,11 +192,11 @@ class TestHandleOf:
         assert owners.to_handle(None) is None
         assert owners.to_handle(type(holder)()) is None
 
-    def test_a_class_is_no_session(self, store):
+    def test_a_class_is_not_a_session(self, store):
         with pytest.raises(ValueError, match="handle"):
             owners.to_handle(store)
 
-    def test_a_request_is_no_session(self):
+    def test_a_request_is_not_a_session(self):
         request = RequestFactory().get("/")
         request.session = {}
         for keep in (request, request.session):
@@ -208,7 +210,7 @@ class TestHandleOf:
         assert key not in repr(error.value)
 
 
-class TestLogin:
+class TestAuthFields:
     def test_the_fields_of_djangos_login(self):
         user = saved(User(pk=7, password="hash"))
         assert owners.auth_fields(user) == {
@@ -227,7 +229,7 @@ class TestLogin:
         assert owners.auth_fields(SimpleLazyObject(lambda: user)) == owners.auth_fields(user)
 
     @pytest.mark.parametrize("backends", [[], ["one.Backend", "another.Backend"]])
-    def test_which_backend_is_not_guessed(self, settings, backends):
+    def test_the_backend_is_not_guessed(self, settings, backends):
         settings.AUTHENTICATION_BACKENDS = backends
         with pytest.raises(ValueError, match="backend"):
             owners.auth_fields(saved(User(pk=7)))

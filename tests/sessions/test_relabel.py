@@ -1,4 +1,4 @@
-"""`sessions.relabel`: another name for a session, which is no use of it."""
+"""`sessions.relabel`: change the name of a session, which does not count as a use of it."""
 
 from __future__ import annotations
 
@@ -29,39 +29,39 @@ def test_it_is_stored_and_nothing_else_moves(api, handle, clock, label):
     assert as_spoken(api, after).data() == ADA
 
 
-def test_one_that_is_not_there_has_no_name(api, clock):
-    ended, over = api.create(data=ADA).handle, api.create(data=ADA, expires_in=60).handle
+def test_a_session_that_does_not_exist_gets_no_name(api, clock):
+    ended, expired = api.create(data=ADA).handle, api.create(data=ADA, expires_in=60).handle
     api.end(ended)
     clock.advance(minutes=2)
-    assert [api.relabel(each, "x") for each in (ended, over, "A" * 43)] == [False] * 3
-    assert (api.get(ended), api.get(over), api.count()) == (None, None, 0)
+    assert [api.relabel(handle, "x") for handle in (ended, expired, "A" * 43)] == [False] * 3
+    assert (api.get(ended), api.get(expired), api.count()) == (None, None, 0)
 
 
 @pytest.mark.parametrize("handle", ["", "A" * 42, "A" * 42 + "\n", "../" * 15, None, 7, b"A" * 43])
-def test_what_is_no_handle_reaches_no_storage(quick, memory_storage, monkeypatch, handle):
+def test_text_that_is_not_a_handle_reaches_no_storage(quick, memory_storage, monkeypatch, handle):
     monkeypatch.setattr(memory_storage, "update", None)
     assert quick.relabel(handle, "x") is False
 
 
-def test_a_key_is_no_handle(quick):
+def test_a_key_is_not_a_handle(quick):
     holder = quick.create(label="CI")
     assert quick.relabel(holder.session_key, "x") is False
     assert quick.get(holder.handle).label == "CI"
 
 
 @pytest.mark.parametrize(
-    ("label", "why"), [("x" * 101, "100"), ("a\0b", "NUL"), ("\ud800", "surrogate")]
+    ("label", "message"), [("x" * 101, "100"), ("a\0b", "NUL"), ("\ud800", "surrogate")]
 )
-def test_what_no_server_could_keep_is_refused(quick, label, why):
+def test_a_label_that_cannot_be_stored_is_refused(quick, label, message):
     handle = quick.create(label="CI").handle
-    for each in (handle, "A" * 43, "no handle"):
-        with pytest.raises(ValueError, match=why):
-            quick.relabel(each, label)
+    for target in (handle, "A" * 43, "not a handle"):
+        with pytest.raises(ValueError, match=message):
+            quick.relabel(target, label)
     assert quick.get(handle).label == "CI"
 
 
 class TestAtOnce:
-    """A request is under way in the session that gets its name."""
+    """The session gets its name while a request is under way in it."""
 
     @pytest.fixture
     def store(self, storage):
@@ -69,7 +69,7 @@ class TestAtOnce:
 
     @pytest.fixture
     def holder(self, api, store):
-        """Of a request that has read its session."""
+        """The session object of a request that has read its session."""
         key = api.create(data=ADA, label="CI").session_key
         holder = as_spoken(api, store(key))
         assert holder.get("note") == "private"
@@ -79,21 +79,21 @@ class TestAtOnce:
         assert api.relabel(holder.subject.handle, "Kitchen")
         holder.update({"cart": [1]})
         holder.save()
-        self.assert_both(api, holder)
+        self.assert_name_and_data(api, holder)
 
     def test_the_name_keeps_what_was_saved(self, api, holder):
         holder.update({"cart": [1]})
         holder.save()
         assert api.relabel(holder.subject.handle, "Kitchen")
-        self.assert_both(api, holder)
+        self.assert_name_and_data(api, holder)
 
     def test_a_new_key_keeps_the_name(self, api, holder):
-        """Which some servers give by writing all that was read."""
+        """Some servers rename a session by writing all that was read."""
         assert api.relabel(holder.subject.handle, "Kitchen")
         holder.update({"cart": [1]})
         holder.cycle_key()
         holder.save()
-        self.assert_both(api, holder)
+        self.assert_name_and_data(api, holder)
 
     def test_a_touch_keeps_the_name(self, api, holder, clock):
         clock.advance(minutes=5)
@@ -102,20 +102,20 @@ class TestAtOnce:
         info = api.get(holder.subject.handle)
         assert (info.label, info.last_seen_at) == ("Kitchen", clock.now)
 
-    def test_an_old_key_names_nothing(self, api, holder):
+    def test_an_old_handle_is_not_found(self, api, holder):
         old = holder.subject.handle
         holder.cycle_key()
         assert api.relabel(old, "Kitchen") is False
         assert api.get(holder.subject.handle).label == "CI"
 
-    def assert_both(self, api, holder):
+    def assert_name_and_data(self, api, holder):
         info = api.get(holder.subject.handle)
         assert info.label == "Kitchen"
         assert as_spoken(api, info).data() == {**ADA, "cart": [1]}
 
 
-def test_nobody_is_told(quick):
-    """It is no use of the session; signals tell of what a session does."""
+def test_no_signal_is_sent(quick):
+    """Signals announce uses of a session, and a new name is not a use."""
     holder = quick.create(data=ADA)
     with (
         hearing(signals.session_saved) as saved,

@@ -1,4 +1,4 @@
-"""Whose sessions there are: looking, by the public API, on every storage, in both dialects."""
+"""The public API: finding and listing sessions, on every storage, in both dialects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import chain
 from uuid import UUID, uuid4
 
 import pytest
-from django.contrib.sessions.backends.db import SessionStore as Djangos
+from django.contrib.sessions.backends.db import SessionStore as DjangoStore
 from django.core.exceptions import ImproperlyConfigured
 
 from django_multisession import sessions
@@ -33,24 +33,24 @@ class TestForUser:
         assert handles(api.for_user(1)) == [third, second, first]
         assert api.for_user(3) == []
 
-    def test_to_be_seen_again_is_to_be_the_first(self, quick, clock):
+    def test_a_session_that_is_used_again_comes_first(self, quick, clock):
         holder = quick.create(data=ADA)
         clock.advance(minutes=1)
         tokens(quick, 2, clock, **ADA)
         holder.touch()
         assert quick.for_user(1)[0].handle == holder.handle
 
-    def test_those_that_are_over_are_left_out(self, api, clock):
+    def test_expired_sessions_are_left_out(self, api, clock):
         api.create(data=ADA, expires_in=60)
         live = api.create(data=ADA, expires_in=3600)
         clock.advance(minutes=2)
         assert handles(api.for_user(1)) == [live.handle]
 
-    def test_of_those_seen_at_one_moment_the_order_is_always_the_same(self, quick):
+    def test_the_order_of_sessions_seen_at_the_same_time_is_stable(self, quick):
         many = [quick.create(data=ADA).handle for _ in range(5)]
         assert handles(quick.for_user(1)) == sorted(many, reverse=True)
 
-    def test_who_logged_out_has_none(self, quick):
+    def test_a_session_without_its_user_is_not_found(self, quick):
         holder = quick.create(data=ADA)
         del holder["_auth_user_id"]
         holder.save()
@@ -75,14 +75,14 @@ class TestFind:
         quick.create(data={"org_id": 7})
         assert quick.find("org", value) == []
 
-    def test_a_moved_reference_is_found_at_its_new_place(self, quick, settings):
+    def test_a_changed_reference_is_found_by_its_new_value(self, quick, settings):
         settings.MULTISESSION_REFERENCES = {"org": "org_id"}
         holder = quick.create(data={"org_id": 7})
         holder["org_id"] = 8
         holder.save()
         assert (quick.find("org", 7), handles(quick.find("org", 8))) == ([], [holder.handle])
 
-    def test_they_come_one_by_one_but_what_is_wrong_is_told_at_once(self, quick):
+    def test_sessions_are_yielded_one_by_one_but_errors_are_raised_at_once(self, quick):
         assert isinstance(sessions.find("user", 1), Iterator)
         assert isinstance(sessions.afind("user", 1), AsyncIterator)
         for find in (sessions.find, sessions.afind):
@@ -101,7 +101,7 @@ class TestGet:
         assert info == api.for_user(1)[0]
         assert api.get("A" * 43) is None
 
-    def test_one_that_is_over(self, api, clock):
+    def test_an_expired_session(self, api, clock):
         holder = api.create(expires_in=60)
         clock.advance(minutes=2)
         assert api.get(holder.handle) is None
@@ -110,13 +110,15 @@ class TestGet:
         "handle",
         ["", "A" * 42, "A" * 44, "A" * 42 + "\n", "A" * 42 + "+", "../" * 15, None, 7, b"A" * 43],
     )
-    def test_what_is_no_handle_reaches_no_storage(self, quick, memory_storage, monkeypatch, handle):
+    def test_text_that_is_not_a_handle_reaches_no_storage(
+        self, quick, memory_storage, monkeypatch, handle
+    ):
         monkeypatch.setattr(memory_storage, "read", None)
         monkeypatch.setattr(memory_storage, "delete", None)
         assert quick.get(handle) is None
         assert quick.end(handle) is False
 
-    def test_a_key_is_no_handle(self, quick):
+    def test_a_key_is_not_a_handle(self, quick):
         holder = quick.create()
         assert quick.get(holder.session_key) is None
         assert quick.end(holder.session_key) is False
@@ -137,26 +139,26 @@ class TestAll:
 
     def test_all_goes_over_every_page(self, quick):
         many = {quick.create().handle for _ in range(201)}
-        found = handles(quick.all())
-        assert (len(found), set(found)) == (201, many)
+        listed = handles(quick.all())
+        assert (len(listed), set(listed)) == (201, many)
 
     @pytest.mark.parametrize("limit", [0, -1])
     def test_a_page_of_none_is_refused(self, quick, limit):
-        """Servers answer it with errors of all kinds, and `all` would never end."""
+        """Servers answer it with various errors, and `all` would never end."""
         quick.create()
         with pytest.raises(ValueError, match="limit"):
             quick.page(limit=limit)
 
-    def test_there_are_none(self, quick):
+    def test_without_sessions(self, quick):
         assert (quick.page(), quick.all(), quick.count()) == (([], None), [], 0)
 
-    def test_what_is_no_cursor_is_refused(self, quick):
+    def test_text_that_is_not_a_cursor_is_refused(self, quick):
         with pytest.raises(ValueError, match="ursor"):
             quick.page("nonsense")
 
 
 def test_no_field_is_in_what_is_listed(quick):
-    """Neither its name nor its value; `test_sessions_costs` sees that none travels."""
+    """Neither its name nor its value. `test_costs` asserts that none is transferred."""
     holder = quick.create(data={**ADA, "note": "private"})
     listed = [*quick.for_user(1), *quick.page()[0], *quick.all(), quick.get(holder.handle)]
     listed += quick.sample()[0]
@@ -164,9 +166,9 @@ def test_no_field_is_in_what_is_listed(quick):
     assert "private" not in str([[getattr(info, f.name) for f in fields(info)] for info in listed])
 
 
-# What is wrong
+# Errors
 
-UNKNOWN = [
+UNKNOWN_REFERENCES = [
     lambda api: api.find("team", 7),
     lambda api: api.end_matching("team", 7),
     lambda api: api.find("", 7),
@@ -174,26 +176,27 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize("ask", UNKNOWN)
+@pytest.mark.parametrize("find", UNKNOWN_REFERENCES)
 def test_a_reference_that_is_not_configured_is_refused_and_the_known_are_named(
-    quick, settings, ask
+    quick, settings, find
 ):
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
     quick.create(data=ADA)
     with pytest.raises(ValueError, match=r"MULTISESSION_REFERENCES.*'user', 'org'\."):
-        ask(quick)
+        find(quick)
     assert quick.count() == 1
 
 
 @pytest.mark.parametrize("references", [{}, {"org": "org_id"}])
-def test_without_the_reference_user_nobody_is_asked_for(quick, settings, references):
+def test_without_the_reference_user_nobody_is_looked_for(quick, settings, references):
     settings.MULTISESSION_REFERENCES = references
-    for ask in (quick.for_user, quick.log_out_everywhere):
+    for function in (quick.for_user, quick.log_out_everywhere):
         with pytest.raises(ValueError, match=r"has no 'user'\. It has: ('org'|none)"):
-            ask(1)
+            function(1)
 
 
-USES = {
+# Function -> arguments for a call of it.
+CALLS = {
     "for_user": [1],
     "find": ["user", 1],
     "get": ["A" * 43],
@@ -211,41 +214,41 @@ USES = {
 }
 
 
-@pytest.mark.parametrize("name", USES)
-def test_djangos_own_engines_cannot_tell(settings, dialect, name):
-    settings.SESSION_ENGINE = Djangos.__module__
-    with pytest.raises(ImproperlyConfigured, match=f"SESSION_ENGINE '{Djangos.__module__}'"):
-        getattr(dialect(sessions), name)(*USES[name])
+@pytest.mark.parametrize("name", CALLS)
+def test_djangos_own_engines_are_refused(settings, dialect, name):
+    settings.SESSION_ENGINE = DjangoStore.__module__
+    with pytest.raises(ImproperlyConfigured, match=f"SESSION_ENGINE '{DjangoStore.__module__}'"):
+        getattr(dialect(sessions), name)(*CALLS[name])
 
 
 def test_the_engine_may_change_from_test_to_test(settings, memory_storage, monkeypatch):
     install(memory_storage, settings, monkeypatch)
     sessions.create()
-    settings.SESSION_ENGINE = Djangos.__module__
+    settings.SESSION_ENGINE = DjangoStore.__module__
     with pytest.raises(ImproperlyConfigured):
         sessions.count()
     install(memory_storage, settings, monkeypatch)
     assert sessions.count() == 1
 
 
-# What there is
+# The exported names
 
-MODULES = {each.__name__ for each in (sessions, creation, session_info, pruning)}
+MODULES = {module.__name__ for module in (sessions, creation, session_info, pruning)}
 
 
-def test_what_is_exported_is_what_there_is():
-    here = {name for name, each in vars(sessions).items() if is_public(name, each)}
-    assert set(sessions.__all__) == here
+def test_every_public_name_is_exported():
+    public = {name for name, value in vars(sessions).items() if is_public(name, value)}
+    assert set(sessions.__all__) == public
     assert sessions.__all__ == sorted(sessions.__all__)
 
 
-def is_public(name, each):
-    """Of the module itself, or passed on by it."""
-    return getattr(each, "__module__", None) in MODULES and not name.startswith("_")
+def is_public(name, value):
+    """Return whether the module defines the name, or passes it on from a module that does."""
+    return getattr(value, "__module__", None) in MODULES and not name.startswith("_")
 
 
 def test_every_function_has_its_twin_with_the_same_parameters():
-    assert set(sessions.__all__) == {"SessionInfo", *USES, *(f"a{name}" for name in USES)}
-    for name in USES:
-        one, twin = (inspect.signature(getattr(sessions, each)) for each in (name, f"a{name}"))
-        assert one.parameters == twin.parameters
+    assert set(sessions.__all__) == {"SessionInfo", *CALLS, *(f"a{name}" for name in CALLS)}
+    for name in CALLS:
+        blocking, twin = (inspect.signature(getattr(sessions, n)) for n in (name, f"a{name}"))
+        assert blocking.parameters == twin.parameters

@@ -1,4 +1,4 @@
-"""What browsers call themselves."""
+"""User agents of real browsers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""Whatever happens while a session comes from elsewhere: nobody is logged out who was not, and
-nobody is let in again who was."""
+"""`on_demand` under races: another call at every step of a migration, in both dialects.
+
+A user who did not log out stays logged in, and a session that was ended lets nobody in again.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,8 @@ import pytest
 
 from django_multisession import sessions
 from django_multisession.core import keys
-from support.previous_engine import Outage, Steps
+from support.previous_engine import Outage
 from support.project import install
-from support.subjects import make_record
-
-ADA = {"_auth_user_id": b'"7"', "org_id": b'"3"', "cart": b"[1]"}
-REFERENCES = {"user": "7", "org": "3"}
 
 
 @pytest.fixture(autouse=True)
@@ -22,18 +20,12 @@ def project(memory_storage, settings, monkeypatch):
 
 
 @pytest.fixture
-def key(elsewhere, clock):
-    return elsewhere.keep(make_record(clock, fields=ADA, references=REFERENCES))
+def key(store_at_source):
+    """The key of a session of user 7 and organisation 3 in the previous engine."""
+    return store_at_source(org_id="3")
 
 
-@pytest.fixture
-def steps(elsewhere, memory_storage, monkeypatch):
-    steps = Steps()
-    steps.watch_all(elsewhere, memory_storage, monkeypatch)
-    return steps
-
-
-IMPORT = [
+MIGRATION_STEPS = [
     f"{when} {verb}"
     for verb in ("read", "find", "insert", "active_leases", "remove")
     for when in ("before", "after")
@@ -63,72 +55,74 @@ def end(key):
     sessions.end(keys.hash_key(key))
 
 
-def assert_it_is_over(store, key):
+def assert_is_ended(store, key):
     for _ in range(2):
         assert store(key).load() == {}
     assert store.storage.read(keys.hash_key(key)) is None
 
 
-@pytest.mark.parametrize("step", IMPORT)
+@pytest.mark.parametrize("step", MIGRATION_STEPS)
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-def test_it_is_ended_while_it_comes(session, store, steps, key, ending, step):
+def test_a_session_is_ended_while_it_is_moved(session, store, steps, key, ending, step):
     steps.at(step, lambda: ending(store, key))
     session(key).load()
     assert not steps.is_waiting
-    assert_it_is_over(store, key)
+    assert_is_ended(store, key)
 
 
-BY_KEY = {
+ENDINGS_BY_KEY = {
     "flush": lambda session, key: session(key).flush(),
     "delete": lambda session, key: session(key).delete(),
     "cycle_key": lambda session, key: session(key).cycle_key(),
 }
-STEPS_OF_ENDING = [
+ENDING_STEPS = [
     f"{when} {verb}" for verb in ("delete", "rename", "remove") for when in ("before", "after")
 ]
 
 
-@pytest.mark.parametrize("step", STEPS_OF_ENDING)
-@pytest.mark.parametrize("verb", BY_KEY)
-def test_it_comes_while_it_is_ended_by_its_key(session, store, steps, key, verb, step):
+@pytest.mark.parametrize("step", ENDING_STEPS)
+@pytest.mark.parametrize("verb", ENDINGS_BY_KEY)
+def test_a_session_is_moved_while_it_is_ended_by_its_key(session, store, steps, key, verb, step):
     steps.at(step, lambda: store(key).load())
-    BY_KEY[verb](session, key)
-    assert_it_is_over(store, key)
+    ENDINGS_BY_KEY[verb](session, key)
+    assert_is_ended(store, key)
 
 
-OF_MANY = {
+BULK_ENDINGS = {
     "log out everywhere": lambda api: api.log_out_everywhere(7),
     "end those of an org": lambda api: api.end_matching("org", 3),
     "clear": lambda api: api.clear(),
 }
-STEPS_OF_MANY = [
+BULK_ENDING_STEPS = [
     f"{when} {verb}"
     for verb in ("acquire_lease", "delete_matching", "clear")
     for when in ("before", "after")
 ]
 
 
-@pytest.mark.parametrize("step", STEPS_OF_MANY)
-@pytest.mark.parametrize("ending", OF_MANY.values(), ids=OF_MANY)
-def test_it_comes_while_all_are_ended(dialect, store, steps, key, ending, step):
+@pytest.mark.parametrize("step", BULK_ENDING_STEPS)
+@pytest.mark.parametrize("ending", BULK_ENDINGS.values(), ids=BULK_ENDINGS)
+def test_a_session_is_moved_while_all_are_ended(dialect, store, steps, key, ending, step):
     steps.at(step, lambda: store(key).load())
     ending(dialect(sessions))
-    assert_it_is_over(store, key)
+    assert_is_ended(store, key)
 
 
-@pytest.mark.parametrize("step", IMPORT)
-def test_another_request_while_it_comes(session, store, steps, key, step):
-    """Nobody is logged out, and there is one session."""
-    seen = []
-    steps.at(step, lambda: seen.append(store(key).load().get("cart")))
+@pytest.mark.parametrize("step", MIGRATION_STEPS)
+def test_another_request_reads_the_session_while_it_is_moved(session, store, steps, key, step):
+    """Nobody is logged out, and the session is stored once."""
+    carts = []
+    steps.at(step, lambda: carts.append(store(key).load().get("cart")))
     assert session(key).get("cart") == [1]
-    assert seen == [[1]]
+    assert carts == [[1]]
     assert session(key).get("cart") == [1]
     assert store.storage.count() == 1
 
 
-@pytest.mark.parametrize("step", IMPORT)
-def test_what_another_request_saves_while_it_comes_is_not_lost(session, store, steps, key, step):
+@pytest.mark.parametrize("step", MIGRATION_STEPS)
+def test_what_another_request_saves_during_the_migration_is_not_lost(
+    session, store, steps, key, step
+):
     def save():
         holder = store(key)
         holder["name"] = "ada"
@@ -148,26 +142,26 @@ def test_another_request_while_an_unread_one_gets_a_new_key(session, store, step
     holder = session(key)
     holder.cycle_key()
     assert session(holder.subject.session_key).get("cart") == [1]
-    assert_it_is_over(store, key)
+    assert_is_ended(store, key)
 
 
-# What is left there, and does not come again
+# Sessions that are left in the previous engine and must not be moved again
 
 
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-def test_one_that_could_not_be_removed(session, store, elsewhere, key, ending):
-    elsewhere.broken = {"remove": Outage()}
+def test_a_session_that_could_not_be_removed_for_a_while(session, store, source, key, ending):
+    source.broken = {"remove": Outage()}
     assert session(key).get("cart") == [1]
-    elsewhere.broken = {}
+    source.broken = {}
     ending(store, key)
-    assert_it_is_over(store, key)
-    assert elsewhere.count() == 0
+    assert_is_ended(store, key)
+    assert source.count() == 0
 
 
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-def test_one_that_can_never_be_removed(session, store, elsewhere, key, ending):
-    """Its server lets us read, and no more: whatever requests end in, they let nobody in."""
-    elsewhere.broken = {"remove": Outage()}
+def test_a_session_that_can_never_be_removed(session, store, source, key, ending):
+    """The previous server allows reads only. A request may fail, but it lets nobody in."""
+    source.broken = {"remove": Outage()}
     assert session(key).get("cart") == [1]
     ending(store, key)
     for _ in range(3):
@@ -181,20 +175,20 @@ def fields_or_outage(session, key):
         return {}
 
 
-@pytest.mark.parametrize("verb", OF_MANY)
-def test_ended_before_it_came_from_where_it_cannot_be_removed(
-    dialect, session, elsewhere, key, verb
+@pytest.mark.parametrize("verb", BULK_ENDINGS)
+def test_a_session_that_cannot_be_removed_is_ended_before_it_is_moved(
+    dialect, session, source, key, verb
 ):
-    OF_MANY[verb](dialect(sessions))
-    elsewhere.broken = {"remove": Outage()}
+    BULK_ENDINGS[verb](dialect(sessions))
+    source.broken = {"remove": Outage()}
     for _ in range(3):
         assert fields_or_outage(session, key) == {}
 
 
-@pytest.mark.parametrize("step", IMPORT[3:])
+@pytest.mark.parametrize("step", MIGRATION_STEPS[3:])
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-def test_a_request_that_is_stopped_while_it_comes(store, steps, key, ending, step):
-    """As gunicorn stops one that takes too long, and asyncio one whose client has gone."""
+def test_a_request_is_stopped_while_it_moves_the_session(store, steps, key, ending, step):
+    """Gunicorn stops a request that takes too long, and asyncio one whose client has gone."""
 
     def stop():
         raise SystemExit
@@ -204,4 +198,4 @@ def test_a_request_that_is_stopped_while_it_comes(store, steps, key, ending, ste
         store(key).load()
     assert store(key).load()["cart"] == [1]
     ending(store, key)
-    assert_it_is_over(store, key)
+    assert_is_ended(store, key)

@@ -1,5 +1,4 @@
-"""The switch to another engine as people see it: in their browsers, over both handlers, under our
-middleware and under Django's."""
+"""The switch to another engine in browsers: over both handlers, under both session middlewares."""
 
 from __future__ import annotations
 
@@ -24,31 +23,32 @@ PARALLEL = 8
 
 
 @pytest.fixture(params=["db"])
-def old(relations, request):
+def previous(relations, request):
     yield from old_engines.opened(request.param, request)
 
 
 @pytest.fixture
-def world(old, world, settings):
-    use(settings, old.engine, DJANGOS)
+def world(previous, world, settings):
+    """Browsers of a project that still uses the previous engine."""
+    use(settings, previous.engine, DJANGOS)
     return world
 
 
 @pytest.fixture
-def switched(world, old, settings):
-    """``switched(browser)``: the same, after the engine was changed to ours."""
+def switched(world, previous, settings):
+    """``switched(*browsers)``: the browsers, after the project has changed to this engine."""
 
     def switch(*browsers, middleware=OURS):
-        use(settings, memory.__name__, middleware, [old.engine])
-        there = [restarted(browser) for browser in browsers]
-        return there if len(there) > 1 else there[0]
+        use(settings, memory.__name__, middleware, [previous.engine])
+        after = [restarted(browser) for browser in browsers]
+        return after if len(after) > 1 else after[0]
 
     return switch
 
 
-@pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
+@pytest.mark.parametrize("previous", DJANGO_KINDS, indirect=True)
 @pytest.mark.parametrize("middleware", [OURS, DJANGOS], ids=["ours", "djangos"])
-def test_nobody_is_logged_out(world, old, switched, middleware):
+def test_nobody_is_logged_out(world, previous, switched, middleware):
     before, visitor = world.browser("ada"), world.browser()
     thief, browser = copy_of(before), switched(before, middleware=middleware)
     assert [browser.user, browser.user, restarted(visitor).user] == ["ada", "ada", ""]
@@ -59,8 +59,8 @@ def test_nobody_is_logged_out(world, old, switched, middleware):
     assert world.storage.count() == 0
 
 
-@pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
-def test_to_log_in_again_is_to_get_another_key(world, old, switched):
+@pytest.mark.parametrize("previous", DJANGO_KINDS, indirect=True)
+def test_logging_in_again_changes_the_key(world, previous, switched):
     before = world.browser("ada")
     thief, browser = copy_of(before), switched(before)
     browser.log_in("ada")
@@ -69,16 +69,16 @@ def test_to_log_in_again_is_to_get_another_key(world, old, switched):
     assert world.handles(world.ada) == {browser.handle}
 
 
-@pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
-def test_a_new_password(world, old, switched):
+@pytest.mark.parametrize("previous", DJANGO_KINDS, indirect=True)
+def test_a_new_password(world, previous, switched):
     first, second = switched(world.browser("ada"), world.browser("ada"))
     first.run(change if world.handler is Client else achange)
     assert [first.user, second.user] == ["ada", ""]
     assert world.handles(world.ada) == {first.handle}
 
 
-@pytest.mark.parametrize("old", DJANGO_KINDS, indirect=True)
-def test_log_out_everywhere_reaches_those_that_have_not_come(world, old, switched):
+@pytest.mark.parametrize("previous", DJANGO_KINDS, indirect=True)
+def test_log_out_everywhere_ends_sessions_that_were_not_moved_yet(world, previous, switched):
     ada, grace = switched(world.browser("ada"), world.browser("grace"))
     sessions.log_out_everywhere(world.ada)
     assert [ada.user, ada.user, grace.user] == ["", "", "grace"]
@@ -92,9 +92,9 @@ def fail(request):
 
 
 @pytest.mark.parametrize("world", [Client], indirect=True)
-@pytest.mark.parametrize("old", ["db", "user_sessions"], indirect=True)
-def test_a_transaction_that_is_rolled_back(world, old, switched, monkeypatch):
-    """With ATOMIC_REQUESTS it takes back the deletion there; what is here stays."""
+@pytest.mark.parametrize("previous", ["db", "user_sessions"], indirect=True)
+def test_a_transaction_that_is_rolled_back(world, previous, switched, monkeypatch):
+    """ATOMIC_REQUESTS undoes the deletion in the previous engine. The moved session stays."""
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
     before = world.browser("ada")
     thief, browser = copy_of(before), switched(before)
@@ -104,18 +104,18 @@ def test_a_transaction_that_is_rolled_back(world, old, switched, monkeypatch):
     assert [browser.user, thief.user] == ["", ""]
 
 
-def test_a_page_that_fails_changes_nothing(world, old, switched):
+def test_a_page_that_fails_changes_nothing(world, previous, switched):
     browser = switched(world.browser("ada"))
 
-    def script(request):
+    def view(request):
         request.user.get_username()
         raise RuntimeError
 
-    async def ascript(request):
+    async def async_view(request):
         await request.auser()
         raise RuntimeError
 
-    browser.run(script if world.handler is Client else ascript, status=500)
+    browser.run(view if world.handler is Client else async_view, status=500)
     assert browser.user == "ada"
 
 
@@ -123,11 +123,13 @@ def test_a_page_that_fails_changes_nothing(world, old, switched):
 
 
 KINDS = ["postgres", "cache", "file", "redis_sessions", "ours_redis"]
-parallel = pytest.mark.parametrize("old", KINDS, indirect=True)
+parallel = pytest.mark.parametrize("previous", KINDS, indirect=True)
 ADA = {"_auth_user_id": "7", "cart": [1]}
 
 
 def request_of(store, key, number):
+    """Return a function that does what a request does: read the session and change one field."""
+
     def run():
         holder = store(key)
         assert holder.get("cart") == [1], "logged out"
@@ -139,22 +141,22 @@ def request_of(store, key, number):
 
 @parallel
 @pytest.mark.thorough
-def test_threads(old, real_storage):
+def test_threads(previous, real_storage):
     store = store_on(real_storage)
     for _ in range(10):
-        key = old.keep(**ADA)
+        key = previous.keep(**ADA)
         calls = [request_of(store, key, number) for number in range(PARALLEL)]
         assert at_once(calls) == [None] * PARALLEL
         fields = dict(store(key).items())
         assert {**fields, **{f"field {n}": n for n in range(PARALLEL)}} == fields
         assert real_storage.count() == 1
-        assert not old.has(key)
+        assert not previous.has(key)
         store(key).flush()
         assert store(key).load() == {}
 
 
-@pytest.mark.parametrize("old", ["cache", "file", "redis_sessions", "db"], indirect=True)
-def test_tasks(old, store):
+@pytest.mark.parametrize("previous", ["cache", "file", "redis_sessions", "db"], indirect=True)
+def test_tasks(previous, store):
     async def request(key, number):
         holder = store(key)
         assert await holder.aget("cart") == [1], "logged out"
@@ -165,17 +167,17 @@ def test_tasks(old, store):
         await asyncio.gather(*(request(key, number) for number in range(PARALLEL)))
 
     for _ in range(5):
-        key = old.keep(**ADA)
+        key = previous.keep(**ADA)
         asyncio.run(at_once(key))
         fields = dict(store(key).items())
         assert {**fields, **{f"field {n}": n for n in range(PARALLEL)}} == fields
     assert store.storage.count() == 5
 
 
-def test_one_whose_client_has_gone(old, store):
-    """A task is cancelled, wherever it is; who logs out later stays logged out."""
+def test_a_request_is_cancelled_because_its_client_has_gone(previous, store):
+    """The task is cancelled at any point. A user who logs out later stays logged out."""
 
-    async def cancelled(key, turns):
+    async def cancel_load(key, turns):
         task = asyncio.ensure_future(store(key).aload())
         for _ in range(turns):
             await asyncio.sleep(0.0005)
@@ -183,8 +185,8 @@ def test_one_whose_client_has_gone(old, store):
         await asyncio.gather(task, return_exceptions=True)
 
     for turns in range(12):
-        key = old.keep(**ADA)
-        asyncio.run(cancelled(key, turns))
+        key = previous.keep(**ADA)
+        asyncio.run(cancel_load(key, turns))
         holder = store(key)
         assert holder.get("cart") == [1]
         holder.flush()

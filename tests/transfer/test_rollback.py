@@ -1,4 +1,4 @@
-"""The way back, to engines of Django's, in both dialects."""
+"""`rollback`: engines of Django that take over sessions of this package, in both dialects."""
 
 from __future__ import annotations
 
@@ -22,24 +22,27 @@ PARALLEL = 8
 
 
 @pytest.fixture(params=KINDS)
-def back(relations, request, memory_storage, settings, monkeypatch):
-    """Django's engine, to which sessions go back: ``store``, and whether it ``has`` a key."""
-    for old in old_engines.opened(request.param, request):
+def rollback(relations, request, memory_storage, settings, monkeypatch):
+    """An engine of Django that moves sessions out of this package's memory engine.
+
+    ``store``: its session class. ``django_store``: Django's own session class on the same data.
+    """
+    for engine in old_engines.opened(request.param, request):
         store = import_module(f"{OURS}django_{request.param}").SessionStore
         settings.SESSION_ENGINE = store.__module__
         settings.MULTISESSION_MIGRATE_FROM = [memory.__name__]
         monkeypatch.setattr(memory.SessionStore, "storage", memory_storage)
-        yield SimpleNamespace(kind=request.param, store=store, djangos=old.store)
+        yield SimpleNamespace(kind=request.param, store=store, django_store=engine.store)
 
 
 @pytest.fixture
-def session(back, dialect):
-    return lambda key=None: dialect(back.store(key))
+def session(rollback, dialect):
+    return lambda key=None: dialect(rollback.store(key))
 
 
 @pytest.fixture
-def keep(back):
-    """``keep(data)``: the key of a session of ours."""
+def keep(rollback):
+    """``keep(expiry, **data)``: store a session in the memory engine and return its key."""
 
     def keep(expiry=None, **data):
         holder = memory.SessionStore()
@@ -54,23 +57,24 @@ def keep(back):
 
 @pytest.fixture
 def steps(memory_storage, monkeypatch):
+    """The calls of the memory storage, and a way to interrupt them at any step."""
     steps = Steps()
     for verb in ("read", "delete"):
         steps.watch(memory_storage, verb, monkeypatch)
     return steps
 
 
-def test_it_comes_and_is_gone_here(back, session, keep, memory_storage):
+def test_a_session_is_moved(rollback, session, keep, memory_storage):
     key = keep(**ADA)
     holder = session(key)
     assert dict(holder.items()) == ADA
     assert holder.subject.session_key == key
     assert memory_storage.count() == 0
-    assert dict(back.djangos(key).items()) == ADA
+    assert dict(rollback.django_store(key).items()) == ADA
     assert dict(session(key).items()) == ADA
 
 
-def test_its_own_are_nobody_elses_business(back, session, steps):
+def test_its_own_sessions_are_not_looked_for_in_this_package(rollback, session, steps):
     holder = session()
     holder.update({"a": 1})
     holder.save()
@@ -78,7 +82,7 @@ def test_its_own_are_nobody_elses_business(back, session, steps):
     assert steps.taken == []
 
 
-def test_an_unknown_key_is_asked_for_once(session, steps):
+def test_an_unknown_key_is_looked_for_once(session, steps):
     key = keys.new_key()
     for _ in range(3):
         holder = session(key)
@@ -88,28 +92,28 @@ def test_an_unknown_key_is_asked_for_once(session, steps):
 
 
 @pytest.mark.parametrize("offered", ["", "short", "A" * 43, "x" * 41, "../" * 12])
-def test_what_is_no_key_of_ours_reaches_no_storage(session, steps, offered):
+def test_text_that_is_not_a_key_reaches_no_storage(session, steps, offered):
     assert dict(session(offered).items()) == {}
     assert steps.taken == []
 
 
-def test_a_handle_is_no_key(session, keep, memory_storage):
+def test_a_handle_is_not_a_key(session, keep, memory_storage):
     key = keep(**ADA)
     assert dict(session(keys.hash_key(key)).items()) == {}
     assert memory_storage.count() == 1
 
 
-def test_one_that_is_over_does_not_come(session, keep, clock):
+def test_an_expired_session_is_not_moved(session, keep, clock):
     key = keep(60, **ADA)
     clock.advance(minutes=2)
     assert dict(session(key).items()) == {}
 
 
-def test_its_end_is_its_own(back, session, keep):
+def test_the_expiry_is_kept(rollback, session, keep):
     end = datetime.now(timezone.utc) + timedelta(days=3)
-    first, second = session(keep(end, **ADA)), session(keep(3600, **ADA))
-    assert abs(first.get_expiry_date() - end) < timedelta(seconds=2)
-    assert second.get_expiry_age() == 3600
+    dated, timed = session(keep(end, **ADA)), session(keep(3600, **ADA))
+    assert abs(dated.get_expiry_date() - end) < timedelta(seconds=2)
+    assert timed.get_expiry_age() == 3600
     assert session(keep(0, **ADA)).get_expire_at_browser_close() is True
 
 
@@ -121,11 +125,11 @@ ENDINGS = {
     "delete unread": lambda holder: holder.delete(),
     "cycle_key unread": lambda holder: holder.cycle_key(),
 }
-each_ending = pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+with_each_ending = pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
 
 
-@each_ending
-def test_ended_stays_ended(session, keep, memory_storage, ending):
+@with_each_ending
+def test_an_ended_session_stays_ended(session, keep, memory_storage, ending):
     key = keep(**ADA)
     ending(session(key))
     for _ in range(2):
@@ -143,19 +147,19 @@ STEPS = ["before read", "after read", "before delete", "after delete"]
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_another_request_while_it_comes(back, session, keep, steps, step):
-    key, seen = keep(**ADA), []
-    steps.at(step, lambda: seen.append(back.store(key).get("cart")))
+def test_another_request_reads_the_session_while_it_is_moved(rollback, session, keep, steps, step):
+    key, carts = keep(**ADA), []
+    steps.at(step, lambda: carts.append(rollback.store(key).get("cart")))
     assert session(key).get("cart") == [1]
-    assert seen == [[1]]
+    assert carts == [[1]]
     assert session(key).get("cart") == [1]
 
 
 @pytest.mark.parametrize("step", STEPS)
-@each_ending
-def test_it_is_ended_while_it_comes(back, session, keep, steps, ending, step):
+@with_each_ending
+def test_a_session_is_ended_while_it_is_moved(rollback, session, keep, steps, ending, step):
     key = keep(**ADA)
-    steps.at(step, lambda: ending(back.store(key)))
+    steps.at(step, lambda: ending(rollback.store(key)))
     session(key).get("cart")
     for _ in range(2):
         assert dict(session(key).items()) == {}
@@ -164,17 +168,19 @@ def test_it_is_ended_while_it_comes(back, session, keep, steps, ending, step):
 def test_an_outage_is_raised(session, keep, memory_storage, monkeypatch):
     key = keep(**ADA)
     with monkeypatch.context() as broken:
-        broken.setattr(memory_storage, "read", raising)
+        broken.setattr(memory_storage, "read", fail)
         for _ in range(2):
             with pytest.raises(Outage):
                 session(key).get("cart")
     assert session(key).get("cart") == [1]
 
 
-def test_what_could_not_be_removed_does_not_come_again(session, keep, memory_storage, monkeypatch):
+def test_a_session_that_could_not_be_removed_is_not_moved_again(
+    session, keep, memory_storage, monkeypatch
+):
     key = keep(**ADA)
     with monkeypatch.context() as broken:
-        broken.setattr(memory_storage, "delete", raising)
+        broken.setattr(memory_storage, "delete", fail)
         assert session(key).get("cart") == [1]
     holder = session(key)
     assert holder.get("cart") == [1]
@@ -182,20 +188,20 @@ def test_what_could_not_be_removed_does_not_come_again(session, keep, memory_sto
     assert dict(session(key).items()) == {}
 
 
-def raising(*args):
+def fail(*args):
     raise Outage
 
 
-@pytest.mark.parametrize("back", ["cached_db", "cache", "file"], indirect=True)
-def test_threads(back, keep):
+@pytest.mark.parametrize("rollback", ["cached_db", "cache", "file"], indirect=True)
+def test_threads(rollback, keep):
     def request(key):
-        assert back.store(key).get("cart") == [1], "logged out"
+        assert rollback.store(key).get("cart") == [1], "logged out"
 
     for _ in range(10):
         key = keep(**ADA)
         assert at_once([lambda key=key: request(key)] * PARALLEL) == [None] * PARALLEL
-        back.store(key).delete()
-        assert back.store(key).load() == {}
+        rollback.store(key).delete()
+        assert rollback.store(key).load() == {}
 
 
 def test_what_it_costs(session, keep, steps):
@@ -205,9 +211,11 @@ def test_what_it_costs(session, keep, steps):
     assert steps.taken == ["read", "delete"]
 
 
-def test_a_reader_of_strangers_forgets_them(session, monkeypatch):
+def test_only_the_latest_unknown_keys_are_remembered(session, settings, monkeypatch):
+    settings.MULTISESSION_TTL = None  # any setting that is set makes the process forget all keys
     monkeypatch.setattr(on_demand, "MAX_UNKNOWN", 2)
-    on_demand._unknown_handles().clear()
-    for _ in range(5):
-        session(keys.new_key()).load()
-    assert len(on_demand._unknown_handles()) == 2
+    offered = [keys.new_key() for _ in range(5)]
+    for key in offered:
+        session(key).load()
+    remembered = [key for key in offered if on_demand.is_unknown(keys.hash_key(key))]
+    assert remembered == offered[-2:]

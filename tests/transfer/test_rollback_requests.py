@@ -1,4 +1,4 @@
-"""There and back again, as people see it: from Django's engine to ours, as often as it takes."""
+"""Switching to an engine of this package and back to Django's, several times, in browsers."""
 
 from __future__ import annotations
 
@@ -18,104 +18,106 @@ KINDS = ["db", "cached_db", "cache", "file"]
 
 
 @pytest.fixture(params=KINDS)
-def old(relations, request):
+def previous(relations, request):
     yield from old_engines.opened(request.param, request)
 
 
 @pytest.fixture
-def world(old, world, settings):
-    """Its sessions, when they are ours, are in memory."""
-    use(settings, old.engine, DJANGOS)
+def world(previous, world, settings):
+    """Browsers of a project that uses Django's engine. This package keeps sessions in memory."""
+    use(settings, previous.engine, DJANGOS)
     return world
 
 
 @pytest.fixture(autouse=True)
 def overlap(monkeypatch):
-    """Nobody waits for a version of the project that is on its way out. And the clock of our
-    sessions is ahead of Django's here."""
+    """Let no older version of the project run beside the new one.
+
+    The overlap is negative because these tests set this package's clock ahead of Django's.
+    """
     monkeypatch.setattr(tombstones, "OVERLAP", timedelta(minutes=-1))
 
 
 @pytest.fixture
-def there(world, old, settings):
-    """``there(browser)``: our engine is the project's."""
+def switch(world, previous, settings):
+    """``switch(browser)``: change to this package's engine and return the browser, restarted."""
 
-    def go(browser):
-        use(settings, f"{BACKENDS}memory", OURS, [old.engine])
+    def switch(browser):
+        use(settings, f"{BACKENDS}memory", OURS, [previous.engine])
         return restarted(browser)
 
-    return go
+    return switch
 
 
 @pytest.fixture
-def back(world, old, settings):
-    """``back(browser)``: Django's is, which takes in what is in ours."""
+def roll_back(world, previous, settings):
+    """``roll_back(browser)``: change to Django's engine, and restart the browser."""
 
-    def go(browser):
-        use(settings, f"{BACKENDS}django_{old.kind}", DJANGOS, [f"{BACKENDS}memory"])
+    def roll_back(browser):
+        use(settings, f"{BACKENDS}django_{previous.kind}", DJANGOS, [f"{BACKENDS}memory"])
         return restarted(browser)
 
-    return go
+    return roll_back
 
 
-def test_there_and_back_again(world, there, back):
+def test_nobody_is_logged_out(world, switch, roll_back):
     browser = world.browser("ada")
     key = browser.key
     for _ in range(3):
-        for go in (there, back):
-            browser = go(browser)
+        for change_engine in (switch, roll_back):
+            browser = change_engine(browser)
             assert [browser.user, browser.user] == ["ada", "ada"]
             assert browser.key == key
     assert world.storage.count() == 0
 
 
-@pytest.mark.parametrize("ways", ["there", "there, back", "there, back, there"])
-def test_logged_out_is_logged_out(world, there, back, ways):
+@pytest.mark.parametrize("changes", ["switch", "switch, roll_back", "switch, roll_back, switch"])
+def test_a_user_who_logged_out_stays_logged_out(world, switch, roll_back, changes):
     browser = world.browser("ada")
     thief = copy_of(browser)
-    for way in ways.split(", "):
-        browser = {"there": there, "back": back}[way](browser)
+    for change_engine in changes.split(", "):
+        browser = {"switch": switch, "roll_back": roll_back}[change_engine](browser)
         assert browser.user == "ada"
     browser.post("/logout/")
     thief = restarted(thief)
     assert [browser.user, thief.user] == ["", ""]
-    assert [there(thief).user, back(thief).user] == ["", ""]
+    assert [switch(thief).user, roll_back(thief).user] == ["", ""]
 
 
-def test_who_logs_in_after_an_ending_is_not_logged_out_by_the_next_switch(world, there, back):
-    """What was ended was ended then: what begins later is another session."""
-    browser = there(world.browser("ada"))
+def test_a_login_after_log_out_everywhere_survives_the_next_switch(world, switch, roll_back):
+    """The tombstone applies to sessions that existed when it was added, not to later ones."""
+    browser = switch(world.browser("ada"))
     assert browser.user == "ada"
     sessions.log_out_everywhere(world.ada)
-    browser = back(browser)
+    browser = roll_back(browser)
     assert browser.user == ""
     browser.log_in("ada")
     assert browser.user == "ada"
-    assert there(browser).user == "ada"
+    assert switch(browser).user == "ada"
 
 
-def test_clear_is_not_for_ever(world, there, back):
-    there(world.browser())
+def test_a_login_after_clear_survives_the_next_switch(world, switch, roll_back):
+    switch(world.browser())
     sessions.clear()
-    browser = back(world.browser())
+    browser = roll_back(world.browser())
     browser.log_in("ada")
-    assert there(browser).user == "ada"
+    assert switch(browser).user == "ada"
 
 
-def test_a_kept_session_is_kept(world, there, back):
-    """Who changes the password stays logged in, wherever the sessions go then."""
-    browser = there(world.browser("ada"))
+def test_a_kept_session_is_kept(world, switch, roll_back):
+    """A user who changes the password stays logged in, through every switch."""
+    browser = switch(world.browser("ada"))
     browser.run(change if world.handler is Client else achange)
-    for go in (back, there):
-        browser = go(browser)
+    for change_engine in (roll_back, switch):
+        browser = change_engine(browser)
         assert browser.user == "ada"
 
 
-def test_a_handle_lets_nobody_in(world, there, back):
-    """Admins see it, and logs show it."""
-    browser = there(world.browser("ada"))
+def test_a_handle_logs_nobody_in(world, switch, roll_back):
+    """Handles are public: administrators see them, and logs contain them."""
+    browser = switch(world.browser("ada"))
     assert browser.user == "ada"
-    thief = back(world.browser())
+    thief = roll_back(world.browser())
     thief.client.cookies["sessionid"] = browser.handle
     assert thief.user == ""
-    assert back(browser).user == "ada"
+    assert roll_back(browser).user == "ada"
