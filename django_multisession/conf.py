@@ -35,7 +35,7 @@ DEFAULTS: dict[str, Any] = {
     # Seconds (or a timedelta) between two writes of "last seen". None: never.
     "MULTISESSION_TOUCH_INTERVAL": 60,
     # The engines that sessions were kept in before. A session that this engine does not know is
-    # looked for in them, and moved here.
+    # looked for in them, and moved into this one.
     "MULTISESSION_MIGRATE_FROM": [],
     # Does an expired session stay until it is pruned? If not, a request that meets it deletes it.
     "MULTISESSION_KEEP_EXPIRED": False,

@@ -21,8 +21,8 @@ DJANGO_MIDDLEWARE = "django.contrib.sessions.middleware.SessionMiddleware"
 def store() -> type[SessionStore]:
     """Return the ``SessionStore`` class of SESSION_ENGINE.
 
-    Raises ImproperlyConfigured if the engine is not one of this package, and ImportError or
-    ValueError if it cannot be loaded.
+    Raises ImproperlyConfigured if the engine is not one of this package, and ImportError,
+    AttributeError or ValueError if it cannot be loaded.
     """
     name = conf.django_setting("SESSION_ENGINE")
     engine = load(name)

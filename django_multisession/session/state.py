@@ -25,7 +25,7 @@ from .policy import Policy
 
 
 class SessionGone(UpdateError, SessionInterrupted):
-    """The session was ended elsewhere, by a logout for example, and is not brought back.
+    """The session was ended by another request, a logout for example, and is not brought back.
 
     Django answers it with status 400, wherever in a request it is raised.
     """

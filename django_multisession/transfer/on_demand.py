@@ -1,9 +1,9 @@
 """Move a session from a previous engine into this one when a client offers its key.
 
 A session is in two engines only while it is moved, and is moved at most once: whoever stores it in
-this engine deletes it in the previous one. If another request deleted it there first, the copy that
-was stored here is taken back, because the session may have been ended in the meantime. A session
-that was ended before it was moved is not moved any more; see `tombstones`.
+this engine deletes it in the previous one. If the previous engine does have it no longer, another
+request was faster and the session may have ended since, so the copy is deleted again. A session that
+was ended before it was moved is not moved any more; see `tombstones`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .detection import configured
 
 logger = logging.getLogger(__name__)
 
-LEFTOVER = "Session %s may be left in %s: deleting it there failed (%s)"
+LEFTOVER = "Session %s may be left in %s: deleting it failed (%s)"
 MAX_UNKNOWN = 10_000  # handles remembered in each process
 
 

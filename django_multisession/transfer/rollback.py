@@ -71,7 +71,7 @@ class RollbackMixin(SessionBase):
             self.save(must_create=True)
         except CreateError:  # another request was first
             return self._wait_for_other()
-        # If it is gone there, it was moved before, and may have been ended since.
+        # If the source does not have it any more, it was moved before, and may have ended since.
         if on_demand.delete_at_source(source, key, keys.hash_key(key)) is False:
             super().delete(key)
             self._session_key, self._session_cache = None, {}

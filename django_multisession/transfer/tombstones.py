@@ -1,8 +1,8 @@
-"""Tombstones: notes that keep an ended session from being moved here out of a previous engine.
+"""Tombstones: notes that keep an ended session from being moved out of a previous engine.
 
-A tombstone is a lease in this engine's storage. It is added before anything is deleted here, and
-whoever moves a session here looks for tombstones after having stored it. So one of the two notices
-the other, whichever is first.
+A tombstone is a lease in this engine's storage. It is added before anything is deleted in this
+engine, and whoever moves a session looks for tombstones after having stored it. So one of the two
+notices the other, whichever is first.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ async def aadd_all(storage: Storage, reference: tuple[str, str] | None = None) -
 
 
 def exists(storage: Storage, source: Source, handle: str, record: Record) -> bool:
-    """Return whether the session, or all sessions like it, ended while it was still elsewhere.
+    """Return whether the session, or all sessions like it, ended before it was moved.
 
     One round trip.
     """

@@ -25,6 +25,6 @@ class GenericSource(Source):
 
     def remove(self, name: str) -> bool:
         store = self.store()
-        is_there = bool(store.exists(name))
+        exists = bool(store.exists(name))
         store.delete(name)
-        return is_there
+        return exists
