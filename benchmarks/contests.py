@@ -99,6 +99,6 @@ def select(session: Any) -> Callable[[], Any]:
 
 
 def hgetall(session: Any) -> Callable[[], Any]:
-    client = session.storage._connection.place.client()
-    key = session.storage._calls.names.session(session.handle)
+    client = session.storage.topology.client()
+    key = session.storage.keys.session(session.handle)
     return lambda: client.hgetall(key)

@@ -62,14 +62,14 @@ def statements(storage: Any) -> Iterator[Callable[[], int]]:
 
 @contextmanager
 def round_trips(storage: Any) -> Iterator[Callable[[], int]]:
-    """Several commands at once are one, to whatever nodes."""
-    asked, link = [], storage._connection
-    ask = link._ask
-    link._ask = lambda calls: asked.append(1) or ask(calls)
+    """Count round trips. Commands that are sent at once count as one, whatever their nodes."""
+    sent, connection = [], storage._connection
+    send = connection._send
+    connection._send = lambda commands: sent.append(1) or send(commands)
     try:
-        yield lambda: len(asked)
+        yield lambda: len(sent)
     finally:
-        del link._ask
+        del connection._send
 
 
 @contextmanager

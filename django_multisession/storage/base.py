@@ -184,11 +184,11 @@ class Storage(ABC):
         """Live records; with ``over``, how many a purge would find. Reads no payloads."""
 
     @abstractmethod
-    def purge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
+    def purge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
         """Delete at most ``limit`` expired records, and what the index still holds of them.
 
-        Fewer than ``limit``: there are no more for now. Safe to run twice at once. ``tell`` is
-        given the records that the server still had; it may be called in another thread.
+        Fewer than ``limit``: there are no more for now. Safe to run twice at once. ``on_deleted``
+        is given the records that the server still had; it may be called in another thread.
         """
 
     @abstractmethod
@@ -263,8 +263,8 @@ class Storage(ABC):
     async def acount(self, expired_only: bool = False) -> int:
         return await self._offload(self.count, expired_only)
 
-    async def apurge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
-        return await self._offload(self.purge, limit, tell)
+    async def apurge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
+        return await self._offload(self.purge, limit, on_deleted)
 
     async def aclear(self) -> int:
         return await self._offload(self.clear)

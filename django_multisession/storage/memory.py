@@ -90,13 +90,13 @@ class MemoryStorage(Storage):
             live = len(self._live())
             return len(self._records) - live if expired_only else live
 
-    def purge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
+    def purge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
         with self._lock:
             now = self.clock()
             over = [id for id, record in self._records.items() if not record.is_live(now)][:limit]
             ended = [(id, record) for id in over if (record := self.delete(id))]
-        if tell is not None:
-            tell(ended)
+        if on_deleted is not None:
+            on_deleted(ended)
         return len(ended)
 
     def clear(self) -> int:

@@ -220,7 +220,7 @@ class TestWhatIsOverGoes:
     @pytest.mark.parametrize("kind", ["redis", pytest.param("cluster", marks=pytest.mark.thorough)])
     def test_from_redis_by_itself(self, kind, name, soon, clock):
         storage = STORAGES[kind](clock)
-        client, key = storage._connection._here(), storage._calls.names.lease(name)
+        client, key = storage.topology.client(), storage.keys.lease(name)
         for until in (soon, soon + MINUTE, soon - timedelta(seconds=30)):
             storage.acquire_lease(name, ANN, until)
             assert client.pexpiretime(key) == math.ceil(until.timestamp() * 1000)

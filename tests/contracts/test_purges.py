@@ -131,7 +131,7 @@ class TestTell:
         ended = fill([n * MINUTE for n in range(5)], fields={"a": b"1"}, references=BOTH)
         verbs.insert(A, make_record(clock, references=BOTH))
         clock.advance(hours=2)
-        assert verbs.purge(tell=told) == 5
+        assert verbs.purge(on_deleted=told) == 5
         assert told.is_of(ended)
         assert verbs.purge(1000, told) == 0
         assert told.is_of(ended)
@@ -148,7 +148,7 @@ class TestTell:
         fill([5 * HOUR])
         verbs.acquire_lease(A, "owner", clock.now + MINUTE)
         clock.advance(hours=2)
-        assert verbs.purge(tell=told) == 0
+        assert verbs.purge(on_deleted=told) == 0
         assert told.found == []
 
     def test_as_it_was_at_the_end(self, verbs, fill, told, clock):
@@ -157,20 +157,20 @@ class TestTell:
         change = replace(change, expires_at=clock.now + 2 * HOUR)
         verbs.update(id, change)
         clock.advance(hours=4)
-        verbs.purge(tell=told)
+        verbs.purge(on_deleted=told)
         assert told.is_of({id: change.apply_to(record)})
 
     def test_not_of_entries_of_the_index(self, verbs, fill, told, clock):
         ended = fill([HOUR], references=BOTH)
         clock.advance(days=3)
-        verbs.purge(tell=told)
+        verbs.purge(on_deleted=told)
         assert told.is_of(ended)
 
     def test_maybe_in_another_thread(self, verbs, fill, told, clock):
         fill([MINUTE])
         clock.advance(hours=2)
         threads = []
-        verbs.purge(tell=lambda found: threads.append(get_ident()))
+        verbs.purge(on_deleted=lambda found: threads.append(get_ident()))
         assert len(threads) == 1 or not told.tells
 
     @pytest.mark.thorough
@@ -180,5 +180,5 @@ class TestTell:
         (left,) = storage._connection.read_all(storage.table.name, storage._requests.facts([A]))
         version = left[encoding.VERSION]["S"]
         assert storage._connection.write(storage._requests.claim(A, version, "0" * 16)).done
-        assert storage.purge(tell=told.extend) == 1
+        assert storage.purge(on_deleted=told.extend) == 1
         assert told == []

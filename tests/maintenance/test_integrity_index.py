@@ -45,8 +45,8 @@ def forget(storage, name, value, handle):
         )
         return rows.delete()[0] == 1
     if kind == "RedisStorage":
-        key = storage._calls.names.reference(f"{name}={value}")
-        return storage._connection._here().zrem(key, handle) == 1
+        key = storage.keys.reference(f"{name}={value}")
+        return storage.topology.client().zrem(key, handle) == 1
     if kind == "DynamoDBStorage":
         request = {"TableName": storage.table.name, "Key": encoding.entry_key(name, value, handle)}
         storage._connection.call("delete_item", request)

@@ -1,4 +1,4 @@
-"""Slots of a cluster that move from node to node, as `redis-cli --cluster reshard` does it."""
+"""Move slots of a cluster from node to node, as `redis-cli --cluster reshard` does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.redis_servers import HOST, Cluster, Node, wait_until
 
 
 class Move:
-    """The slot of a key, on its way to the next node, step by step."""
+    """A move of a key's slot to the next node, step by step."""
 
     def __init__(self, cluster: Cluster, key: str) -> None:
         self.cluster, self.slot = cluster, key_slot(key.encode())
@@ -26,54 +26,58 @@ class Move:
         self._set(self.source, "MIGRATING", self.target)
 
     def carry(self, count: int = 1000) -> int:
-        """At most so many keys. Gives how many."""
+        """Move at most ``count`` keys. Return how many were moved."""
         client = self.source.client
-        found = client.execute_command("CLUSTER GETKEYSINSLOT", self.slot, count)
-        if found:
+        keys = client.execute_command("CLUSTER GETKEYSINSLOT", self.slot, count)
+        if keys:
             address = (HOST, self.target.port, "", 0, 5000)
-            client.execute_command("MIGRATE", *address, "KEYS", *found)
-        return len(found)
+            client.execute_command("MIGRATE", *address, "KEYS", *keys)
+        return len(keys)
 
     def end(self) -> None:
         for node in (self.target, self.source):
             self._set(node, "NODE", self.target)
         for node in self.cluster.nodes:
-            wait_until(lambda node=node: self._knows(node), "the news")
+            wait_until(lambda node=node: self._knows(node), "the new owner")
 
     def _set(self, node: Node, state: str, other: Node) -> None:
         node.client.execute_command("CLUSTER SETSLOT", self.slot, state, self.ids[other])
 
     def _owner(self, node: Node) -> int:
         ranges = node.client.execute_command("CLUSTER SLOTS")
-        return next(at[1] for first, last, at, *_ in ranges if first <= self.slot <= last)
+        return next(owner[1] for first, last, owner, *_ in ranges if first <= self.slot <= last)
 
     def _knows(self, node: Node) -> bool:
-        """For good: of two that claim a slot, a node believes the one whose epoch is later."""
-        epochs = [self._epoch(each) for each in (node, self.target)]
+        """Return whether the node knows the new owner, and will not forget it again.
+
+        If two nodes claim a slot, a node believes the one whose epoch is later.
+        """
+        epochs = [self._epoch(asked) for asked in (node, self.target)]
         return self._owner(node) == self.target.port and epochs[0] == epochs[1]
 
     def _epoch(self, node: Node) -> str:
-        """Of the new owner, as this node knows it."""
+        """Return the epoch of the new owner, as this node knows it."""
         nodes = node.client.execute_command("CLUSTER NODES").values()
-        return next(each["epoch"] for each in nodes if each["node_id"] == self.ids[self.target])
+        return next(known["epoch"] for known in nodes if known["node_id"] == self.ids[self.target])
 
 
 def move(cluster: Cluster, key: str) -> None:
-    it = Move(cluster, key)
-    it.begin()
-    while it.carry(count=1):
+    """Move the slot of the key to the next node, a key at a time."""
+    slot_move = Move(cluster, key)
+    slot_move.begin()
+    while slot_move.carry(count=1):
         pass
-    it.end()
+    slot_move.end()
 
 
 @contextmanager
 def half_moved(cluster: Cluster, key: str) -> Iterator[None]:
-    """The new node has all the keys; the old one sends whoever asks there (ASK)."""
-    it = Move(cluster, key)
-    it.begin()
-    while it.carry():
+    """Move all keys, but do not end the move: the old node redirects to the new one (ASK)."""
+    slot_move = Move(cluster, key)
+    slot_move.begin()
+    while slot_move.carry():
         pass
     try:
         yield
     finally:
-        it.end()
+        slot_move.end()

@@ -1,4 +1,4 @@
-"""What stands between client and server, and loses an answer when told to."""
+"""Proxies between client and server that can lose an answer."""
 
 from __future__ import annotations
 
@@ -11,30 +11,34 @@ from support.redis_servers import HOST, Node
 
 
 class Fate:
-    """Of the answers that pass the proxies it is given to."""
+    """Decides which answers are lost by the proxies that it is given to."""
 
     def __init__(self) -> None:
         self.lost = 0
         self._word, self._hangs_up = b"", True
 
     def lose(self, word: str, *, hang_up: bool = True) -> None:
-        """The next answer to a request in which the word occurs. Else it is as if it were late."""
+        """Lose the next answer to a request that contains the word.
+
+        ``hang_up``: close the connection; otherwise the answer just does not come in time.
+        """
         self.lost, self._word, self._hangs_up = 0, word.encode(), hang_up
 
-    def is_sealed(self, request: bytes) -> bool:
+    def is_doomed(self, request: bytes) -> bool:
+        """Return whether the answer to this request will be lost. True only once."""
         if not self._word or self._word not in request:
             return False
         self._word = b""
         return True
 
-    def strike(self) -> bool:
-        """Does it end the connection?"""
+    def lose_answer(self) -> bool:
+        """Count a lost answer. Return whether to close the connection."""
         self.lost += 1
         return self._hangs_up
 
 
 class Proxy:
-    """Passes on whatever comes, to one server."""
+    """A proxy of one server."""
 
     def __init__(self, server: Node, fate: Fate) -> None:
         self.server, self.fate = server, fate
@@ -47,12 +51,12 @@ class Proxy:
         return int(self._listener.getsockname()[1])
 
     def close(self) -> None:
-        for each in self._sockets:
-            _shut(each)
+        for connection in self._sockets:
+            _shut(connection)
         for thread in self._threads:
             thread.join()
-        for each in self._sockets:
-            each.close()
+        for connection in self._sockets:
+            connection.close()
 
     def _spawn(self, run: Any, *args: Any) -> None:
         self._threads.append(threading.Thread(target=run, args=args, daemon=True))
@@ -72,7 +76,7 @@ class Proxy:
 
     def _pass_requests(self, client: Any, server: Any, is_doomed: threading.Event) -> None:
         while data := _received(client):
-            if self.fate.is_sealed(data):
+            if self.fate.is_doomed(data):
                 is_doomed.set()
             server.sendall(data)
         _shut(server)
@@ -81,7 +85,7 @@ class Proxy:
         while data := _received(server):
             if not is_doomed.is_set():
                 client.sendall(data)
-            elif self.fate.strike():
+            elif self.fate.lose_answer():
                 break
         _shut(client)
 
@@ -93,6 +97,6 @@ def _received(source: socket.socket) -> bytes:
         return b""
 
 
-def _shut(each: socket.socket) -> None:
-    with suppress(OSError):  # it may be already
-        each.shutdown(socket.SHUT_RDWR)
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):  # it may be closed already
+        connection.shutdown(socket.SHUT_RDWR)

@@ -153,8 +153,9 @@ def empty(storage: Storage) -> None:
         from django_multisession.storage.redis.commands import CommandBuilder
         from django_multisession.storage.redis.keys import KeyBuilder
 
-        keys = KeyBuilder(f"test-{uuid4()}")
-        storage._calls = CommandBuilder(keys, spread=storage._calls.spread)
+        is_cluster = storage.topology.is_cluster
+        storage.keys = KeyBuilder(f"test-{uuid4()}")
+        storage._commands = CommandBuilder(storage.keys, is_cluster=is_cluster)
     else:
         storage.clear()
 

@@ -100,11 +100,11 @@ class Listing(Storage):
         bounds = [link.to_db_time(now + encoding.PURGE_GRANULARITY), link.to_db_time(now)]
         return int(link.fetch(link.statements.count, [*bounds, *bounds])[0][0])
 
-    def purge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
+    def purge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
         """Goes on where the last batch ended, and at the end from the beginning: until a vacuum an
         index holds on to what was deleted, and each batch would go through more of that."""
         link = self._connection()
-        columns = PURGED if tell is None else (*FACTS, "purge_at", "handle", "id")
+        columns = PURGED if on_deleted is None else (*FACTS, "purge_at", "handle", "id")
         now, place = link.to_db_time(self.clock()), columns.index("purge_at")
         first, start = link.to_db_time(BEGINNING), self._purged_to
         purged = self._purge(link, start or first, now, limit, columns)
@@ -112,8 +112,8 @@ class Listing(Storage):
         if start and len(purged) < limit:
             purged += self._purge(link, first, now, limit - len(purged), columns)
         self._purged_to = last if len(purged) == limit else None
-        if tell is not None:
-            tell([link.found(row) for row in purged])
+        if on_deleted is not None:
+            on_deleted([link.found(row) for row in purged])
         if len(purged) < limit:
             _tidy(link, now, limit)
         return len(purged)

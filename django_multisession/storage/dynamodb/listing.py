@@ -72,7 +72,7 @@ class Listing(Storage):
         answers = Scan(self._connection).answers(self._requests.count(self.clock(), expired_only))
         return sum(answer["Count"] for answer in answers)
 
-    def purge(self, limit: int = 1000, tell: OnDeleted | None = None) -> int:
+    def purge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
         """Counts dead index entries, too. Goes on where the last purge stopped at its limit, or
         each would read the whole table; and from there over all of it, once."""
         stopped = self._taken_up()
@@ -84,9 +84,9 @@ class Listing(Storage):
             some, sweep.rest = over[: limit - purged], over[limit - purged :]
             deleted = self._delete(some, self._prepare_purge)
             purged += len(deleted)
-            if tell is not None:
+            if on_deleted is not None:
                 ended = [each for each in deleted if not encoding.is_claimed(each)]
-                tell(encoding.found(filter(encoding.is_session, ended)))
+                on_deleted(encoding.found(filter(encoding.is_session, ended)))
             if not sweep.rest:
                 sweep.go_on()
         if sweep.ahead:

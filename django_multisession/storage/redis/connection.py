@@ -1,4 +1,7 @@
-"""Calls to a server and their answers: a client for each process, and one for each event loop."""
+"""Connections that send commands and return the answers.
+
+The blocking half has one client for each process, the asynchronous one has one for each event loop.
+"""
 
 from __future__ import annotations
 
@@ -21,193 +24,216 @@ from ...core.expiry import from_microseconds
 from .commands import Command
 from .topology import Topology
 
-RAW = {"NEVER_DECODE": True}  # a cache's client may be told to decode what it reads
+RAW = {"NEVER_DECODE": True}  # the client of a cache may be configured to decode what it reads
 ERRORS = (RedisError, RedisClusterException)
 LOST = (ConnectionError, TimeoutError)
 
 
 class Connection:
-    """Blocking. One client for a process, all threads share its connections; a fork makes new ones.
+    """Sends commands and blocks. One client for a process: all its threads share the connections.
 
-    Calls are spoken straight over a connection where that can be: redis-py's way from a command
-    to its answer takes half as long again (measured, with redis-py 8). What goes wrong there is
-    left to redis-py, with its retries.
+    After a fork the child makes a client of its own. Except on a cluster, commands are written
+    directly to a connection: redis-py's own way from a command to its answer takes half as long
+    again (measured with redis-py 8). A connection that fails is left to redis-py, with its retries.
     """
 
-    def __init__(self, place: Topology, prefix: str) -> None:
-        self.place, self.prefix = place, prefix
+    def __init__(self, topology: Topology, prefix: str) -> None:
+        self.topology, self.prefix = topology, prefix
         self._pid = 0
         self._client: Any = None
-        self._idle: list[Any] = []  # connections; a thread takes one, and gives it back
+        self._idle: list[Any] = []  # connections; a thread takes one and puts it back
 
-    def run(self, call: Command) -> Any:
-        """The answer. One round trip; two, once after a restart or a failover."""
-        return self.run_all([call])[0]
+    def run(self, command: Command) -> Any:
+        """Return the answer. One round trip; two, once after a restart or a failover."""
+        return self.run_all([command])[0]
 
-    def run_all(self, calls: Sequence[Command]) -> list[Any]:
-        """The answers of all. One round trip, to all nodes at once. Nothing is sent for none."""
+    def run_all(self, commands: Sequence[Command]) -> list[Any]:
+        """Return the answers of all commands. Without commands nothing is sent.
+
+        One round trip, to all nodes at once. Raises the first error that the server answered.
+        """
         try:
-            answers = self._ask(calls) if calls else []
+            answers = self._send(commands) if commands else []
             for number in _failed(answers):
                 if isinstance(answers[number], NoScriptError):
-                    (answers[number],) = self._ask([calls[number].with_source()])
+                    (answers[number],) = self._send([commands[number].with_source()])
                 if isinstance(answers[number], Exception):
                     raise answers[number]
         except ERRORS as error:
-            _explain(error, self)
+            _add_setting(error, self)
             raise
         return answers
 
     def configurations(self) -> list[dict[str, str]]:
-        """Of every primary. Empty where the server does not tell. One round trip."""
+        """Return the configuration of every primary. One round trip.
+
+        The list is empty if the server refuses to show its configuration.
+        """
         try:
-            client = self._here()
-            if self.place.is_cluster:
+            client = self.client()
+            if self.topology.is_cluster:
                 return list(client.config_get("*", target_nodes="primaries").values())
             return [client.config_get("*")]
         except ResponseError:
             return []
         except ERRORS as error:
-            _explain(error, self)
+            _add_setting(error, self)
             raise
 
     def times(self) -> list[datetime]:
-        """By the clock of every primary. One round trip."""
+        """Return the time by the clock of every primary. One round trip.
+
+        The list is empty if the server refuses to show its time.
+        """
         try:
-            client = self._here()
-            told = client.time(target_nodes="primaries") if self.place.is_cluster else client.time()
-        except ResponseError:  # to whom it does not tell
+            client, is_cluster = self.client(), self.topology.is_cluster
+            answer = client.time(target_nodes="primaries") if is_cluster else client.time()
+        except ResponseError:
             return []
         except ERRORS as error:
-            _explain(error, self)
+            _add_setting(error, self)
             raise
-        times = told.values() if isinstance(told, dict) else [told]
+        times = answer.values() if isinstance(answer, dict) else [answer]
         return [from_microseconds(1_000_000 * int(s) + int(rest)) for s, rest in times]
 
-    def _here(self) -> Any:
+    def client(self) -> Any:
+        """Return redis-py's client of this process."""
         if self._pid != os.getpid():
-            self._client, self._idle, self._pid = self.place.client(), [], os.getpid()
+            self._client, self._idle, self._pid = self.topology.client(), [], os.getpid()
         return self._client
 
-    def _ask(self, calls: Sequence[Command]) -> list[Any]:
-        """An answer or a ResponseError for each."""
-        client = self._here()
-        if not self.place.is_cluster:
+    def _send(self, commands: Sequence[Command]) -> list[Any]:
+        """Return an answer or a ResponseError for each command."""
+        client = self.client()
+        if not self.topology.is_cluster:
             try:
-                return self._directly(client.connection_pool, calls)
+                return self._send_directly(client.connection_pool, commands)
             except LOST:
                 pass
-        if len(calls) > 1:
-            return self._by_pipeline(client, calls)
+        if len(commands) > 1:
+            return self._send_by_pipeline(client, commands)
         try:
-            return [client.execute_command(*calls[0].words, **RAW)]
+            return [client.execute_command(*commands[0].words, **RAW)]
         except ResponseError as error:
             return [error]
 
-    def _by_pipeline(self, client: Any, calls: Sequence[Command]) -> list[Any]:
+    def _send_by_pipeline(self, client: Any, commands: Sequence[Command]) -> list[Any]:
         pipeline = client.pipeline(transaction=False)
-        for call in calls:
+        for command in commands:
             options = dict(RAW)
-            if self.place.is_cluster:  # or it asks the server for the keys of every single script
-                options["target_nodes"] = client.get_node_from_key(call.key)
-            pipeline.execute_command(*call.words, **options)
+            if self.topology.is_cluster:  # or redis-py asks the server for the keys of each script
+                options["target_nodes"] = client.get_node_from_key(command.key)
+            pipeline.execute_command(*command.words, **options)
         return pipeline.execute(raise_on_error=False)  # type: ignore[no-any-return]
 
-    def _directly(self, pool: Any, calls: Sequence[Command]) -> list[Any]:
+    def _send_directly(self, pool: Any, commands: Sequence[Command]) -> list[Any]:
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = pool.get_connection()
         try:
-            connection.send_packed_command(_packed(connection, calls), check_health=False)
-            answers = [_answer(connection) for _ in calls]
+            connection.send_packed_command(_pack(connection, commands), check_health=False)
+            answers = [_read_answer(connection) for _ in commands]
         except BaseException:
-            self._give_up(connection, pool)
+            self._discard(connection, pool)
             raise
-        if self.place.shares_pool:
+        if self.topology.shares_pool:
             pool.release(connection)
         else:
             self._idle.append(connection)
         return answers
 
-    def _give_up(self, connection: Any, pool: Any) -> None:
-        """In the middle of an answer, or lost; then the idle ones are hardly better off."""
-        broken, self._idle = [connection, *self._idle], []
-        for each in broken:
-            each.disconnect()
-            pool.release(each)
+    def _discard(self, failed: Any, pool: Any) -> None:
+        """Close a connection that was lost, or interrupted before it read the whole answer.
+
+        The idle connections are closed too: they are probably in no better state.
+        """
+        unusable, self._idle = [failed, *self._idle], []
+        for connection in unusable:
+            connection.disconnect()
+            pool.release(connection)
 
 
 class AsyncConnection:
-    """Awaited. A client for each running event loop, which ends with it."""
+    """Sends commands and awaits the answers. Each running event loop has a client of its own.
 
-    def __init__(self, place: Topology, prefix: str) -> None:
-        self.place, self.prefix = place, prefix
-        # Event loop -> its client, and what closes it
-        self._clients: dict[Any, tuple[Any, AsyncGenerator[Any, None]]] = {}
+    The client is closed when its event loop ends.
+    """
 
-    async def run(self, call: Command) -> Any:
-        """See Link.run()."""
-        return (await self.run_all([call]))[0]
+    def __init__(self, topology: Topology, prefix: str) -> None:
+        self.topology, self.prefix = topology, prefix
+        # Event loop -> its client, and the generator that closes the client
+        self.clients: dict[Any, tuple[Any, AsyncGenerator[Any, None]]] = {}
 
-    async def run_all(self, calls: Sequence[Command]) -> list[Any]:
-        """See Link.run_all()."""
+    async def run(self, command: Command) -> Any:
+        """See Connection.run()."""
+        return (await self.run_all([command]))[0]
+
+    async def run_all(self, commands: Sequence[Command]) -> list[Any]:
+        """See Connection.run_all()."""
         try:
-            answers = await self._ask(calls) if calls else []
+            answers = await self._send(commands) if commands else []
             for number in _failed(answers):
                 if isinstance(answers[number], NoScriptError):
-                    (answers[number],) = await self._ask([calls[number].with_source()])
+                    (answers[number],) = await self._send([commands[number].with_source()])
                 if isinstance(answers[number], Exception):
                     raise answers[number]
         except ERRORS as error:
-            _explain(error, self)
+            _add_setting(error, self)
             raise
         return answers
 
-    async def _ask(self, calls: Sequence[Command]) -> list[Any]:
-        client = await self._here()
-        if len(calls) > 1:
+    async def client(self) -> Any:
+        """Return redis-py's client of the running event loop."""
+        loop = asyncio.get_running_loop()
+        if loop not in self.clients:
+            for closed in [known for known in list(self.clients) if known.is_closed()]:
+                self.clients.pop(closed, None)  # the loop was closed without ending its generators
+            lifetime = self._lifetime(loop)
+            # Nothing in the generator waits before it yields.
+            self.clients[loop] = await anext(lifetime), lifetime
+        client, _ = self.clients[loop]
+        # The client of a cluster asks once for its nodes. Many first commands at once break it.
+        return await client.initialize()
+
+    async def _send(self, commands: Sequence[Command]) -> list[Any]:
+        """See Connection._send()."""
+        client = await self.client()
+        if len(commands) > 1:
             pipeline = client.pipeline(transaction=False)
-            for call in calls:
-                pipeline.execute_command(*call.words, **RAW)
+            for command in commands:
+                pipeline.execute_command(*command.words, **RAW)
             return await pipeline.execute(raise_on_error=False)  # type: ignore[no-any-return]
         try:
-            return [await client.execute_command(*calls[0].words, **RAW)]
+            return [await client.execute_command(*commands[0].words, **RAW)]
         except ResponseError as error:
             return [error]
 
-    async def _here(self) -> Any:
-        loop = asyncio.get_running_loop()
-        if loop not in self._clients:
-            for closed in [each for each in list(self._clients) if each.is_closed()]:
-                self._clients.pop(closed, None)  # whoever closed it did not end it properly
-            lifetime = self._lifetime(loop)
-            self._clients[loop] = await anext(lifetime), lifetime  # nothing waits there
-        client, _ = self._clients[loop]
-        # A cluster's asks for its nodes once. Many first calls at once would tear it apart.
-        return await client.initialize()
-
     async def _lifetime(self, loop: Any) -> AsyncGenerator[Any, None]:
-        """Suspended while the loop runs. Whoever ends a loop properly closes its asynchronous
-        generators first (asyncio.run, async_to_sync), and this one closes the connections."""
-        client = self.place.async_client()
+        """Yield a client, and close it when the event loop ends.
+
+        The generator is suspended while the loop runs. Whoever ends a loop properly (asyncio.run,
+        async_to_sync) first closes its asynchronous generators, and this one closes the
+        connections.
+        """
+        client = self.topology.async_client()
         try:
             yield client
         finally:
-            self._clients.pop(loop, None)
-            await self.place.close(client)
+            self.clients.pop(loop, None)
+            await self.topology.close(client)
 
 
-def _packed(connection: Any, calls: Sequence[Command]) -> Any:
-    if len(calls) == 1:
-        return connection.pack_command(*calls[0].words)
-    return connection.pack_commands([call.words for call in calls])
+def _pack(connection: Any, commands: Sequence[Command]) -> Any:
+    if len(commands) == 1:
+        return connection.pack_command(*commands[0].words)
+    return connection.pack_commands([command.words for command in commands])
 
 
-def _answer(connection: Any) -> Any:
+def _read_answer(connection: Any) -> Any:
     try:
         return connection.read_response(disable_decoding=True)
-    except ResponseError as error:  # an answer, after which the connection can be used again
+    except ResponseError as error:  # a complete answer: the connection can be used again
         return error
 
 
@@ -215,11 +241,11 @@ def _failed(answers: Sequence[Any]) -> list[int]:
     return [number for number, answer in enumerate(answers) if isinstance(answer, Exception)]
 
 
-def _explain(error: Exception, link: Connection | AsyncConnection) -> None:
-    """Let redis-py's error say where to look."""
+def _add_setting(error: Exception, connection: Connection | AsyncConnection) -> None:
+    """Add to redis-py's error the name of the setting to check."""
     if isinstance(error, ResponseError) and "WRONGTYPE" in str(error):
-        text = f"something else uses keys with the prefix {link.prefix!r}: "
+        text = f"something else uses keys with the prefix {connection.prefix!r}: "
         text += "MULTISESSION_REDIS_KEY_PREFIX"
     else:
-        text = link.place.setting
+        text = connection.topology.setting
     error.args = (f"{error} ({text})",)

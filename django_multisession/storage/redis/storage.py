@@ -1,38 +1,56 @@
-"""`RedisStorage`: the verbs for one session."""
+"""The storage that keeps sessions in Redis or Valkey."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from itertools import chain
+from random import randrange
 from typing import Any
 
 from redis.exceptions import ResponseError
 
 from ...core.expiry import to_microseconds, utcnow
 from ...core.record import NOTHING, Change, Record
-from ..base import Finding, clock_findings
+from ..base import EndingPasses, Entry, Finding, OnDeleted, Storage, clock_findings
 from . import encoding
 from .commands import Command, CommandBuilder
-from .connection import AsyncConnection, Connection
+from .connection import ERRORS, AsyncConnection, Connection
 from .diagnostics import UNKNOWN, findings
-from .keys import KeyBuilder, reference_text
-from .listing import Listing
+from .keys import TAGS, KeyBuilder, reference_text
+from .paging import COUNT_CHUNK, LIST_CHUNK, Page, Sample, decode_ids, growing_chunks, tag_chunks
 from .topology import Alias
 from .urls import parse_url
 
-NOT_ENDED = ([0], [1])  # answers of scripts/end.lua: it is gone, or changed
+CLEAR_LIMIT = 16  # ids that `clear` takes from a bucket at a time
+NOT_ENDED = ([0], [1])  # answers of scripts/end.lua: the session is gone, or has changed
 
 
-class RedisStorage(Listing):
+class RedisStorage(Storage):
     """Sessions in a Redis or Valkey server, or in a cluster.
 
-    Cost: one round trip a verb. ``find``: two for every 1000 sessions. ``delete_matching``: two,
-    and one at the end. ``page`` and ``sample``: at most five, and the ids of at least one bucket, a
-    4096th of all. ``count``: four. ``purge``: nine, ``clear``: 16, and more by batches where there
-    is something. On a cluster, where the client keeps the index, one more where references are
-    written or removed, and ``rename`` takes three. The server deletes what is over; what it leaves
-    in buckets goes with ``purge``, or an hour later with the next new session of the bucket.
+    A verb takes one round trip, except:
+
+    - ``find``: two for every 1000 sessions.
+    - ``delete_matching``: two for every 1000 sessions, and one at the end.
+    - ``page`` and ``sample``: at most five. They read the ids of at least one bucket, a 4096th of
+      all sessions.
+    - ``count``: four.
+    - ``purge``: nine, and ``clear``: 16. Both take more by batches where there is something to
+      delete.
+
+    On a cluster the client keeps the reference index: a verb that adds or removes references takes
+    one more round trip, and ``rename`` takes three.
+
+    The server deletes expired sessions. Their entries in the buckets are removed by ``purge``, or
+    one hour later when the next new session is added to the same bucket.
+
+    Listings take ids from the index or from buckets, which may have too many, and then read the
+    sessions themselves.
     """
+
+    outages = ERRORS
+    expires_by_itself = True
 
     def __init__(
         self,
@@ -43,175 +61,372 @@ class RedisStorage(Listing):
         prefix: str = "multisession",
         clock: Callable[[], datetime] = utcnow,
     ) -> None:
-        """``url``: see `urls`; None takes the ``alias`` of CACHES. ``options``: arguments of the
-        client. ``prefix``: of every key. Connects when first used.
+        """Configure the storage. It connects when it is first used.
 
-        Raises ValueError for a URL that is none.
+        ``url``: see `urls`; None uses the connection of the ``alias`` of CACHES. ``options``:
+        arguments of the client. ``prefix``: what every key begins with.
+
+        Raises ValueError if the URL is not valid.
         """
         super().__init__(clock=clock)
-        place = parse_url(url, options) if url else Alias(alias)
-        self._connection, self._async_connection = (
-            Connection(place, prefix),
-            AsyncConnection(place, prefix),
-        )
-        self._calls = CommandBuilder(KeyBuilder(prefix), spread=place.is_cluster)
+        self.topology = parse_url(url, options) if url else Alias(alias)
+        self.keys = KeyBuilder(prefix)
+        self._connection = Connection(self.topology, prefix)
+        self._async_connection = AsyncConnection(self.topology, prefix)
+        self._commands = CommandBuilder(self.keys, is_cluster=self.topology.is_cluster)
 
     def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
         if names is None:
-            return encoding.to_record(id, self._connection.run(self._calls.read(id)))
-        return encoding.of_answer(id, self._connection.run(self._calls.facts(id, names)), names)
+            return encoding.to_record(id, self._connection.run(self._commands.read(id)))
+        values = self._connection.run(self._commands.facts(id, names))
+        return encoding.facts_to_record(id, values, names)
 
     async def aread(self, id: str, names: Collection[str] | None = None) -> Record | None:
         if names is None:
-            return encoding.to_record(id, await self._async_connection.run(self._calls.read(id)))
-        return encoding.of_answer(
-            id, await self._async_connection.run(self._calls.facts(id, names)), names
-        )
+            return encoding.to_record(id, await self._async_connection.run(self._commands.read(id)))
+        values = await self._async_connection.run(self._commands.facts(id, names))
+        return encoding.facts_to_record(id, values, names)
 
     def insert(self, id: str, record: Record) -> bool:
-        first, call = self._prepare_insert(id, record)
-        self._connection.run_all(first)
-        return bool(self._connection.run(call))
+        index, insert = self._prepare_insert(id, record)
+        self._connection.run_all(index)
+        return bool(self._connection.run(insert))
 
     async def ainsert(self, id: str, record: Record) -> bool:
-        first, call = self._prepare_insert(id, record)
-        await self._async_connection.run_all(first)
-        return bool(await self._async_connection.run(call))
+        index, insert = self._prepare_insert(id, record)
+        await self._async_connection.run_all(index)
+        return bool(await self._async_connection.run(insert))
 
     def update(self, id: str, change: Change) -> bool:
         now = self.clock()
-        answer = self._connection.run(self._calls.update(id, change, now))
-        while isinstance(answer, list):  # on a cluster: the index comes first
-            first, call = self._prepare_again(id, change, now, *answer)
-            self._connection.run_all(first)
-            answer = self._connection.run(call)
+        answer = self._connection.run(self._commands.update(id, change, now))
+        while isinstance(answer, list):  # on a cluster: the index must be written first
+            index, update = self._prepare_indexed_update(id, change, now, *answer)
+            self._connection.run_all(index)
+            answer = self._connection.run(update)
         return bool(answer)
 
     async def aupdate(self, id: str, change: Change) -> bool:
         now = self.clock()
-        answer = await self._async_connection.run(self._calls.update(id, change, now))
+        answer = await self._async_connection.run(self._commands.update(id, change, now))
         while isinstance(answer, list):
-            first, call = self._prepare_again(id, change, now, *answer)
-            await self._async_connection.run_all(first)
-            answer = await self._async_connection.run(call)
+            index, update = self._prepare_indexed_update(id, change, now, *answer)
+            await self._async_connection.run_all(index)
+            answer = await self._async_connection.run(update)
         return bool(answer)
 
     def rename(self, old: str, new: str, change: Change, known: Record | None = None) -> bool:
-        if self._calls.spread:
-            return self._move(old, new, change)
-        return bool(self._connection.run(self._calls.update(old, change, self.clock(), new=new)))
+        if self._commands.is_cluster:
+            return self._copy_and_end(old, new, change)
+        command = self._commands.update(old, change, self.clock(), new=new)
+        return bool(self._connection.run(command))
 
     async def arename(
         self, old: str, new: str, change: Change, known: Record | None = None
     ) -> bool:
-        if self._calls.spread:
-            return await self._amove(old, new, change)
-        return bool(
-            await self._async_connection.run(self._calls.update(old, change, self.clock(), new=new))
-        )
+        if self._commands.is_cluster:
+            return await self._acopy_and_end(old, new, change)
+        command = self._commands.update(old, change, self.clock(), new=new)
+        return bool(await self._async_connection.run(command))
 
     def delete(self, id: str, expired_only: bool = False) -> Record | None:
-        answers = self._connection.run_all(
-            self._calls.end([id], self.clock(), expired_only=expired_only)
-        )
-        ended = encoding.ended([id], *answers)
-        self._connection.run_all(self._calls.leave(ended))
+        commands = self._commands.end([id], self.clock(), expired_only=expired_only)
+        ended = encoding.ended_entries([id], *self._connection.run_all(commands))
+        self._connection.run_all(self._commands.remove_from_index(ended))
         return ended[0][1] if ended else None
 
     async def adelete(self, id: str, expired_only: bool = False) -> Record | None:
-        answers = await self._async_connection.run_all(
-            self._calls.end([id], self.clock(), expired_only=expired_only)
-        )
-        ended = encoding.ended([id], *answers)
-        await self._async_connection.run_all(self._calls.leave(ended))
+        commands = self._commands.end([id], self.clock(), expired_only=expired_only)
+        ended = encoding.ended_entries([id], *await self._async_connection.run_all(commands))
+        await self._async_connection.run_all(self._commands.remove_from_index(ended))
         return ended[0][1] if ended else None
 
-    def acquire_lease(self, name: str, owner: str, until: datetime) -> bool:
-        return bool(
-            self._connection.run(self._calls.acquire_lease(name, owner, until, self.clock()))
+    def find(self, name: str, value: str) -> Iterator[Entry]:
+        reference, seen = reference_text(name, value), set[str]()
+        for ids in self._scan_index(reference):
+            new_ids = [id for id in ids if id not in seen]
+            seen.update(new_ids)
+            answers = self._connection.run_all([self._commands.facts(id) for id in new_ids])
+            live = encoding.live_entries(new_ids, answers, self.clock())
+            found = [entry for entry in live if entry[1].references.get(name) == value]
+            self._connection.run_all(self._prepare_drop_stale(reference, new_ids, found))
+            yield from found
+
+    async def afind(self, name: str, value: str) -> AsyncIterator[Entry]:
+        reference, seen = reference_text(name, value), set[str]()
+        async for ids in self._ascan_index(reference):
+            new_ids = [id for id in ids if id not in seen]
+            seen.update(new_ids)
+            answers = await self._async_connection.run_all(
+                [self._commands.facts(id) for id in new_ids]
+            )
+            live = encoding.live_entries(new_ids, answers, self.clock())
+            found = [entry for entry in live if entry[1].references.get(name) == value]
+            await self._async_connection.run_all(
+                self._prepare_drop_stale(reference, new_ids, found)
+            )
+            for each in found:
+                yield each
+
+    def delete_matching(self, name: str, value: str, keep: str | None = None) -> Iterator[Entry]:
+        reference, passes = reference_text(name, value), EndingPasses()
+        for _ in passes:
+            for ids in self._scan_index(reference):
+                ids_to_end = sorted({*ids} - {keep})
+                commands = self._commands.end(ids_to_end, self.clock(), reference)
+                answers = self._connection.run_all(commands)
+                ended = encoding.ended_entries(ids_to_end, chain(*answers))
+                self._connection.run_all(self._commands.remove_from_index(ended))
+                self._connection.run_all(self._prepare_drop_stale(reference, ids_to_end, ended))
+                passes.note(ids_to_end, ended)
+                yield from ended
+
+    async def adelete_matching(
+        self, name: str, value: str, keep: str | None = None
+    ) -> AsyncIterator[Entry]:
+        reference, passes = reference_text(name, value), EndingPasses()
+        for _ in passes:
+            async for ids in self._ascan_index(reference):
+                ids_to_end = sorted({*ids} - {keep})
+                commands = self._commands.end(ids_to_end, self.clock(), reference)
+                answers = await self._async_connection.run_all(commands)
+                ended = encoding.ended_entries(ids_to_end, chain(*answers))
+                await self._async_connection.run_all(self._commands.remove_from_index(ended))
+                await self._async_connection.run_all(
+                    self._prepare_drop_stale(reference, ids_to_end, ended)
+                )
+                passes.note(ids_to_end, ended)
+                for each in ended:
+                    yield each
+
+    def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Entry], str | None]:
+        page = Page(after, limit, self.clock(), self._commands)
+        while commands := page.next_commands():
+            page.add(self._connection.run_all(commands))
+        answers = self._connection.run_all([self._commands.facts(id) for id in page.ids])
+        return encoding.live_entries(page.ids, answers, self.clock()), page.cursor
+
+    async def apage(
+        self, after: str | None = None, limit: int = 100
+    ) -> tuple[list[Entry], str | None]:
+        page = Page(after, limit, self.clock(), self._commands)
+        while commands := page.next_commands():
+            page.add(await self._async_connection.run_all(commands))
+        answers = await self._async_connection.run_all(
+            [self._commands.facts(id) for id in page.ids]
         )
+        return encoding.live_entries(page.ids, answers, self.clock()), page.cursor
+
+    def sample(self, limit: int = 1000) -> tuple[list[Entry], int]:
+        sample = Sample(limit, self.clock(), self._commands)
+        while commands := sample.next_commands():
+            sample.add(self._connection.run_all(commands))
+        answers = self._connection.run_all([self._commands.facts(id) for id in sample.ids])
+        return self._apply_sample(sample, answers)
+
+    async def asample(self, limit: int = 1000) -> tuple[list[Entry], int]:
+        sample = Sample(limit, self.clock(), self._commands)
+        while commands := sample.next_commands():
+            sample.add(await self._async_connection.run_all(commands))
+        answers = await self._async_connection.run_all(
+            [self._commands.facts(id) for id in sample.ids]
+        )
+        return self._apply_sample(sample, answers)
+
+    def count(self, expired_only: bool = False) -> int:
+        now, count = self.clock(), 0
+        for tags in tag_chunks(COUNT_CHUNK):
+            commands = [self._commands.count(tag, now, expired_only) for tag in tags]
+            count += sum(self._connection.run_all(commands))
+        return count
+
+    async def acount(self, expired_only: bool = False) -> int:
+        now, count = self.clock(), 0
+        for tags in tag_chunks(COUNT_CHUNK):
+            commands = [self._commands.count(tag, now, expired_only) for tag in tags]
+            count += sum(await self._async_connection.run_all(commands))
+        return count
+
+    def purge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
+        """See Storage.purge().
+
+        It begins with a random bucket, so that two processes that purge at once seldom meet, and
+        reads few buckets if these have enough. ``on_deleted`` is never called: the server has
+        already deleted the sessions, so their records are not known any more.
+        """
+        purged, now = 0, self.clock()
+        for tags in growing_chunks(start=randrange(len(TAGS))):  # noqa: S311
+            has_more = True
+            while has_more and (room := limit - purged):
+                queries = [self._commands.expired(tag, now, room) for tag in tags]
+                ids = decode_ids(self._connection.run_all(queries))
+                commands = self._commands.purge(ids[:room], now)
+                purged += sum(self._connection.run_all(commands))
+                has_more = len(ids) > room
+        return purged
+
+    async def apurge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
+        """See purge()."""
+        purged, now = 0, self.clock()
+        for tags in growing_chunks(start=randrange(len(TAGS))):  # noqa: S311
+            has_more = True
+            while has_more and (room := limit - purged):
+                queries = [self._commands.expired(tag, now, room) for tag in tags]
+                ids = decode_ids(await self._async_connection.run_all(queries))
+                commands = self._commands.purge(ids[:room], now)
+                purged += sum(await self._async_connection.run_all(commands))
+                has_more = len(ids) > room
+        return purged
+
+    def clear(self) -> int:
+        count = 0
+        for tags in tag_chunks(LIST_CHUNK):
+            queries = [self._commands.expired(tag, None, CLEAR_LIMIT) for tag in tags]
+            while ids := decode_ids(self._connection.run_all(queries)):
+                commands = self._commands.end(ids, self.clock())
+                answers = self._connection.run_all(commands)
+                ended = encoding.ended_entries(ids, chain(*answers))
+                self._connection.run_all(self._commands.remove_from_index(ended))
+                count += len(ended)
+        return count
+
+    async def aclear(self) -> int:
+        count = 0
+        for tags in tag_chunks(LIST_CHUNK):
+            queries = [self._commands.expired(tag, None, CLEAR_LIMIT) for tag in tags]
+            while ids := decode_ids(await self._async_connection.run_all(queries)):
+                commands = self._commands.end(ids, self.clock())
+                answers = await self._async_connection.run_all(commands)
+                ended = encoding.ended_entries(ids, chain(*answers))
+                await self._async_connection.run_all(self._commands.remove_from_index(ended))
+                count += len(ended)
+        return count
+
+    def acquire_lease(self, name: str, owner: str, until: datetime) -> bool:
+        command = self._commands.acquire_lease(name, owner, until, self.clock())
+        return bool(self._connection.run(command))
 
     async def aacquire_lease(self, name: str, owner: str, until: datetime) -> bool:
-        return bool(
-            await self._async_connection.run(
-                self._calls.acquire_lease(name, owner, until, self.clock())
-            )
-        )
+        command = self._commands.acquire_lease(name, owner, until, self.clock())
+        return bool(await self._async_connection.run(command))
 
     def active_leases(self, names: Collection[str]) -> Mapping[str, datetime]:
-        answers = self._connection.run_all([self._calls.active_leases(name) for name in names])
+        commands = [self._commands.read_lease(name) for name in names]
+        answers = self._connection.run_all(commands)
         return encoding.active_leases(names, answers, self.clock())
 
     async def aactive_leases(self, names: Collection[str]) -> Mapping[str, datetime]:
-        answers = await self._async_connection.run_all(
-            [self._calls.active_leases(name) for name in names]
-        )
+        commands = [self._commands.read_lease(name) for name in names]
+        answers = await self._async_connection.run_all(commands)
         return encoding.active_leases(names, answers, self.clock())
 
     def diagnose(self) -> list[Finding]:
+        """See Storage.diagnose(). Two round trips."""
         configurations = self._connection.configurations()
         clocks = [clock_findings(time, self.clock()) for time in self._connection.times()]
         found = findings(configurations) if configurations else [UNKNOWN]
         return [*found, *next(filter(None, clocks), [])]
 
-    # On a cluster a script reaches one slot, so the steps of a verb are calls
+    def _scan_index(self, reference: str) -> Iterator[list[str]]:
+        """Yield the ids that the index has under a reference, in batches."""
+        cursor = -1
+        while cursor:
+            answer = self._connection.run(self._commands.scan(reference, max(cursor, 0)))
+            cursor, ids = encoding.parse_scan(answer)
+            yield ids
 
-    def _move(self, old: str, new: str, change: Change) -> bool:
-        """The old one is ended last, and only as it was read: what another request saved
-        meanwhile is read and moved again. Nobody knows the new key before that."""
+    async def _ascan_index(self, reference: str) -> AsyncIterator[list[str]]:
+        """See _scan_index()."""
+        cursor = -1
+        while cursor:
+            answer = await self._async_connection.run(
+                self._commands.scan(reference, max(cursor, 0))
+            )
+            cursor, ids = encoding.parse_scan(answer)
+            yield ids
+
+    def _copy_and_end(self, old: str, new: str, change: Change) -> bool:
+        """Give a session a new id on a cluster, where a script reaches only one slot.
+
+        Copy the session, and then end the old one, but only if it is still as it was read. If
+        another request has saved it in the meantime, delete the copy and start again. Until the
+        old session is ended, no client knows the new key.
+        """
         while True:
-            hash = self._connection.run(self._calls.read(old))
-            steps = self._prepare_move(old, new, change, hash)
+            hash = self._connection.run(self._commands.read(old))
+            steps = self._prepare_copy(old, new, change, hash)
             if steps is None:
                 return False
-            record, first, insert, end = steps
-            self._connection.run_all(first)
-            self._apply_insert(self._connection.run(insert))
+            record, index, insert, end = steps
+            self._connection.run_all(index)
+            self._apply_copy(self._connection.run(insert))
             answer = self._connection.run(end)
             if answer not in NOT_ENDED:
-                self._connection.run_all(self._calls.leave([(old, record)]))
+                self._connection.run_all(self._commands.remove_from_index([(old, record)]))
                 return True
             self.delete(new)
 
-    async def _amove(self, old: str, new: str, change: Change) -> bool:
-        """See _move()."""
+    async def _acopy_and_end(self, old: str, new: str, change: Change) -> bool:
+        """See _copy_and_end()."""
         while True:
-            hash = await self._async_connection.run(self._calls.read(old))
-            steps = self._prepare_move(old, new, change, hash)
+            hash = await self._async_connection.run(self._commands.read(old))
+            steps = self._prepare_copy(old, new, change, hash)
             if steps is None:
                 return False
-            record, first, insert, end = steps
-            await self._async_connection.run_all(first)
-            self._apply_insert(await self._async_connection.run(insert))
+            record, index, insert, end = steps
+            await self._async_connection.run_all(index)
+            self._apply_copy(await self._async_connection.run(insert))
             answer = await self._async_connection.run(end)
             if answer not in NOT_ENDED:
-                await self._async_connection.run_all(self._calls.leave([(old, record)]))
+                await self._async_connection.run_all(
+                    self._commands.remove_from_index([(old, record)])
+                )
                 return True
             await self.adelete(new)
 
     def _prepare_insert(self, id: str, record: Record) -> tuple[list[Command], Command]:
-        """What to enter into the index first, and then the session."""
+        """Return the commands for the index, which go first, and the one for the session."""
         now, expires = self.clock(), to_microseconds(record.expires_at)
-        references = [reference_text(*each) for each in record.references.items()]
-        first = self._calls.enter(references, id, expires, now)
-        return first, self._calls.insert(id, record, now)
+        references = [reference_text(*item) for item in record.references.items()]
+        index = self._commands.add_to_index(references, id, expires, now)
+        return index, self._commands.insert(id, record, now)
 
-    def _prepare_again(
+    def _prepare_indexed_update(
         self, id: str, change: Change, now: datetime, references: bytes, expires: bytes
     ) -> tuple[list[Command], Command]:
-        """The same for an update that was told what to enter."""
-        first = self._calls.enter(references.decode().split("\0"), id, expires, now)
-        return first, self._calls.update(id, change, now, indexed=references)
+        """Return the commands for an update that the server refused until the index is written.
 
-    def _prepare_move(
+        ``references`` and ``expires`` are the server's answer: what to write to the index.
+        """
+        index = self._commands.add_to_index(references.decode().split("\0"), id, expires, now)
+        return index, self._commands.update(id, change, now, indexed=references)
+
+    def _prepare_copy(
         self, old: str, new: str, change: Change, hash: Mapping[bytes, bytes]
     ) -> tuple[Record, list[Command], Command, Command] | None:
+        """Return the old record and the commands for index, copy and end; None: not live."""
         record = encoding.to_record(old, hash)
         if record is None or not record.is_live(self.clock()):
             return None
-        end = self._calls.end_unchanged(old, self.clock(), hash.get(b"nonce", b""), new)
+        end = self._commands.end_unchanged(old, self.clock(), hash.get(b"nonce", b""), new)
         return record, *self._prepare_insert(new, change.apply_to(record)), end
 
-    def _apply_insert(self, inserted: int) -> None:
+    def _apply_copy(self, inserted: int) -> None:
         if not inserted:
             raise ResponseError("TAKEN There is a session of the new id.")
+
+    def _apply_sample(self, sample: Sample, answers: Any) -> tuple[list[Entry], int]:
+        """Return the live records, and how many there are in all.
+
+        A bucket may have ids of sessions that are gone, so the number of ids is not the answer.
+        """
+        live = encoding.live_entries(sample.ids, answers, self.clock())
+        return live, max(len(live) + 1, sample.estimate) if sample.has_more else len(live)
+
+    def _prepare_drop_stale(
+        self, reference: str, ids: list[str], found: list[Entry]
+    ) -> list[Command]:
+        """Return the command that removes the ids from the index that were not found."""
+        found_ids = {id for id, _ in found}
+        stale = [id for id in ids if id not in found_ids]
+        return self._commands.drop_stale(reference, stale, self.clock())

@@ -174,7 +174,7 @@ class TestStatements:
             database_storage.delete(A)
             database_storage.insert(B, make_record(clock, expires_at=clock.now))
             clock.advance(hours=2)
-            assert database_storage.purge(tell=list) == 1
+            assert database_storage.purge(on_deleted=list) == 1
         selected = (query["sql"] for query in captured if query["sql"].split()[0] != "INSERT")
         assert not [sql for sql in selected if " data" in sql]
 

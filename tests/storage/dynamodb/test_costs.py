@@ -196,7 +196,7 @@ LISTINGS = {
     "page": lambda storage: storage.page(),
     "count": lambda storage: storage.count() and storage.count(expired_only=True),
     "delete_matching": lambda storage: list(storage.delete_matching("user", "1")),
-    "purge": lambda storage: storage.purge(tell=lambda found: None),
+    "purge": lambda storage: storage.purge(on_deleted=lambda found: None),
 }
 
 

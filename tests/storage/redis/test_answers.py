@@ -1,4 +1,4 @@
-"""Answers that get lost or are late, though the server did what it was told."""
+"""Tests of answers that are lost or late, although the server has executed the command."""
 
 from __future__ import annotations
 
@@ -12,26 +12,20 @@ from django_multisession.storage.redis.commands import END, INSERT, UPDATE
 from support.event_loops import lasting
 from support.interruptions import given_up
 from support.proxies import Fate, Proxy
-from support.redis_servers import HOST, Cluster, Node, wait_until
+from support.redis_servers import HOST, Node, wait_until
 from support.servers import running
 from support.subjects import make_record
 
 pytestmark = pytest.mark.thorough
 
 A, B, C = "A" * 43, "B" * 43, "C" * 43
-TIMEOUT = 1.0  # seconds; a busy machine may take some tenths
+TIMEOUT = 1.0  # seconds; a busy machine may need some tenths
 
 
 @pytest.fixture(scope="module")
 def server():
     with running(Node()) as node:
         yield node
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with running(Cluster()) as cluster:
-        yield cluster
 
 
 @pytest.fixture
@@ -47,76 +41,76 @@ def storage(server, fate, clock):
     storage = RedisStorage(url=url, options={"socket_timeout": TIMEOUT}, clock=clock)
     storage.insert(C, make_record(clock))
     storage.update(C, Change())
-    storage.delete(C)  # the server knows the scripts now
+    storage.delete(C)  # so that the server knows the scripts
     storage.insert(B, make_record(clock, label="b", references={"user": "1"}))
     yield storage
     proxy.close()
 
 
 @pytest.fixture
-def it(storage, dialect):
+def verbs(storage, dialect):
     return dialect(storage)
 
 
 @pytest.fixture(params=[True, False], ids=["hung up", "late"])
 def lose(request, fate):
-    """Lose the next answer; how, is the parameter."""
+    """Lose the next answer: the connection is closed, or the answer comes too late."""
     yield lambda word="EVALSHA": fate.lose(word, hang_up=request.param)
     assert fate.lost == 1
 
 
 class TestDoneTwice:
-    """The client asks again, and that changes nothing."""
+    """The client repeats the command, and that changes nothing."""
 
-    def test_an_insert(self, it, clock, lose):
+    def test_an_insert(self, verbs, clock, lose):
         record = make_record(clock, fields={"a": b"1"}, references={"user": "1", "org": "2"})
         lose()
-        assert it.insert(A, record) is True
-        assert it.read(A) == record
-        assert sorted(id for id, _ in it.find("user", "1")) == [A, B]
-        assert it.insert(A, record) is False
+        assert verbs.insert(A, record) is True
+        assert verbs.read(A) == record
+        assert sorted(id for id, _ in verbs.find("user", "1")) == [A, B]
+        assert verbs.insert(A, record) is False
 
-    def test_an_insert_under_an_id_that_is_taken(self, it, clock, lose):
+    def test_an_insert_under_an_id_that_is_taken(self, verbs, clock, lose):
         lose()
-        assert it.insert(B, make_record(clock, label="another")) is False
-        assert it.read(B).label == "b"
+        assert verbs.insert(B, make_record(clock, label="another")) is False
+        assert verbs.read(B).label == "b"
 
-    def test_an_update(self, it, clock, lose):
+    def test_an_update(self, verbs, clock, lose):
         record = make_record(clock, fields={"a": b"1", "b": b"1"}, references={"user": "1"})
-        it.insert(A, record)
+        verbs.insert(A, record)
         change = Change(
             set={"a": b"2"}, unset={"b"}, references={"user": None, "org": "2"}, label="x"
         )
         lose()
-        assert it.update(A, change) is True
-        assert it.read(A) == change.apply_to(record)
-        assert [id for id, _ in it.find("user", "1")] == [B]
-        assert [id for id, _ in it.find("org", "2")] == [A]
+        assert verbs.update(A, change) is True
+        assert verbs.read(A) == change.apply_to(record)
+        assert [id for id, _ in verbs.find("user", "1")] == [B]
+        assert [id for id, _ in verbs.find("org", "2")] == [A]
 
-    def test_a_new_id(self, it, clock, lose):
+    def test_a_new_id(self, verbs, clock, lose):
         record = make_record(clock, fields={"a": b"1"}, references={"user": "1"})
-        it.insert(A, record)
+        verbs.insert(A, record)
         change = Change(set={"a": b"2"}, references={"user": "3"})
         lose()
-        assert it.rename(A, C, change) is True
-        assert (it.read(A), it.read(C)) == (None, change.apply_to(record))
-        assert [id for id, _ in it.find("user", "1")] == [B]
-        assert [id for id, _ in it.find("user", "3")] == [C]
+        assert verbs.rename(A, C, change) is True
+        assert (verbs.read(A), verbs.read(C)) == (None, change.apply_to(record))
+        assert [id for id, _ in verbs.find("user", "1")] == [B]
+        assert [id for id, _ in verbs.find("user", "3")] == [C]
 
-    def test_an_end(self, it, lose):
-        """Who ended it is not known any more, but it is over."""
+    def test_an_end(self, verbs, lose):
+        """The session is ended, but it is not known any more by whom."""
         lose()
-        assert it.delete(B) is None
-        assert it.read(B) is None
-        assert it.find("user", "1") == []
+        assert verbs.delete(B) is None
+        assert verbs.read(B) is None
+        assert verbs.find("user", "1") == []
 
-    def test_reading(self, it, lose):
+    def test_reading(self, verbs, lose):
         lose("HGETALL")
-        assert it.read(B).label == "b"
+        assert verbs.read(B).label == "b"
 
 
 class TestNobodyElses:
-    """A connection on which an answer is under way is never used again (CVE-2023-28858)."""
+    """A connection that still expects an answer is never used again (CVE-2023-28858)."""
 
     def test_after_a_timeout(self, storage, fate, clock):
         storage.insert(A, make_record(clock, label="A"))
@@ -148,7 +142,7 @@ class TestNobodyElses:
 
 
 class TestCluster:
-    """Where a new id takes several steps, each of which may be done twice."""
+    """On a cluster a rename takes several steps, and each of them may be repeated."""
 
     @pytest.fixture
     def storage(self, cluster, fate, clock):
@@ -164,7 +158,7 @@ class TestCluster:
         )
         for node in cluster.nodes:
             node.client.flushall()
-        for id in (A, B, C):  # scripts are known now, wherever they will be needed
+        for id in (A, B, C):  # so that every node that is needed knows the scripts
             storage.insert(id, make_record(clock, references={"user": "1"}))
             storage.update(id, Change())
             storage.delete(id)
@@ -173,27 +167,30 @@ class TestCluster:
             proxy.close()
 
     @pytest.fixture
-    def it(self, storage, dialect):
-        """In asyncio, redis-py asks any node first and is sent on, past the proxies."""
-        for it in lasting(dialect, storage):
-            it.read("D" * 43)
-            yield it
+    def verbs(self, storage, dialect):
+        """The verbs after a first read.
+
+        In asyncio, redis-py asks any node first and is redirected, past the proxies.
+        """
+        for verbs in lasting(dialect, storage):
+            verbs.read("D" * 43)
+            yield verbs
 
     @pytest.mark.parametrize("script", [INSERT, END], ids=["copied", "ended"])
-    def test_a_new_id(self, it, clock, lose, script):
+    def test_a_new_id(self, verbs, clock, lose, script):
         record = make_record(clock, fields={"a": b"1"}, references={"user": "1"})
-        it.insert(A, record)
+        verbs.insert(A, record)
         lose(script.sha)
-        assert it.rename(A, C, Change(set={"b": b"2"})) is True
-        assert it.read(C) == Change(set={"b": b"2"}).apply_to(record)
-        assert it.read(A) is None
-        assert [id for id, _ in it.find("user", "1")] == [C]
+        assert verbs.rename(A, C, Change(set={"b": b"2"})) is True
+        assert verbs.read(C) == Change(set={"b": b"2"}).apply_to(record)
+        assert verbs.read(A) is None
+        assert [id for id, _ in verbs.find("user", "1")] == [C]
 
-    def test_an_update(self, it, clock, lose):
+    def test_an_update(self, verbs, clock, lose):
         record = make_record(clock, fields={"a": b"1"}, references={"user": "1"})
-        it.insert(A, record)
+        verbs.insert(A, record)
         change = Change(set={"a": b"2"}, references={"user": "2"})
         lose(UPDATE.sha)
-        assert it.update(A, change) is True
-        assert it.read(A) == change.apply_to(record)
-        assert [id for id, _ in it.find("user", "2")] == [A]
+        assert verbs.update(A, change) is True
+        assert verbs.read(A) == change.apply_to(record)
+        assert [id for id, _ in verbs.find("user", "2")] == [A]

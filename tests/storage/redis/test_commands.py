@@ -1,3 +1,5 @@
+"""Tests of the commands and the keys that they declare."""
+
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from hashlib import sha1
@@ -17,8 +19,8 @@ from django_multisession.storage.redis.keys import KeyBuilder, tag_of
 NOW, MINUTE = datetime(2026, 1, 1, tzinfo=timezone.utc), timedelta(minutes=1)
 A, B, C = ("ab" + letter * 41 for letter in "abc")
 FAR = "zz" + "z" * 41
-NAMES = KeyBuilder("test")
-SPREAD, ALONE = CommandBuilder(NAMES, spread=True), CommandBuilder(NAMES, spread=False)
+KEYS = KeyBuilder("test")
+CLUSTER, SINGLE = CommandBuilder(KEYS, is_cluster=True), CommandBuilder(KEYS, is_cluster=False)
 RECORD = Record(
     created_at=NOW,
     last_seen_at=NOW,
@@ -43,10 +45,10 @@ SCRIPTS = [value for value in vars(commands).values() if isinstance(value, comma
 IDS = st.lists(st.text("abz", min_size=43, max_size=43), unique=True, max_size=30).map(sorted)
 
 
-def every_call(subject):
-    """Of every kind, with ids of one bucket."""
-    found = [(A, RECORD), (B, replace(RECORD, references={"user": "{42}"}))]
-    made = {
+def every_command(subject):
+    """Return every kind of command, with ids of one bucket."""
+    entries = [(A, RECORD), (B, replace(RECORD, references={"user": "{42}"}))]
+    commands = {
         "read": subject.read(A),
         "facts": [subject.facts(A), subject.facts(A, ["a", "{b}"]), subject.facts(A, {"c"})],
         "insert": subject.insert(A, RECORD, NOW),
@@ -61,146 +63,159 @@ def every_call(subject):
             *subject.end([A], NOW, "user={42}"),
         ],
         "end_unchanged": subject.end_unchanged(A, NOW, b"n", B),
-        "enter": [
-            *subject.enter(["user={42}", "org=7"], A, 7, NOW),
-            *subject.enter(["user={42}"], A, b"7", NOW),
+        "add_to_index": [
+            *subject.add_to_index(["user={42}", "org=7"], A, 7, NOW),
+            *subject.add_to_index(["user={42}"], A, b"7", NOW),
         ],
-        "leave": subject.leave(found),
-        "drop": subject.drop("user={42}", [A, B], NOW),
+        "remove_from_index": subject.remove_from_index(entries),
+        "drop_stale": subject.drop_stale("user={42}", [A, B], NOW),
         "scan": subject.scan("user={42}", 7),
         "live": subject.live("ab", NOW),
-        "count": [subject.count("ab", NOW, over) for over in (False, True)],
-        "over": [subject.over("ab", NOW, 7), subject.over("ab", None, 7)],
+        "count": [subject.count("ab", NOW, expired_only) for expired_only in (False, True)],
+        "expired": [subject.expired("ab", NOW, 7), subject.expired("ab", None, 7)],
         "purge": subject.purge([A, B, C], NOW),
         "acquire_lease": subject.acquire_lease(A, "{owner} of it", NOW + MINUTE, NOW),
-        "active_leases": subject.active_leases(A),
+        "read_lease": subject.read_lease(A),
     }
-    return {name: [each] if isinstance(each, Command) else each for name, each in made.items()}
+    return {name: [made] if isinstance(made, Command) else made for name, made in commands.items()}
 
 
-KINDS = sorted(every_call(SPREAD))
+KINDS = sorted(every_command(CLUSTER))
 
 
-def keys_of(call):
-    """The keys that a call declares."""
-    if call.source:
-        return list(call.words[3 : 3 + call.words[2]])
-    return [call.words[1]]
+def keys_of(command):
+    """Return the keys that a command declares."""
+    if command.source:
+        return list(command.words[3 : 3 + command.words[2]])
+    return [command.words[1]]
 
 
-def ids_of(call):
-    """The ids that follow the keys and the other arguments of `end` and `purge`."""
-    return [word for word in call.words[3 + call.words[2] :] if len(str(word)) == len(A)]
+def ids_of(command):
+    """Return the ids that follow the keys and the other arguments of `end` and `purge`."""
+    return [word for word in command.words[3 + command.words[2] :] if len(str(word)) == len(A)]
+
+
+def by_bucket(ids):
+    return [list(group) for _, group in groupby(ids, tag_of)]
 
 
 def slots(keys):
     return {key_slot(key.encode()) for key in keys}
 
 
-def test_every_kind_of_call_is_tested():
+def test_every_kind_of_command_is_tested():
     assert {name for name in vars(CommandBuilder) if not name.startswith("_")} == set(KINDS)
-    assert all(every_call(SPREAD).values())
-    sources = {call.source for made in every_call(SPREAD).values() for call in made if call.source}
+    assert all(every_command(CLUSTER).values())
+    sources = {
+        command.source
+        for made in every_command(CLUSTER).values()
+        for command in made
+        if command.source
+    }
     assert sources == {script.source for script in SCRIPTS}
     assert len(sources) == len(SCRIPTS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_keys_of_a_call_are_in_one_slot_of_a_cluster(kind):
-    for call in every_call(SPREAD)[kind]:
-        assert len(slots(keys_of(call))) == 1
+    for command in every_command(CLUSTER)[kind]:
+        assert len(slots(keys_of(command))) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("subject", [SPREAD, ALONE], ids=["spread", "alone"])
+@pytest.mark.parametrize("subject", [CLUSTER, SINGLE], ids=["cluster", "single"])
 def test_a_call_is_made_of_words_that_a_client_can_send_and_goes_by_a_key_among_them(subject, kind):
-    for call in every_call(subject)[kind]:
-        assert {type(word) for word in call.words} <= {str, bytes, int, float}
-        assert call.key in keys_of(call)
+    for command in every_command(subject)[kind]:
+        assert {type(word) for word in command.words} <= {str, bytes, int, float}
+        assert command.key in keys_of(command)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_script_is_called_by_its_sha_and_sent_whole_where_the_server_does_not_know_it(kind):
-    for call in every_call(SPREAD)[kind]:
-        if not call.source:
-            assert call.words[0] not in {"EVAL", "EVALSHA"}
+    for command in every_command(CLUSTER)[kind]:
+        if not command.source:
+            assert command.words[0] not in {"EVAL", "EVALSHA"}
             continue
-        assert call.words[:2] == ("EVALSHA", sha1(call.source.encode()).hexdigest())
-        whole = call.with_source()
-        assert whole.words == ("EVAL", call.source, *call.words[2:])
-        assert whole.key == call.key
+        assert command.words[:2] == ("EVALSHA", sha1(command.source.encode()).hexdigest())
+        whole = command.with_source()
+        assert whole.words == ("EVAL", command.source, *command.words[2:])
+        assert whole.key == command.key
 
 
 @settings(deadline=None)
 @given(IDS)
 def test_sessions_are_ended_a_bucket_at_a_time_only_where_buckets_are_spread(ids):
-    assert [ids_of(call) for call in ALONE.end(ids, NOW)] == ([ids] if ids else [])
-    made = SPREAD.end(ids, NOW)
-    assert [ids_of(call) for call in made] == [list(group) for _, group in groupby(ids, tag_of)]
-    for call in made:
-        keys = [(NAMES.session(id), NAMES.bucket(tag_of(id))) for id in ids_of(call)]
-        assert keys_of(call) == [key for pair in keys for key in pair]
-        assert len(slots(keys_of(call))) == 1
+    assert [ids_of(command) for command in SINGLE.end(ids, NOW)] == ([ids] if ids else [])
+    made = CLUSTER.end(ids, NOW)
+    assert [ids_of(command) for command in made] == by_bucket(ids)
+    for command in made:
+        keys = [(KEYS.session(id), KEYS.bucket(tag_of(id))) for id in ids_of(command)]
+        assert keys_of(command) == [key for pair in keys for key in pair]
+        assert len(slots(keys_of(command))) == 1
 
 
 @settings(deadline=None)
 @given(IDS)
-@pytest.mark.parametrize("subject", [SPREAD, ALONE], ids=["spread", "alone"])
+@pytest.mark.parametrize("subject", [CLUSTER, SINGLE], ids=["cluster", "single"])
 def test_a_purge_goes_a_bucket_at_a_time(subject, ids):
     made = subject.purge(ids, NOW)
-    assert [ids_of(call) for call in made] == [list(group) for _, group in groupby(ids, tag_of)]
-    for call in made:
-        bucket, *sessions = keys_of(call)
-        assert sessions == [NAMES.session(id) for id in ids_of(call)]
-        assert bucket == NAMES.bucket(tag_of(ids_of(call)[0]))
+    assert [ids_of(command) for command in made] == by_bucket(ids)
+    for command in made:
+        bucket, *sessions = keys_of(command)
+        assert sessions == [KEYS.session(id) for id in ids_of(command)]
+        assert bucket == KEYS.bucket(tag_of(ids_of(command)[0]))
 
 
 def test_the_client_keeps_the_index_only_where_it_is_spread():
-    assert ALONE.enter(["user=42"], A, 7, NOW) == ALONE.leave([(A, RECORD)]) == []
-    assert len(SPREAD.enter(["user=42", "org=7"], A, 7, NOW)) == 2
-    assert len(SPREAD.leave([(A, RECORD)])) == 2
+    assert (
+        SINGLE.add_to_index(["user=42"], A, 7, NOW) == SINGLE.remove_from_index([(A, RECORD)]) == []
+    )
+    assert len(CLUSTER.add_to_index(["user=42", "org=7"], A, 7, NOW)) == 2
+    assert len(CLUSTER.remove_from_index([(A, RECORD)])) == 2
 
 
-@pytest.mark.parametrize("kind", ["insert", "update", "end", "purge", "enter", "drop"])
+@pytest.mark.parametrize("kind", ["insert", "update", "end", "purge", "add_to_index", "drop_stale"])
 def test_a_script_is_told_where_the_index_is_only_where_it_keeps_it(kind):
-    assert all(NAMES.root not in call.words for call in every_call(SPREAD)[kind])
-    assert all(NAMES.root in call.words for call in every_call(ALONE)[kind])
+    assert all(KEYS.root not in command.words for command in every_command(CLUSTER)[kind])
+    assert all(KEYS.root in command.words for command in every_command(SINGLE)[kind])
 
 
 def test_ids_leave_the_index_by_reference():
-    found = [(A, RECORD), (FAR, replace(RECORD, references={"user": "{42}"})), (B, RECORD)]
-    words = [call.words for call in SPREAD.leave(found)]
+    entries = [(A, RECORD), (FAR, replace(RECORD, references={"user": "{42}"})), (B, RECORD)]
+    words = [command.words for command in CLUSTER.remove_from_index(entries)]
     assert words == [("ZREM", "test:user={42}", A, FAR, B), ("ZREM", "test:org=7", A, B)]
 
 
-@pytest.mark.parametrize("subject", [SPREAD, ALONE], ids=["spread", "alone"])
+@pytest.mark.parametrize("subject", [CLUSTER, SINGLE], ids=["cluster", "single"])
 def test_nothing_is_sent_for_nobody(subject):
-    nothing = [subject.end([], NOW), subject.purge([], NOW), subject.drop("user=42", [], NOW)]
-    assert [*nothing, subject.enter([], A, 7, NOW), subject.leave([])] == [[]] * 5
+    nothing = [subject.end([], NOW), subject.purge([], NOW), subject.drop_stale("user=42", [], NOW)]
+    assert [*nothing, subject.add_to_index([], A, 7, NOW), subject.remove_from_index([])] == [
+        []
+    ] * 5
 
 
 def test_what_has_ended_and_what_is_live_have_nothing_in_common():
-    key, now = NAMES.bucket("ab"), to_microseconds(NOW)
-    assert ALONE.live("ab", NOW).words == ("ZRANGEBYSCORE", key, f"({now}", "+inf")
-    assert ALONE.count("ab", NOW, False).words == ("ZCOUNT", key, f"({now}", "+inf")
-    assert ALONE.count("ab", NOW, True).words == ("ZCOUNT", key, "-inf", now)
-    ended, all = ALONE.over("ab", NOW, 7).words, ALONE.over("ab", None, 7).words
+    key, now = KEYS.bucket("ab"), to_microseconds(NOW)
+    assert SINGLE.live("ab", NOW).words == ("ZRANGEBYSCORE", key, f"({now}", "+inf")
+    assert SINGLE.count("ab", NOW, False).words == ("ZCOUNT", key, f"({now}", "+inf")
+    assert SINGLE.count("ab", NOW, True).words == ("ZCOUNT", key, "-inf", now)
+    ended, all = SINGLE.expired("ab", NOW, 7).words, SINGLE.expired("ab", None, 7).words
     assert ended == ("ZRANGEBYSCORE", key, "-inf", now, "LIMIT", 0, 7)
     assert all == ("ZRANGEBYSCORE", key, "-inf", "+inf", "LIMIT", 0, 7)
 
 
 def test_a_lease_has_a_key_that_no_session_and_no_reference_has():
-    """Whatever its name: a reference has a "=", and what is of a session begins with a brace."""
-    (key,) = keys_of(ALONE.acquire_lease(A, "owner", NOW, NOW))
-    assert key == keys_of(ALONE.active_leases(A))[0] == f"test:lease:{A}"
+    """A reference has a "=", and the rest of a session's key begins with a brace."""
+    (key,) = keys_of(SINGLE.acquire_lease(A, "owner", NOW, NOW))
+    assert key == keys_of(SINGLE.read_lease(A))[0] == f"test:lease:{A}"
     assert "=" not in key
     assert "{" not in key
 
 
 def test_two_attempts_to_insert_can_be_told_apart():
-    assert ALONE.insert(A, RECORD, NOW).words != ALONE.insert(A, RECORD, NOW).words
+    assert SINGLE.insert(A, RECORD, NOW).words != SINGLE.insert(A, RECORD, NOW).words
 
 
 def test_a_move_declares_the_keys_of_both_ids():
-    keys = {key for id in (A, FAR) for key in (NAMES.session(id), NAMES.bucket(tag_of(id)))}
-    assert set(keys_of(ALONE.update(A, CHANGE, NOW, new=FAR))) == keys
+    keys = {key for id in (A, FAR) for key in (KEYS.session(id), KEYS.bucket(tag_of(id)))}
+    assert set(keys_of(SINGLE.update(A, CHANGE, NOW, new=FAR))) == keys

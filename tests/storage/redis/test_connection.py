@@ -1,4 +1,4 @@
-"""Who shares a connection with whom: forks, threads, tasks, event loops. Nobody's data is mixed."""
+"""Tests of forks, threads, tasks and event loops that share connections: data is never mixed up."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ pytestmark = pytest.mark.thorough
 CHILDREN, THREADS, READS = 3, 8, 500
 TASKS, LOOPS = 16, 4
 IDS = [f"{number:02}{'x' * 41}" for number in range(TASKS * LOOPS)]
-NAME = "of-these-tests"  # which the server knows our connections by
+NAME = "of-these-tests"  # the server lists our connections under this name
 
 
 class Servers:
-    """Of one kind, with all their connections."""
+    """The servers of one topology, and the connections to them."""
 
     def __init__(self, kind):
         self.kind = kind
         self.server = {"sentinel": Sentinel, "cluster": Cluster}.get(kind, Node)()
         self.server.start()
-        if kind == "sentinel":  # must not take a busy machine for a dead one
+        if kind == "sentinel":  # so that a busy machine does not count as dead
             self.server.client.sentinel_set("sessions", "down-after-milliseconds", 30_000)
         self.nodes = self.server.nodes
 
@@ -45,15 +45,15 @@ class Servers:
         settings.CACHES = {"default": {"BACKEND": cache, "LOCATION": url}}
         return RedisStorage(alias="default", clock=clock)
 
-    def forget(self):
-        """All sessions; a sentinel has none, and a replica follows."""
+    def delete_all(self):
+        """Delete all sessions. A sentinel has none, and a replica follows its primary."""
         for node in self.nodes:
             if node.client.info()["redis_mode"] != "sentinel" and node.client.role()[0] == "master":
                 node.client.flushall()
 
     def connections(self):
         clients = [(node, client) for node in self.nodes for client in node.client.client_list()]
-        return {(node.port, each["id"]) for node, each in clients if each["name"] == NAME}
+        return {(node.port, c["id"]) for node, c in clients if c["name"] == NAME}
 
 
 @pytest.fixture(scope="module", params=["server", "alias", "sentinel", "cluster"])
@@ -66,9 +66,9 @@ def servers(request):
 
 @pytest.fixture
 def storage(servers, settings, clock):
-    """Each of the ids has a session of its own."""
+    """A storage with one session for each of the ids."""
     storage = servers.storage(settings, clock)
-    servers.forget()
+    servers.delete_all()
     for id in IDS:
         storage.insert(id, make_record(clock, label=id, fields={"id": id.encode()}))
     return storage
@@ -90,10 +90,10 @@ async def aread_often(storage, id, times):
 
 class TestForks:
     def test_each_reads_its_own(self, storage, servers):
-        """Nor does a child end its parent's connections."""
-        with ThreadPoolExecutor(THREADS) as pool:  # more connections than one
+        """And a child does not close the connections of its parent."""
+        with ThreadPoolExecutor(THREADS) as pool:  # so that there are several connections
             assert all(pool.map(partial(read_often, storage, times=20), IDS[:THREADS]))
-        gc.collect()  # what other tests left
+        gc.collect()  # connections of other tests
         before = servers.connections()
         children = [fork(partial(read_often, storage, id)) for id in IDS[:CHILDREN]]
         assert read_often(storage, IDS[CHILDREN])
@@ -120,18 +120,18 @@ def test_threads_read_their_own(storage):
 class TestLoops:
     @pytest.fixture
     def closing_is_complete(self, storage, servers):
-        """No connection stays behind, and no client: neither here nor at the server."""
+        """Check that no connection and no client remains, in this process and at the server."""
         before = servers.connections()
         gc.collect()
-        gc.disable()  # or it would close what was forgotten
+        gc.disable()  # it would close forgotten connections
         yield
         deadline = time.monotonic() + 2  # for the server to notice
-        while (left := servers.connections() - before) and time.monotonic() < deadline:
+        while (remaining := servers.connections() - before) and time.monotonic() < deadline:
             time.sleep(0.02)
         gc.enable()
-        gc.collect()  # warns of what was not closed
-        assert left == set()
-        assert storage._async_connection._clients == {}
+        gc.collect()  # warns of connections that were not closed
+        assert remaining == set()
+        assert storage._async_connection.clients == {}
 
     def test_several_at_once_with_many_tasks(self, storage):
         async def run(ids):
@@ -173,7 +173,7 @@ class TestLoops:
         assert others == [True] * 4
 
     def test_one_whose_calls_fail(self, storage, servers):
-        """The connections are gone; redis-py makes new ones."""
+        """The connections are closed by the server; redis-py makes new ones."""
 
         async def run():
             assert await aread_often(storage, IDS[0], 1)
@@ -185,13 +185,13 @@ class TestLoops:
 
 
 def test_a_loop_that_was_not_ended_properly_is_forgotten_by_the_next(storage):
-    """Nobody can close its connections any more, but its client is not kept."""
+    """Its connections cannot be closed any more, but its client is not kept."""
     loop = asyncio.new_event_loop()
     assert loop.run_until_complete(aread_often(storage, IDS[0], 1))
     loop.close()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         assert asyncio.run(aread_often(storage, IDS[1], 1))
-        assert loop not in storage._async_connection._clients
+        assert loop not in storage._async_connection.clients
         del loop
         gc.collect()

@@ -1,4 +1,4 @@
-"""Calls to the server for each operation: what the class promises, counted by the server."""
+"""Tests of the round trips that RedisStorage promises, counted by the server."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from support.subjects import STORAGES, Clock, make_record
 
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
-A, B, C = "A" * 43, "B" * 43, "C" * 43  # in buckets, and on a cluster on slots, of their own
+A, B, C = "A" * 43, "B" * 43, "C" * 43  # in different buckets, and on a cluster in different slots
 USER = {"user": "1"}
 SCRIPTS = [value for value in vars(commands).values() if isinstance(value, commands.Script)]
 
 
 class Counted:
-    """A storage, and the server that counts its calls."""
+    """A storage, and the server that counts the commands it receives."""
 
     def __init__(self, kind, server):
         self.clock, self.server = Clock(), server
@@ -30,7 +30,7 @@ class Counted:
         for node in server.nodes:
             for script in SCRIPTS:
                 node.client.script_load(script.source)
-        self.insert(C)  # connects; a cluster's client asks once what commands there are
+        self.insert(C)  # connects; the client of a cluster asks once for the list of commands
         self.storage.delete(C)
 
     def insert(self, id, **facts):
@@ -46,8 +46,8 @@ class Counted:
 
 @pytest.fixture(params=["redis", "alias", "sentinel"])
 def alone(request):
-    """One script reaches all of it."""
-    redis_servers.SENTINEL.url, redis_servers.ALONE.url  # they start
+    """A server, not a cluster: one script reaches all keys."""
+    redis_servers.SENTINEL.url, redis_servers.ALONE.url  # starts them
     sentinel = redis_servers.SENTINEL.server.primary
     server = sentinel if request.param == "sentinel" else redis_servers.ALONE.server
     return Counted(request.param, server)
@@ -55,7 +55,7 @@ def alone(request):
 
 @pytest.fixture
 def cluster():
-    redis_servers.CLUSTER.url  # it starts
+    redis_servers.CLUSTER.url  # starts it
     return Counted("cluster", redis_servers.CLUSTER.server)
 
 
@@ -81,7 +81,7 @@ def test_on_a_cluster_only_references_take_more(cluster):
         {"EVALSHA": 2},  # a login: the index, and the session
         {"EVALSHA": 1, "ZREM": 1},  # a logout
         {"EVALSHA": 1},
-        {"EVALSHA": 3},  # a reference moves: refused, the index, and the session
+        {"EVALSHA": 3},  # a new reference: refused, then the index, and the session
         {"EVALSHA": 1, "ZREM": 1},
     ]
 
@@ -107,10 +107,10 @@ def test_ending_the_sessions_of_a_user_is_by_batches(alone, sessions):
     for number in range(sessions):
         alone.insert(f"{number:043}", references=USER)
     sent = alone(lambda: list(alone.storage.delete_matching("user", "1")))
-    batches = 1 + sessions // commands.SCAN
+    batches = 1 + sessions // commands.SCAN_COUNT
     assert sent.keys() == {"EVALSHA", "ZSCAN"}
     assert sent["EVALSHA"] <= batches
-    assert sent["ZSCAN"] <= batches + 1  # the last look finds nothing new
+    assert sent["ZSCAN"] <= batches + 1  # the last scan finds nothing new
 
 
 def test_finding_is_two_round_trips(cluster, monkeypatch):
@@ -137,27 +137,27 @@ def test_a_sample_is_five_round_trips_at_most(alone, monkeypatch, sessions):
     trips = round_trips(alone.storage, monkeypatch)
     for limit in (1, 20, 100):
         trips.clear()
-        found, _ = alone.storage.sample(limit)
-        assert len(found) == min(limit, sessions)
+        entries, _ = alone.storage.sample(limit)
+        assert len(entries) == min(limit, sessions)
         assert len(trips) <= 5
         assert {*trips} <= {"ZRANGEBYSCORE", "HMGET"}
 
 
 def test_what_only_the_index_knows_is_not_sampled(alone):
-    """The server may have deleted it at any time, and does so before the bucket learns of it."""
+    """The server deletes an expired session before its entry is removed from the bucket."""
     for id in (A, B):
         alone.insert(id)
-    alone.storage._connection._here().delete(alone.storage._calls.names.session(A))
-    found, number = alone.storage.sample()
-    assert ([id for id, _ in found], number) == ([B], 1)
-    found, number = alone.storage.sample(1)  # one of two is looked at, which may be that one
-    assert len(found) <= 1 <= number
+    alone.storage.topology.client().delete(alone.storage.keys.session(A))
+    entries, number = alone.storage.sample()
+    assert ([id for id, _ in entries], number) == ([B], 1)
+    entries, number = alone.storage.sample(1)  # reads one of the two, perhaps the deleted one
+    assert len(entries) <= 1 <= number
 
 
-@pytest.mark.parametrize("over", [False, True])
-def test_counting_is_four_round_trips(alone, monkeypatch, over):
+@pytest.mark.parametrize("expired_only", [False, True])
+def test_counting_is_four_round_trips(alone, monkeypatch, expired_only):
     trips = round_trips(alone.storage, monkeypatch)
-    alone.storage.count(over)
+    alone.storage.count(expired_only)
     assert trips == ["ZCOUNT"] * 4
 
 
@@ -170,7 +170,7 @@ def test_a_lease_is_one_call_on_a_cluster(cluster):
 
 
 def assert_a_lease_is_one_call(counted):
-    """A new one, one that another has, one's own, given back."""
+    """Check a new lease, one that another owner has, a renewed one and one that is given back."""
     name, storage, now = keys.new_handle(), counted.storage, counted.clock.now
     soon = now + timedelta(minutes=1)
     for owner, until in [("ann", soon), ("bob", soon), ("ann", soon), ("ann", now)]:
@@ -189,15 +189,15 @@ def test_to_ask_for_leases_is_one_round_trip(cluster, alone, monkeypatch, number
 
 
 def round_trips(storage, monkeypatch):
-    """The first command of each."""
-    trips, link = [], storage._connection
-    run_all = link.run_all  # a single call goes through it, too
+    """Return a list that receives the name of the first command of each round trip."""
+    trips, connection = [], storage._connection
+    run_all = connection.run_all  # a single command goes through it, too
 
     def note(commands):
-        trips.extend(call.words[0] for call in commands[:1])
+        trips.extend(command.words[0] for command in commands[:1])
         return run_all(commands)
 
-    monkeypatch.setattr(link, "run_all", note)
+    monkeypatch.setattr(connection, "run_all", note)
     return trips
 
 
@@ -212,11 +212,12 @@ def test_what_people_do_through_the_engine(alone):
         holder.save()
 
     def log_in():
+        nonlocal holder
         again = store(holder.session_key)
         again.cycle_key()
         again["_auth_user_id"] = "1"
         again.save()
-        holder._session_key = again.session_key
+        holder = again
 
     assert alone(lambda: store(holder.session_key).load()) == {"HGETALL": 1}
     assert alone(save) == {"EVALSHA": 1}

@@ -1,4 +1,4 @@
-"""What `manage.py check --database default` tells of a Redis server, asked for real."""
+"""Tests of what `manage.py check --database default` reports about a real Redis server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def server():
 
 @pytest.fixture
 def engine(server, settings, monkeypatch):
-    """The engine in use, on a server of its own. What a test configures is put back."""
+    """The engine in use, on a server of its own. The server's configuration is restored."""
     settings.SESSION_ENGINE = "django_multisession.backends.memory"
     before = server.client.config_get("*")
     storage = RedisStorage(url=server.url)
@@ -37,16 +37,17 @@ def engine(server, settings, monkeypatch):
         server.client.config_set(name, before[name])
 
 
-def found():
+def found_ids():
+    """Return the last four characters of the id of each message."""
     return [message.id[-4:] for message in check_server(databases=["default"])]
 
 
 def test_nothing_is_wrong(engine):
-    assert found() == []
+    assert found_ids() == []
 
 
 @pytest.mark.parametrize(
-    ("id", "wrong", "told"),
+    ("id", "wrong", "text"),
     [
         ("W020", {"maxmemory": "1gb", "maxmemory-policy": "allkeys-lru"}, "allkeys-lru"),
         ("W020", {"maxmemory": "1gb", "maxmemory-policy": "volatile-ttl"}, "volatile-ttl"),
@@ -54,19 +55,19 @@ def test_nothing_is_wrong(engine):
         ("W022", {"hash-max-listpack-value": "64"}, "is 64"),
     ],
 )
-def test_what_endangers_sessions_or_wastes_memory(engine, server, id, wrong, told):
+def test_what_endangers_sessions_or_wastes_memory(engine, server, id, wrong, text):
     for name, value in wrong.items():
         server.client.config_set(name, value)
     (message,) = check_server(databases=["default"])
     assert message.id == f"multisession.{id}"
-    assert told in message.msg
+    assert text in message.msg
     assert message.hint.startswith("Set ")
 
 
 @pytest.mark.parametrize(
     "fine",
     [
-        {"maxmemory-policy": "allkeys-lru"},  # of no memory that could be full
+        {"maxmemory-policy": "allkeys-lru"},  # without a limit that could be reached
         {"appendonly": "no", "save": "3600 1"},
         {"hash-max-listpack-value": "128"},
     ],
@@ -78,7 +79,8 @@ def test_what_is_close_to_it_and_yet_fine(fine):
 def test_what_older_servers_call_it():
     old = {name: value for name, value in FINE.items() if not name.startswith("hash")}
     assert findings([old | {"hash-max-ziplist-value": "128"}]) == []
-    assert [each.name for each in findings([old | {"hash-max-ziplist-value": "64"}])] == ["memory"]
+    (finding,) = findings([old | {"hash-max-ziplist-value": "64"}])
+    assert finding.name == "memory"
 
 
 def test_what_is_wrong_with_several_servers_is_said_once():
@@ -88,18 +90,18 @@ def test_what_is_wrong_with_several_servers_is_said_once():
 
 def test_a_server_that_does_not_tell(engine, server, monkeypatch):
     server.client.acl_setuser(
-        "shy", enabled=True, nopass=True, keys="*", commands=["+@all", "-config"]
+        "restricted", enabled=True, nopass=True, keys="*", commands=["+@all", "-config"]
     )
-    shy = RedisStorage(url=server.url.replace("//", "//shy:x@"))
-    monkeypatch.setattr(memory.SessionStore, "storage", shy)
-    assert found() == ["W023"]
+    restricted = RedisStorage(url=server.url.replace("//", "//restricted:x@"))
+    monkeypatch.setattr(memory.SessionStore, "storage", restricted)
+    assert found_ids() == ["W023"]
     with pytest.raises(NoPermissionError):
-        shy._connection._here().config_get("*")
+        restricted.topology.client().config_get("*")
 
 
 def test_a_server_that_does_not_answer(engine, monkeypatch):
-    nowhere = RedisStorage(url=f"redis://127.0.0.1:{redis_servers.free_port()}")
-    monkeypatch.setattr(memory.SessionStore, "storage", nowhere)
+    unreachable = RedisStorage(url=f"redis://127.0.0.1:{redis_servers.free_port()}")
+    monkeypatch.setattr(memory.SessionStore, "storage", unreachable)
     (message,) = check_server(databases=["default"])
     assert message.id == "multisession.E019"
     assert "MULTISESSION_REDIS_URL" in message.msg
@@ -107,18 +109,19 @@ def test_a_server_that_does_not_answer(engine, monkeypatch):
 
 def test_every_finding_has_a_number():
     everything = FINE | {"maxmemory": "1", "maxmemory-policy": "allkeys-lru", "appendonly": "no"}
-    names = {each.name for each in findings([everything | {"hash-max-listpack-value": "64"}])}
+    wrong = everything | {"hash-max-listpack-value": "64"}
+    names = {finding.name for finding in findings([wrong])}
     assert {*names, "unknown"} <= NUMBERS.keys()
 
 
 def test_the_server_is_asked_only_if_wanted(engine, server, databases):
     server.client.config_set("appendonly", "no")
-    told = [StringIO(), StringIO()]
-    call_command("check", stderr=told[0])
-    call_command("check", databases=["default"], tags=["database"], stderr=told[1])
-    assert ["multisession.W021" in each.getvalue() for each in told] == [False, True]
+    outputs = [StringIO(), StringIO()]
+    call_command("check", stderr=outputs[0])
+    call_command("check", databases=["default"], tags=["database"], stderr=outputs[1])
+    assert ["multisession.W021" in output.getvalue() for output in outputs] == [False, True]
 
 
 def test_other_engines_have_nothing_to_tell(settings):
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
-    assert found() == []
+    assert found_ids() == []

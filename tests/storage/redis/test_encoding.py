@@ -1,3 +1,5 @@
+"""Tests of the conversion between records and Redis hashes."""
+
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -32,17 +34,17 @@ RECORDS = st.builds(
 
 
 def as_dict(words):
-    """What the server keeps of what is sent."""
+    """Return the hash that the server stores for these words."""
     stored = [word if isinstance(word, bytes) else str(word).encode() for word in words]
     return dict(zip(stored[::2], stored[1::2], strict=True))
 
 
 def answer(record, *asked, **facts):
-    """To HMGET."""
-    hash = as_dict(encoding.of_record(record)) | {
+    """Return the answer to HMGET."""
+    hash = as_dict(encoding.from_record(record)) | {
         name.encode(): value for name, value in facts.items()
     }
-    return [hash.get(name.encode()) for name in (*FACTS, *map(encoding.field, asked))]
+    return [hash.get(name.encode()) for name in (*FACTS, *map(encoding.hash_field, asked))]
 
 
 @settings(deadline=None)
@@ -52,7 +54,7 @@ def answer(record, *asked, **facts):
 @example(replace(RECORD, fields={"": b"", ".": b"\0", "created": b"x", ".a": b"y", "nonce": b"z"}))
 @example(replace(BARE, created_at=NOW.replace(microsecond=1), expires_at=LAST))
 def test_a_record_comes_back_whole(record):
-    again = to_record(ID, as_dict(encoding.of_record(record)))
+    again = to_record(ID, as_dict(encoding.from_record(record)))
     assert again == record
     assert again.expires_at.tzinfo is timezone.utc
 
@@ -60,7 +62,7 @@ def test_a_record_comes_back_whole(record):
 @settings(deadline=None)
 @given(RECORDS)
 def test_a_hash_is_the_same_as_a_client_gives_it_and_as_the_server_does(record):
-    hash = as_dict(encoding.of_record(record))
+    hash = as_dict(encoding.from_record(record))
     flat = [word for pair in hash.items() for word in pair]
     assert to_record(ID, hash) == to_record(ID, flat) == record
 
@@ -68,17 +70,17 @@ def test_a_hash_is_the_same_as_a_client_gives_it_and_as_the_server_does(record):
 @settings(deadline=None)
 @given(RECORDS)
 def test_the_facts_of_a_record_come_back_without_its_fields(record):
-    assert encoding.of_answer(ID, answer(record)) == replace(record, fields={})
+    assert encoding.facts_to_record(ID, answer(record)) == replace(record, fields={})
 
 
 def test_a_record_of_the_very_first_moment_comes_back():
     record = Record(created_at=EPOCH, last_seen_at=EPOCH, expires_at=NOW)
-    assert to_record(ID, as_dict(encoding.of_record(record))) == record
+    assert to_record(ID, as_dict(encoding.from_record(record))) == record
 
 
 def test_what_else_is_in_the_hash_is_passed_over():
     hash = {
-        **as_dict(encoding.of_record(RECORD)),
+        **as_dict(encoding.from_record(RECORD)),
         b"nonce": b"n",
         b"bound": b"1",
         b"later": b"\xff",
@@ -98,14 +100,14 @@ def test_a_moment_is_the_microseconds_since_1970_in_any_time_zone():
 
 @pytest.mark.parametrize("ip", [None, ""])
 def test_a_fact_that_is_empty_is_left_out_but_not_a_field(ip):
-    words = encoding.of_record(replace(BARE, ip=ip, fields={"": b""}))
+    words = encoding.from_record(replace(BARE, ip=ip, fields={"": b""}))
     assert as_dict(words).keys() == {b"created", b"seen", b"expires", b"."}
 
 
 def test_only_the_fields_that_were_asked_for_and_are_there_are_given():
-    found = encoding.of_answer(ID, answer(RECORD, "b", "absent"), ["b", "absent"])
-    assert found == replace(RECORD, fields={"b": b"2"})
-    assert encoding.of_answer(ID, answer(RECORD, "absent"), ["absent"]) == replace(
+    record = encoding.facts_to_record(ID, answer(RECORD, "b", "absent"), ["b", "absent"])
+    assert record == replace(RECORD, fields={"b": b"2"})
+    assert encoding.facts_to_record(ID, answer(RECORD, "absent"), ["absent"]) == replace(
         RECORD, fields={}
     )
 
@@ -113,8 +115,8 @@ def test_only_the_fields_that_were_asked_for_and_are_there_are_given():
 def test_no_hash_is_no_record_and_nothing_to_log(caplog):
     assert to_record(ID, {}) is None
     assert to_record(ID, []) is None
-    assert encoding.of_answer(ID, [None] * len(FACTS)) is None
-    assert encoding.of_answer(ID, [None] * (len(FACTS) + 2), ["a", "b"]) is None
+    assert encoding.facts_to_record(ID, [None] * len(FACTS)) is None
+    assert encoding.facts_to_record(ID, [None] * (len(FACTS) + 2), ["a", "b"]) is None
     assert not caplog.records
 
 
@@ -129,17 +131,17 @@ CORRUPT = [
 @pytest.mark.parametrize("whole", [True, False], ids=["hash", "answer"])
 def test_what_another_hand_wrote_is_no_record_and_a_line_in_the_log(caplog, whole, name, value):
     values = answer(replace(RECORD, label="secret"), **{name: value})
-    hash = {fact.encode(): each for fact, each in zip(FACTS, values, strict=True) if each}
-    assert (to_record(ID, hash) if whole else encoding.of_answer(ID, values)) is None
+    hash = {fact.encode(): stored for fact, stored in zip(FACTS, values, strict=True) if stored}
+    assert (to_record(ID, hash) if whole else encoding.facts_to_record(ID, values)) is None
     (line,) = caplog.records
     assert (line.name, line.levelname) == ("django.security.SuspiciousSession", "WARNING")
     assert ID in line.getMessage()
-    assert not [each for each in ("secret", "10.0.0.1", "99") if each in line.getMessage()]
+    assert not [text for text in ("secret", "10.0.0.1", "99") if text in line.getMessage()]
 
 
 def test_fields_without_facts_are_no_record_and_a_line_in_the_log(caplog):
     assert to_record(ID, {b".a": b"1"}) is None
-    assert encoding.of_answer(ID, [None] * len(FACTS) + [b"1"], ["a"]) is None
+    assert encoding.facts_to_record(ID, [None] * len(FACTS) + [b"1"], ["a"]) is None
     assert len(caplog.records) == 2
 
 
@@ -157,7 +159,7 @@ def test_fields_without_facts_are_no_record_and_a_line_in_the_log(caplog):
     ],
 )
 def test_a_change_holds_only_what_changed(change, words):
-    assert encoding.of_change(change) == words
+    assert encoding.from_change(change) == words
 
 
 @settings(deadline=None, max_examples=50)
@@ -165,23 +167,23 @@ def test_a_change_holds_only_what_changed(change, words):
 def test_writing_a_change_over_a_record_applies_it(record, new):
     names = ("last_seen_at", "expires_at", "ip", "user_agent", "label")
     change = Change(set=new.fields, **{name: getattr(new, name) for name in names})
-    hash = as_dict(encoding.of_record(record)) | as_dict(encoding.of_change(change))
+    hash = as_dict(encoding.from_record(record)) | as_dict(encoding.from_change(change))
     assert to_record(ID, hash) == change.apply_to(record)
 
 
 def test_ended_are_those_whose_facts_the_server_gave(caplog):
     answers = [answer(RECORD), 0, 1, answer(BARE, created=b"x"), answer(BARE)]
-    ended = encoding.ended(["a", "b", "c", "d", "e"], answers)
+    ended = encoding.ended_entries(["a", "b", "c", "d", "e"], answers)
     assert ended == [("a", replace(RECORD, fields={})), ("e", BARE)]
-    assert encoding.ended([], []) == []
+    assert encoding.ended_entries([], []) == []
     assert len(caplog.records) == 1
 
 
 def test_live_are_those_that_are_there_and_not_over(caplog):
-    over = replace(BARE, expires_at=NOW)
-    ahead = replace(BARE, expires_at=NOW + timedelta(microseconds=1))
-    answers = [answer(over), answer(ahead), [None] * len(FACTS), answer(ahead, seen=b"x")]
-    assert encoding.live(["a", "b", "c", "d"], answers, NOW) == [("b", ahead)]
+    expired = replace(BARE, expires_at=NOW)
+    live = replace(BARE, expires_at=NOW + timedelta(microseconds=1))
+    answers = [answer(expired), answer(live), [None] * len(FACTS), answer(live, seen=b"x")]
+    assert encoding.live_entries(["a", "b", "c", "d"], answers, NOW) == [("b", live)]
     assert len(caplog.records) == 1
 
 
@@ -195,4 +197,4 @@ def test_live_are_those_that_are_there_and_not_over(caplog):
     ],
 )
 def test_scanned_takes_what_the_client_gives_and_what_the_server_does(given_answer, expected):
-    assert encoding.scanned(given_answer) == expected
+    assert encoding.parse_scan(given_answer) == expected

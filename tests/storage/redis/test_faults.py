@@ -1,4 +1,4 @@
-"""A Redis that dies, forgets its scripts, is full, or whose answers get lost on the way."""
+"""Tests of a Redis server that dies, forgets its scripts, or is full."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ from support.visitors import LOST, Load
 pytestmark = pytest.mark.thorough
 
 A, B, C = "A" * 43, "B" * 43, "C" * 43
-MANY = [f"{number:02}{'x' * 41}" for number in range(30)]  # in as many buckets
+MANY = [f"{number:02}{'x' * 41}" for number in range(30)]  # each in a bucket of its own
 
 
 @pytest.fixture(scope="module")
 def server():
-    """A Redis of our own that writes every change to its disk before it answers."""
+    """A server for these tests that writes every change to its disk before it answers."""
     with running(Node("--appendonly", "yes", "--appendfsync", "always")) as node:
         yield node
 
 
 @pytest.fixture
 def storage(server, clock):
-    if server.process.poll() is not None:  # a test failed while it was down
+    if server.process.poll() is not None:  # a test has failed while the server was down
         server.start()
     server.client.flushall()
     return RedisStorage(url=server.url, clock=clock)
 
 
 @pytest.fixture
-def it(storage, dialect):
+def verbs(storage, dialect):
     return dialect(storage)
 
 
-def every_call(it, clock):
-    """Each verb, on one session A of user 1, with its answer."""
+def every_call(verbs, clock):
+    """Return a call of each verb, on one session A of user 1, and its expected answer."""
     record = make_record(clock, references={"user": "1"})
     return [
-        (lambda: it.insert(A, record), True),
-        (lambda: it.read(A), record),
-        (lambda: it.read(A, ("a",)), record),
-        (lambda: it.update(A, Change(label="x")), True),
-        (lambda: it.update(A, Change(label="")), True),
-        (lambda: it.rename(A, B, Change()), True),
-        (lambda: it.find("user", "1"), [(B, record)]),
-        (it.page, ([(B, record)], None)),
-        (it.sample, ([(B, record)], 1)),
-        (it.count, 1),
-        (it.purge, 0),
-        (lambda: it.delete(B), record),
-        (lambda: it.insert(A, record), True),
-        (lambda: it.delete_matching("user", "1"), [(A, record)]),
-        (lambda: it.insert(A, record), True),
-        (it.clear, 1),
+        (lambda: verbs.insert(A, record), True),
+        (lambda: verbs.read(A), record),
+        (lambda: verbs.read(A, ("a",)), record),
+        (lambda: verbs.update(A, Change(label="x")), True),
+        (lambda: verbs.update(A, Change(label="")), True),
+        (lambda: verbs.rename(A, B, Change()), True),
+        (lambda: verbs.find("user", "1"), [(B, record)]),
+        (verbs.page, ([(B, record)], None)),
+        (verbs.sample, ([(B, record)], 1)),
+        (verbs.count, 1),
+        (verbs.purge, 0),
+        (lambda: verbs.delete(B), record),
+        (lambda: verbs.insert(A, record), True),
+        (lambda: verbs.delete_matching("user", "1"), [(A, record)]),
+        (lambda: verbs.insert(A, record), True),
+        (verbs.clear, 1),
     ]
 
 
@@ -77,15 +77,15 @@ class TestKilled:
             visitor.recognise(visitor.store(visitor.key))
 
     @pytest.mark.parametrize("is_warm", [True, False])
-    def test_every_call_raises_until_it_is_back(self, server, it, clock, is_warm):
+    def test_every_call_raises_until_it_is_back(self, server, verbs, clock, is_warm):
         if is_warm:
-            it.read(A)
+            verbs.read(A)
         server.kill()
-        for call, _ in every_call(it, clock):
+        for call, _ in every_call(verbs, clock):
             with pytest.raises(LOST, match="MULTISESSION_REDIS_URL"):
                 call()
-        server.start()  # it knows none of our scripts now
-        for call, answer in every_call(it, clock):
+        server.start()  # it does not know our scripts any more
+        for call, answer in every_call(verbs, clock):
             assert call() == answer
 
     def test_every_method_of_a_session_raises_and_then_goes_on(self, server, storage):
@@ -96,24 +96,24 @@ class TestKilled:
 
 
 class TestForgottenScripts:
-    def test_between_any_two_calls(self, server, it, clock):
-        for call, answer in every_call(it, clock):
+    def test_between_any_two_calls(self, server, verbs, clock):
+        for call, answer in every_call(verbs, clock):
             server.client.script_flush()
             assert call() == answer
 
-    def test_among_the_calls_of_a_pipeline(self, server, it, clock):
-        """Some scripts are unknown and the others are not asked twice."""
+    def test_among_the_calls_of_a_pipeline(self, server, verbs, clock):
+        """Only the commands whose script is unknown are repeated."""
         for id in MANY:
-            it.insert(id, make_record(clock, expires_at=clock.now + timedelta(hours=1)))
+            verbs.insert(id, make_record(clock, expires_at=clock.now + timedelta(hours=1)))
         clock.advance(hours=2)
         server.client.script_flush()
-        assert [it.purge(len(MANY) - 1), it.purge()] == [len(MANY) - 1, 1]
+        assert [verbs.purge(len(MANY) - 1), verbs.purge()] == [len(MANY) - 1, 1]
 
     def test_whenever_it_happens(self, server, storage):
-        over = threading.Event()
+        is_over = threading.Event()
 
         def forget():
-            while not over.is_set():
+            while not is_over.is_set():
                 server.client.script_flush()
 
         thread = threading.Thread(target=forget)
@@ -123,7 +123,7 @@ class TestForgottenScripts:
                 for _ in range(5):
                     load.go_on()
         finally:
-            over.set()
+            is_over.set()
             thread.join()
         assert not load.losses
 
@@ -131,7 +131,7 @@ class TestForgottenScripts:
 class TestFull:
     @pytest.fixture
     def full(self, server):
-        """Make it so."""
+        """Return a function that makes the server full."""
 
         def fill():
             server.client.config_set("maxmemory", server.client.info("memory")["used_memory"] // 2)
@@ -140,39 +140,40 @@ class TestFull:
         yield fill
         server.client.config_set("maxmemory", 0)
 
-    def test_writing_raises_and_everything_else_goes_on(self, it, clock, full):
+    def test_writing_raises_and_everything_else_goes_on(self, verbs, clock, full):
         record = make_record(clock, fields={"a": b"1"}, references={"user": "1"})
         for id in (A, B):
-            it.insert(id, record)
+            verbs.insert(id, record)
         full()
         writes = [
-            lambda: it.insert(C, record),
-            lambda: it.update(A, Change(set={"a": b"2"})),
-            lambda: it.update(A, Change(references={"user": "2"})),
+            lambda: verbs.insert(C, record),
+            lambda: verbs.update(A, Change(set={"a": b"2"})),
+            lambda: verbs.update(A, Change(references={"user": "2"})),
         ]
         for write in writes:
             with pytest.raises(OutOfMemoryError):
                 write()
-        assert (it.read(A), it.read(B), it.read(C)) == (record, record, None)
-        assert [id for id, _ in it.find("user", "1")] == [A, B]
-        assert (it.count(), it.purge()) == (2, 0)
-        assert it.delete(A).references == {"user": "1"}
-        assert len(it.delete_matching("user", "1")) == 1
+        assert (verbs.read(A), verbs.read(B), verbs.read(C)) == (record, record, None)
+        assert [id for id, _ in verbs.find("user", "1")] == [A, B]
+        assert (verbs.count(), verbs.purge()) == (2, 0)
+        assert verbs.delete(A).references == {"user": "1"}
+        assert len(verbs.delete_matching("user", "1")) == 1
 
     @pytest.mark.parametrize("change", [Change(), Change(set={"b": b"2"}, unset={"a"})], ids=str)
-    def test_a_write_is_done_whole_or_not_at_all(self, it, clock, full, change):
-        """Redis lets a script finish that has removed something before."""
+    def test_a_write_is_done_whole_or_not_at_all(self, verbs, clock, full, change):
+        """Redis lets a script finish if it has removed something first."""
         record = make_record(clock, fields={"a": b"1"}, references={"user": "1"})
-        it.insert(A, record)
-        it.insert(B, record)
+        verbs.insert(A, record)
+        verbs.insert(B, record)
         full()
         changed = change.apply_to(record)
-        updated, moved = self.works(it.update, A, change), self.works(it.rename, B, C, change)
-        assert it.read(A) == (changed if updated else record)
-        assert [it.read(B), it.read(C)] == ([None, changed] if moved else [record, None])
-        assert {id for id, _ in it.find("user", "1")} == {A, C if moved else B}
+        updated = self.succeeds(verbs.update, A, change)
+        renamed = self.succeeds(verbs.rename, B, C, change)
+        assert verbs.read(A) == (changed if updated else record)
+        assert [verbs.read(B), verbs.read(C)] == ([None, changed] if renamed else [record, None])
+        assert {id for id, _ in verbs.find("user", "1")} == {A, C if renamed else B}
 
-    def works(self, verb, *args):
+    def succeeds(self, verb, *args):
         try:
             return verb(*args)
         except OutOfMemoryError:

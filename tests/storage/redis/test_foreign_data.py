@@ -1,4 +1,4 @@
-"""Keys and hashes that another hand left where sessions belong."""
+"""Tests of keys and hashes that another program has written where sessions belong."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def server(request):
         yield server
 
 
-def name_of(id):
-    """Of its hash."""
+def session_key(id):
+    """Return the key of the session's hash."""
     return f"ours:{{{id[:2]}}}:{id[2:]}"
 
 
@@ -44,12 +44,12 @@ def storage(server, clock):
 
 @pytest.fixture
 def client(storage):
-    """What redis-py makes of the server, in bytes."""
-    return storage._connection._here()
+    """redis-py's client of the servers; it answers bytes."""
+    return storage.topology.client()
 
 
 @pytest.fixture
-def it(storage, dialect):
+def verbs(storage, dialect):
     yield from lasting(dialect, storage)
 
 
@@ -58,11 +58,11 @@ def keys_of(server):
 
 
 class TestAnotherType:
-    """A key that is no session, no bucket, no index: none of ours, so we leave it alone."""
+    """A key that belongs to another program is never changed."""
 
     @pytest.fixture(params=[SESSION, BUCKET, REFERENCE])
     def taken(self, request, client):
-        """Something else is stored there, before and after."""
+        """The key of a value of another program. The value is the same after the test."""
         client.set(request.param, HIDDEN)
         yield request.param
         assert client.get(request.param) == HIDDEN.encode()
@@ -72,50 +72,56 @@ class TestAnotherType:
             call()
         assert HIDDEN not in str(caught.value)
 
-    def test_whoever_meets_it_is_told(self, it, clock, taken):
+    def test_whoever_meets_it_is_told(self, verbs, clock, taken):
         one, two = (make_record(clock, references={"user": value}) for value in "12")
-        it.insert(B, two)
-        meeting = {
+        verbs.insert(B, two)
+        calls = {
             SESSION: [
-                lambda: it.read(A),
-                lambda: it.read(A, ("a",)),
-                lambda: it.insert(A, two),
-                lambda: it.update(A, Change(label="x")),
-                lambda: it.rename(A, C, Change()),
-                lambda: it.delete(A),
+                lambda: verbs.read(A),
+                lambda: verbs.read(A, ("a",)),
+                lambda: verbs.insert(A, two),
+                lambda: verbs.update(A, Change(label="x")),
+                lambda: verbs.rename(A, C, Change()),
+                lambda: verbs.delete(A),
             ],
-            BUCKET: [lambda: it.insert(A, two), it.count, it.page, it.purge, it.clear],
+            BUCKET: [
+                lambda: verbs.insert(A, two),
+                verbs.count,
+                verbs.page,
+                verbs.purge,
+                verbs.clear,
+            ],
             REFERENCE: [
-                lambda: it.insert(A, one),
-                lambda: it.update(B, Change(references={"user": "1"})),
-                lambda: it.find("user", "1"),
-                lambda: it.delete_matching("user", "1"),
+                lambda: verbs.insert(A, one),
+                lambda: verbs.update(B, Change(references={"user": "1"})),
+                lambda: verbs.find("user", "1"),
+                lambda: verbs.delete_matching("user", "1"),
             ],
         }
-        for call in meeting[taken]:
+        for call in calls[taken]:
             self.refuses(call)
 
-    def test_it_is_in_nobody_elses_way(self, it, clock, taken):
+    def test_it_is_in_nobody_elses_way(self, verbs, clock, taken):
         record = make_record(clock, references={"user": "2"})
-        assert it.insert(B, record)
-        assert it.update(B, Change(label="x"))
-        assert it.rename(B, C, Change(label=""))
-        assert it.find("user", "2") == [(C, record)]
-        assert it.delete_matching("user", "2") == [(C, record)]
+        assert verbs.insert(B, record)
+        assert verbs.update(B, Change(label="x"))
+        assert verbs.rename(B, C, Change(label=""))
+        assert verbs.find("user", "2") == [(C, record)]
+        assert verbs.delete_matching("user", "2") == [(C, record)]
 
-    def test_an_insert_that_is_refused_leaves_nothing_behind(self, it, clock, server, taken):
-        """Least of all a hash that nobody knows and that never expires."""
-        self.refuses(lambda: it.insert(A, make_record(clock, references={"user": "1"})))
+    def test_an_insert_that_is_refused_leaves_nothing_behind(self, verbs, clock, server, taken):
+        """In particular, no hash remains that is not listed and never expires."""
+        self.refuses(lambda: verbs.insert(A, make_record(clock, references={"user": "1"})))
         assert not keys_of(server) & {SESSION, BUCKET} - {taken}
 
-    def test_an_update_that_is_refused_changes_nothing(self, it, clock, client):
-        """Or a session says whose it is, and is not found there."""
+    def test_an_update_that_is_refused_changes_nothing(self, verbs, clock, client):
+        """Otherwise the session would have a reference that the index does not know."""
         client.set(REFERENCE, HIDDEN)
         record = make_record(clock, references={"user": "2"})
-        it.insert(A, record)
-        self.refuses(lambda: it.update(A, Change(set={"a": b"1"}, references={"user": "1"})))
-        assert it.read(A) == record
-        assert [id for id, _ in it.find("user", "2")] == [A]
+        verbs.insert(A, record)
+        self.refuses(lambda: verbs.update(A, Change(set={"a": b"1"}, references={"user": "1"})))
+        assert verbs.read(A) == record
+        assert [id for id, _ in verbs.find("user", "2")] == [A]
 
 
 NOT_UTF8 = b"\xff" + HIDDEN.encode()
@@ -141,14 +147,14 @@ CORRUPT = {
 class TestCorruptHash:
     @pytest.fixture
     def corrupt(self, storage, clock, client):
-        """The ids of sessions that are so; and B is whole. All of user 1."""
+        """The ids of corrupt sessions. The session B is not corrupt. All are of user 1."""
         ids = [f"{number:02}{'x' * 41}" for number in range(len(CORRUPT))]
         record = make_record(clock, fields={"a": HIDDEN.encode()}, references={"user": "1"})
         for id in (*ids, B):
             storage.insert(id, record)
         for id, facts in zip(ids, CORRUPT.values(), strict=True):
             for name, value in facts.items():
-                key = name_of(id)
+                key = session_key(id)
                 client.hdel(key, name) if value is None else client.hset(key, name, value)
         return ids
 
@@ -156,16 +162,18 @@ class TestCorruptHash:
     def whole(self, corrupt, clock):
         return (B, make_record(clock, references={"user": "1"}))
 
-    def test_it_reads_as_none_and_is_logged_without_data(self, it, corrupt, caplog):
+    def test_it_reads_as_none_and_is_logged_without_data(self, verbs, corrupt, caplog):
         for id in corrupt:
             for names in (None, ("a",)):
                 caplog.clear()
-                assert it.read(id, names) is None
-                told = [r for r in caplog.records if r.name == "django.security.SuspiciousSession"]
-                assert [(r.levelno, id in r.getMessage()) for r in told] == [(WARNING, True)]
+                assert verbs.read(id, names) is None
+                logged = [
+                    r for r in caplog.records if r.name == "django.security.SuspiciousSession"
+                ]
+                assert [(r.levelno, id in r.getMessage()) for r in logged] == [(WARNING, True)]
                 assert HIDDEN not in caplog.text
-            assert it.read(id, ()) is None
-        assert it.read(B) is not None
+            assert verbs.read(id, ()) is None
+        assert verbs.read(B) is not None
 
     def test_whoever_offers_its_key_starts_from_nothing(self, storage, corrupt, monkeypatch):
         for id in corrupt:
@@ -173,80 +181,80 @@ class TestCorruptHash:
             holder = store_on(storage)("k" * 28)
             assert (holder.load(), holder.session_key) == ({}, None)
 
-    def test_listings_go_around_it(self, it, clock, whole):
+    def test_listings_go_around_it(self, verbs, clock, whole):
         for _ in range(2):
-            assert it.find("user", "1") == [whole]
-            assert it.page() == ([whole], None)
-            assert it.count() >= 1  # reads buckets, no sessions
+            assert verbs.find("user", "1") == [whole]
+            assert verbs.page() == ([whole], None)
+            assert verbs.count() >= 1  # reads only buckets
             clock.advance(hours=1)
-        assert it.delete_matching("user", "1") == [whole]
-        assert it.delete_matching("user", "1") == []
+        assert verbs.delete_matching("user", "1") == [whole]
+        assert verbs.delete_matching("user", "1") == []
 
-    def test_it_can_be_ended(self, it, corrupt, client):
+    def test_it_can_be_ended(self, verbs, corrupt, client):
         for id in corrupt[::2]:
-            assert it.delete(id) is None
-        it.clear()
-        assert not [id for id in corrupt if client.exists(name_of(id))]
+            assert verbs.delete(id) is None
+        verbs.clear()
+        assert not [id for id in corrupt if client.exists(session_key(id))]
 
-    def test_it_is_purged_in_its_time(self, it, corrupt, clock, client):
+    def test_it_is_purged_in_its_time(self, verbs, corrupt, clock, client):
         clock.advance(days=15)
-        assert it.purge() == len(corrupt) + 1
-        assert not [id for id in corrupt if client.exists(name_of(id))]
-        assert (it.count(), it.purge()) == (0, 0)
+        assert verbs.purge() == len(corrupt) + 1
+        assert not [id for id in corrupt if client.exists(session_key(id))]
+        assert (verbs.count(), verbs.purge()) == (0, 0)
 
-    def test_writing_to_it_breaks_nothing(self, it, corrupt, clock, whole):
-        """It works or not, as what is wrong matters to it or not."""
+    def test_writing_to_it_breaks_nothing(self, verbs, corrupt, clock, whole):
+        """A write succeeds or not, depending on whether it needs the corrupt fact."""
         later = clock.now + timedelta(days=20)
         for id in corrupt:
-            assert it.update(id, Change(set={"b": b"2"}, expires_at=later)) in (True, False)
-            assert it.update(id, Change(references={"user": "2"})) in (True, False)
-            assert it.rename(id, id[:2] + "y" * 41, Change(label="x")) in (True, False)
-        assert it.find("user", "1") == [whole]
+            assert verbs.update(id, Change(set={"b": b"2"}, expires_at=later)) in (True, False)
+            assert verbs.update(id, Change(references={"user": "2"})) in (True, False)
+            assert verbs.rename(id, id[:2] + "y" * 41, Change(label="x")) in (True, False)
+        assert verbs.find("user", "1") == [whole]
 
 
 class TestOddHash:
-    """What can be read is read."""
+    """Everything that can be read is read."""
 
-    def test_values_that_are_not_ascii_are_as_stored(self, it, storage, clock, client, caplog):
+    def test_values_that_are_not_ascii_are_as_stored(self, verbs, storage, clock, client, caplog):
         record = make_record(clock, fields={"a": b"1"})
-        it.insert(A, record)
+        verbs.insert(A, record)
         client.hset(SESSION, ".b", b"\xff\x00")
-        assert it.read(A) == replace(record, fields={"a": b"1", "b": b"\xff\x00"})
-        assert it.read(A, ["b"]).fields == {"b": b"\xff\x00"}
+        assert verbs.read(A) == replace(record, fields={"a": b"1", "b": b"\xff\x00"})
+        assert verbs.read(A, ["b"]).fields == {"b": b"\xff\x00"}
         assert caplog.records == []
 
-    def test_a_name_that_is_not_utf8_hides_no_other(self, it, clock, client):
-        it.insert(A, make_record(clock, fields={"a": b"1"}))
+    def test_a_name_that_is_not_utf8_hides_no_other(self, verbs, clock, client):
+        verbs.insert(A, make_record(clock, fields={"a": b"1"}))
         client.hset(SESSION, b".\xff", b"2")
-        assert it.read(A).fields == {"a": b"1", "\N{REPLACEMENT CHARACTER}": b"2"}
+        assert verbs.read(A).fields == {"a": b"1", "\N{REPLACEMENT CHARACTER}": b"2"}
 
-    def test_names_that_are_none_of_ours_are_ignored(self, it, clock, client):
+    def test_names_that_are_none_of_ours_are_ignored(self, verbs, clock, client):
         record = make_record(clock, fields={"a": b"1"})
-        it.insert(A, record)
+        verbs.insert(A, record)
         client.hset(SESSION, "stranger", HIDDEN)
         client.hset(SESSION, b"\xff", HIDDEN)
-        assert it.read(A) == record
+        assert verbs.read(A) == record
 
     @pytest.mark.parametrize("name", ["bound", "nonce", "references"])
-    def test_without_what_only_scripts_need_it_goes_on(self, it, clock, client, name):
+    def test_without_what_only_scripts_need_it_goes_on(self, verbs, clock, client, name):
         record = make_record(clock, fields={"a": b"1"})
-        it.insert(A, record)
+        verbs.insert(A, record)
         client.hdel(SESSION, name)
         change = Change(set={"b": b"2"}, references={"user": "1"})
-        assert it.update(A, change) is True
+        assert verbs.update(A, change) is True
         client.hdel(SESSION, name)
-        assert it.rename(A, C, Change()) is True
+        assert verbs.rename(A, C, Change()) is True
         changed = change.apply_to(record)
         if name == "references":
             changed = replace(changed, references={})
-        assert it.read(C) == changed
+        assert verbs.read(C) == changed
 
-    def test_entries_that_are_no_ids(self, it, clock, client):
+    def test_entries_that_are_no_ids(self, verbs, clock, client):
         members = (b"", b"x", b"AA" + b"\0" * 41)
-        it.insert(A, make_record(clock, references={"user": "1"}))
+        verbs.insert(A, make_record(clock, references={"user": "1"}))
         for key in (BUCKET, REFERENCE):
             client.zadd(key, dict.fromkeys(members, 2**52))
-        assert [id for id, _ in it.find("user", "1")] == [A]
-        assert [id for id, _ in it.page()[0]] == [A]
-        assert it.purge() == 0
-        assert len(it.delete_matching("user", "1")) == 1
+        assert [id for id, _ in verbs.find("user", "1")] == [A]
+        assert [id for id, _ in verbs.page()[0]] == [A]
+        assert verbs.purge() == 0
+        assert len(verbs.delete_matching("user", "1")) == 1

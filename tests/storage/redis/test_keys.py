@@ -1,3 +1,5 @@
+"""Tests of the names of keys."""
+
 from collections import Counter
 from itertools import pairwise
 
@@ -19,7 +21,7 @@ from support.record_cases import STORABLE
 
 pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
 
-NAMES = KeyBuilder("multisession")
+KEYS = KeyBuilder("multisession")
 ID = hash_key("a" * 32)
 PREFIXES = [
     "multisession",
@@ -44,11 +46,11 @@ def slot(key):
 
 
 def test_a_session_is_called_by_its_id_with_the_first_two_characters_as_hash_tag():
-    assert NAMES.session("ab" + "c" * 41) == "multisession:{ab}:" + "c" * 41
+    assert KEYS.session("ab" + "c" * 41) == "multisession:{ab}:" + "c" * 41
 
 
 def test_a_bucket_is_called_by_its_tag():
-    assert NAMES.bucket("ab") == "multisession:{ab}"
+    assert KEYS.bucket("ab") == "multisession:{ab}"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,7 @@ def test_a_bucket_is_called_by_its_tag():
     ],
 )
 def test_a_reference_is_called_by_its_name_and_its_value_as_they_are(name, value):
-    assert NAMES.reference(reference_text(name, value)) == f"multisession:{name}={value}"
+    assert KEYS.reference(reference_text(name, value)) == f"multisession:{name}={value}"
 
 
 @given(IDS)
@@ -78,23 +80,23 @@ def test_the_tag_of_an_id_is_its_first_two_characters(id):
 @pytest.mark.parametrize("prefix", PREFIXES)
 @given(id=IDS)
 def test_a_session_and_its_bucket_are_in_one_slot(prefix, id):
-    names = KeyBuilder(prefix)
-    assert slot(names.session(id)) == slot(names.bucket(tag_of(id)))
+    builder = KeyBuilder(prefix)
+    assert slot(builder.session(id)) == slot(builder.bucket(tag_of(id)))
 
 
 def test_the_slot_is_that_of_the_tag_alone():
-    assert slot(NAMES.session(ID)) == slot(ID[:2])
+    assert slot(KEYS.session(ID)) == slot(ID[:2])
 
 
 @given(IDS, IDS)
 def test_sessions_of_different_ids_have_different_keys(one, other):
-    assert (NAMES.session(one) == NAMES.session(other)) is (one == other)
+    assert (KEYS.session(one) == KEYS.session(other)) is (one == other)
 
 
 @given(IDS, REFERENCE_NAMES, TEXTS)
 def test_no_reference_is_called_like_a_session_or_a_bucket(id, name, value):
-    key = NAMES.reference(reference_text(name, value))
-    assert key not in {NAMES.session(id), NAMES.bucket(tag_of(id))}
+    key = KEYS.reference(reference_text(name, value))
+    assert key not in {KEYS.session(id), KEYS.bucket(tag_of(id))}
     assert not key.startswith("multisession:{")
 
 
@@ -107,10 +109,10 @@ def test_different_references_have_different_keys(name, value, other_name, other
 
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_every_key_begins_with_the_prefix(prefix):
-    names = KeyBuilder(prefix)
-    keys = [names.session(ID), names.bucket("ab"), names.reference("user=42")]
+    builder = KeyBuilder(prefix)
+    keys = [builder.session(ID), builder.bucket("ab"), builder.reference("user=42")]
     assert all(key.startswith(f"{prefix}:") for key in keys)
-    assert all(key.startswith(names.root) for key in keys)
+    assert all(key.startswith(builder.root) for key in keys)
 
 
 def test_the_tags_are_all_that_two_characters_of_url_safe_base64_can_be():
@@ -129,8 +131,8 @@ def test_new_ids_have_tags():
 
 @pytest.mark.parametrize(("nodes", "deviation"), [(3, 0.02), (6, 0.04), (10, 0.08), (30, 0.13)])
 def test_the_buckets_are_spread_evenly_over_a_cluster(nodes, deviation):
-    slots = [slot(NAMES.bucket(tag)) for tag in TAGS]
-    counts = Counter(each * nodes // REDIS_CLUSTER_HASH_SLOTS for each in slots)
+    slots = [slot(KEYS.bucket(tag)) for tag in TAGS]
+    counts = Counter(number * nodes // REDIS_CLUSTER_HASH_SLOTS for number in slots)
     even = len(TAGS) / nodes
     assert len(counts) == nodes
     assert all(abs(count - even) / even < deviation for count in counts.values())
@@ -175,5 +177,5 @@ def test_pairs_is_the_inverse_of_items(references):
 @given(st.dictionaries(REFERENCE_NAMES, TEXTS, min_size=1))
 def test_each_part_is_what_the_index_is_called(references):
     assert references_text(references).split("\0") == [
-        reference_text(*each) for each in references.items()
+        reference_text(*item) for item in references.items()
     ]

@@ -1,3 +1,5 @@
+"""Tests of the pages and samples that are read from buckets in memory."""
+
 from collections import defaultdict
 from datetime import datetime, timezone
 
@@ -14,13 +16,13 @@ from django_multisession.storage.redis.paging import Page, Sample
 pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
-NAMES = KeyBuilder("test")
-CALLS = CommandBuilder(NAMES, spread=False)
-LIVE = {CALLS.live(tag, NOW).words for tag in TAGS}
+KEYS = KeyBuilder("test")
+BUILDER = CommandBuilder(KEYS, is_cluster=False)
+LIVE = {BUILDER.live(tag, NOW).words for tag in TAGS}
 URL_SAFE = "".join(sorted({tag[0] for tag in TAGS}))
 
 HASHES = st.integers(0, 200).map(lambda size: [hash_key(str(number)) for number in range(size)])
-# A few buckets, at the ends of the circle too, with many ids each: no hashes do this.
+# A few buckets with many ids each, some at the ends of the circle: hashes are never like that.
 SKEWED = st.lists(st.sampled_from(["--", "-0", "ab", "zy", "zz"]), max_size=60).map(
     lambda tags: [tag + hash_key(str(number))[2:] for number, tag in enumerate(tags)]
 )
@@ -28,34 +30,34 @@ ANY = st.lists(st.text(URL_SAFE, min_size=43, max_size=43), unique=True, max_siz
 
 
 class Server:
-    """Buckets in memory, that answers as a server does: by expiry, hence in any order."""
+    """A server with buckets in memory. It answers ids by expiry, so in any order."""
 
     def __init__(self, ids):
         self.buckets = defaultdict(list)
         for id in ids:
-            self.buckets[NAMES.bucket(tag_of(id))].insert(0, id.encode())
-        self.asked = []  # by round: the buckets
+            self.buckets[KEYS.bucket(tag_of(id))].insert(0, id.encode())
+        self.asked = []  # the keys of the buckets, a list for each round trip
 
-    def answer(self, calls):
-        assert {call.words for call in calls} <= LIVE
-        self.asked.append([call.key for call in calls])
-        return [self.buckets.get(call.key, []) for call in calls]
+    def answer(self, commands):
+        assert {command.words for command in commands} <= LIVE
+        self.asked.append([command.key for command in commands])
+        return [self.buckets.get(command.key, []) for command in commands]
 
     def page(self, after=None, limit=100):
         self.asked = []
-        page = Page(after, limit, NOW, CALLS)
-        while calls := page.calls():
-            page.take(self.answer(calls))
+        page = Page(after, limit, NOW, BUILDER)
+        while commands := page.next_commands():
+            page.add(self.answer(commands))
         return page.ids, page.cursor
 
     def sample(self, limit):
         self.asked = []
-        sample = Sample(limit, NOW, CALLS)
-        while calls := sample.calls():
-            sample.take(self.answer(calls))
+        sample = Sample(limit, NOW, BUILDER)
+        while commands := sample.next_commands():
+            sample.add(self.answer(commands))
         return sample
 
-    def paging(self, limit):
+    def pages(self, limit):
         ids, cursor = self.page(None, limit)
         yield ids, self.asked
         while cursor:
@@ -73,11 +75,11 @@ def some(size):
 @example([], 1, 0)
 def test_the_pages_give_every_id_once_and_in_order(ids, parts, further):
     limit = max(1, len(ids) // parts + further)
-    paging = list(Server(ids).pages(limit))
-    assert [id for page, _ in paging for id in page] == sorted(ids)
-    assert all(len(page) == limit for page, _ in paging[:-1])
-    assert bool(paging[-1][0]) is bool(ids)
-    assert all(len(rounds) <= 4 for _, rounds in paging)
+    pages = list(Server(ids).pages(limit))
+    assert [id for page, _ in pages for id in page] == sorted(ids)
+    assert all(len(page) == limit for page, _ in pages[:-1])
+    assert bool(pages[-1][0]) is bool(ids)
+    assert all(len(rounds) <= 4 for _, rounds in pages)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 100, 20_000])
@@ -91,9 +93,9 @@ def test_a_page_of_many_takes_four_rounds_at_most(limit):
 
 def test_all_pages_of_many():
     ids = some(20_000)
-    paging = list(Server(ids).pages(1000))
-    assert [id for page, _ in paging for id in page] == sorted(ids)
-    assert len(paging) == 20
+    pages = list(Server(ids).pages(1000))
+    assert [id for page, _ in pages for id in page] == sorted(ids)
+    assert len(pages) == 20
 
 
 @pytest.mark.parametrize("size", [0, 1, 5000])
@@ -101,13 +103,13 @@ def test_no_bucket_is_read_twice_for_a_page(size):
     server = Server(some(size))
     server.page(None, 6000)
     asked = [key for round in server.asked for key in round]
-    assert asked == [NAMES.bucket(tag) for tag in TAGS]
+    assert asked == [KEYS.bucket(tag) for tag in TAGS]
 
 
 def test_no_more_buckets_are_read_than_are_needed():
     server = Server([tag + hash_key(tag)[2:] for tag in TAGS] * 2)
     server.page(None, 1)
-    assert server.asked == [[NAMES.bucket("--")]]
+    assert server.asked == [[KEYS.bucket("--")]]
     server.page(None, 10)
     assert [len(round) for round in server.asked] == [1, 16]
 
@@ -116,7 +118,7 @@ def test_a_page_begins_with_the_bucket_of_its_cursor():
     server = Server([tag + hash_key(tag)[2:] for tag in TAGS])
     last = "zy" + hash_key("zy")[2:]
     assert server.page(f">{last}") == (["zz" + hash_key("zz")[2:]], None)
-    assert server.asked == [[NAMES.bucket("zy")], [NAMES.bucket("zz")]]
+    assert server.asked == [[KEYS.bucket("zy")], [KEYS.bucket("zz")]]
 
 
 def test_there_is_a_cursor_only_where_there_is_more():
@@ -146,12 +148,12 @@ def test_nothing_is_found_where_there_is_nothing():
 
 
 def test_a_page_ends_when_no_call_is_left():
-    page = Page(None, 1, NOW, CALLS)
+    page = Page(None, 1, NOW, BUILDER)
     rounds = 0
-    while calls := page.calls():
-        page.take([[] for _ in calls])
+    while commands := page.next_commands():
+        page.add([[] for _ in commands])
         rounds += 1
-    assert (rounds, page.calls(), page.ids, page.cursor) == (4, [], [], None)
+    assert (rounds, page.next_commands(), page.ids, page.cursor) == (4, [], [], None)
 
 
 ID = hash_key("a")
@@ -176,7 +178,7 @@ ID = hash_key("a")
 )
 def test_a_cursor_that_is_none_is_refused(cursor):
     with pytest.raises(ValueError, match="is not a cursor"):
-        Page(cursor, 100, NOW, CALLS)
+        Page(cursor, 100, NOW, BUILDER)
 
 
 # Samples
@@ -209,7 +211,7 @@ def test_no_bucket_is_read_twice_for_a_sample(begin_at, size, first):
     server = Server(some(size))
     sample = server.sample(6000)
     asked = [key for round in server.asked for key in round]
-    assert asked == [NAMES.bucket(tag) for tag in TAGS[first:] + TAGS[:first]]
+    assert asked == [KEYS.bucket(tag) for tag in TAGS[first:] + TAGS[:first]]
     assert sorted(sample.ids) == sorted(some(size))
 
 
@@ -220,14 +222,14 @@ def test_after_the_last_bucket_comes_the_first(begin_at, first):
     sample = server.sample(10)
     assert sample.ids == (ONE_EACH[first:] + ONE_EACH)[:10]
     assert [len(round) for round in server.asked] == [1, 16]
-    assert sample.about == len(ONE_EACH)
+    assert sample.estimate == len(ONE_EACH)
 
 
 def test_no_more_buckets_are_read_for_a_sample_than_are_needed(begin_at):
     begin_at(LAST)
     server = Server(ONE_EACH + [id[:-1] + "-" for id in ONE_EACH])
-    assert server.sample(1).about == 2 * len(ONE_EACH)
-    assert server.asked == [[NAMES.bucket(TAGS[LAST])]]
+    assert server.sample(1).estimate == 2 * len(ONE_EACH)
+    assert server.asked == [[KEYS.bucket(TAGS[LAST])]]
 
 
 def test_it_begins_with_any_bucket():
@@ -242,4 +244,4 @@ def test_the_estimate_from_a_thousand_is_a_few_percent_off(begin_at, first):
     server = Server(some(20_000))
     sample = server.sample(1000)
     assert len(sample.ids) == 1000
-    assert sample.about == pytest.approx(20_000, rel=0.1)
+    assert sample.estimate == pytest.approx(20_000, rel=0.1)

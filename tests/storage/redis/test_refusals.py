@@ -1,4 +1,4 @@
-"""Servers that cannot be reached, or will not have us: the error names the setting to look at."""
+"""Tests of servers that cannot be reached or refuse the login: the error names the setting."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FAST = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}
 
 
 @pytest.fixture(scope="module")
-def places():
-    """What the URLs below are made of."""
+def servers():
+    """The parts that the URLs below are formatted with."""
     plain, guarded, sentinel = Node(), Node("--requirepass", SECRET), Sentinel()
     guarded.client.connection_pool.connection_kwargs["password"] = SECRET
     for server in (plain, guarded, sentinel):
@@ -57,30 +57,30 @@ URLS = {
 }
 
 
-def told(error):
-    """All that a log would say of it, but the lines of source."""
-    seen = []
+def logged_text(error):
+    """Return all that a log would contain about the error, except the lines of source."""
+    lines = []
     while error:
-        seen += traceback.format_exception_only(error)
+        lines += traceback.format_exception_only(error)
         error = error.__cause__ or error.__context__
-    return "".join(seen)
+    return "".join(lines)
 
 
-def refused(storage, dialect, setting, caplog):
-    """By both ways to send something: one call, and a pipeline."""
-    it = dialect(storage)
-    for call in (lambda: it.read(A), it.count):
+def assert_refused(storage, dialect, setting, caplog):
+    """Check the error of a single command and of a pipeline."""
+    verbs = dialect(storage)
+    for call in (lambda: verbs.read(A), verbs.count):
         with pytest.raises(storage.outages, match=setting) as caught:
             call()
-        for text in (told(caught.value), caplog.text):
+        for text in (logged_text(caught.value), caplog.text):
             assert SECRET not in text
             assert WRONG not in text
 
 
 @pytest.mark.parametrize("url", URLS.values(), ids=URLS)
-def test_an_error_of_a_url_names_its_setting_and_no_password(places, url, dialect, caplog):
-    storage = RedisStorage(url=url.format(**places), options=FAST)
-    refused(storage, dialect, "MULTISESSION_REDIS_URL", caplog)
+def test_an_error_of_a_url_names_its_setting_and_no_password(servers, url, dialect, caplog):
+    storage = RedisStorage(url=url.format(**servers), options=FAST)
+    assert_refused(storage, dialect, "MULTISESSION_REDIS_URL", caplog)
 
 
 ALIASES = {
@@ -95,49 +95,51 @@ ALIASES = {
 }
 
 
-def cache(places, entry):
+def cache(servers, entry):
     return {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": entry["LOCATION"].format(**places),
+        "LOCATION": entry["LOCATION"].format(**servers),
         "OPTIONS": entry.get("OPTIONS", {}),
     }
 
 
 @pytest.mark.parametrize("entry", ALIASES.values(), ids=ALIASES)
 def test_an_error_of_an_alias_names_its_setting_and_no_password(
-    places, entry, dialect, settings, caplog
+    servers, entry, dialect, settings, caplog
 ):
-    settings.CACHES = {"default": cache(places, entry)}
+    settings.CACHES = {"default": cache(servers, entry)}
     storage = RedisStorage(alias="default")
-    refused(storage, dialect, "MULTISESSION_REDIS_ALIAS", caplog)
+    assert_refused(storage, dialect, "MULTISESSION_REDIS_ALIAS", caplog)
 
 
-@pytest.mark.parametrize(("place", "service"), [("nowhere", "missing"), ("sentinel", "nothing")])
-def test_so_does_one_of_an_alias_with_sentinels(places, place, service, dialect, settings, caplog):
-    host, port = places[place].split(":")
+@pytest.mark.parametrize(("server", "service"), [("nowhere", "missing"), ("sentinel", "nothing")])
+def test_so_does_one_of_an_alias_with_sentinels(
+    servers, server, service, dialect, settings, caplog
+):
+    host, port = servers[server].split(":")
     options = {
         "CLIENT_CLASS": "django_redis.client.SentinelClient",
         "CONNECTION_FACTORY": "django_redis.pool.SentinelConnectionFactory",
         "SENTINELS": [(host, int(port))],
-        "SENTINEL_KWARGS": {"retry": Retry(NoBackoff(), 0)},  # by default it tries for seconds
+        "SENTINEL_KWARGS": {"retry": Retry(NoBackoff(), 0)},  # by default it tries for some seconds
         "PASSWORD": WRONG,
     }
     entry = {"LOCATION": f"redis://{service}/5", "OPTIONS": options}
-    settings.CACHES = {"default": cache(places, entry)}
+    settings.CACHES = {"default": cache(servers, entry)}
     storage = RedisStorage(alias="default")
-    refused(storage, dialect, "MULTISESSION_REDIS_ALIAS", caplog)
+    assert_refused(storage, dialect, "MULTISESSION_REDIS_ALIAS", caplog)
 
 
 @pytest.mark.parametrize("backend", ["locmem.LocMemCache", "redis.RedisCache"])
 def test_an_alias_that_is_no_cache_of_django_redis(dialect, settings, backend):
     entry = {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": "redis://x"}
     settings.CACHES = {"default": entry}
-    it = dialect(RedisStorage(alias="default"))
+    verbs = dialect(RedisStorage(alias="default"))
     with pytest.raises(Exception, match="MULTISESSION_REDIS_ALIAS 'default'"):
-        it.read(A)
+        verbs.read(A)
 
 
 def test_an_alias_that_does_not_exist(dialect):
-    it = dialect(RedisStorage(alias="no-such-alias"))
+    verbs = dialect(RedisStorage(alias="no-such-alias"))
     with pytest.raises(Exception, match="MULTISESSION_REDIS_ALIAS 'no-such-alias'"):
-        it.read(A)
+        verbs.read(A)

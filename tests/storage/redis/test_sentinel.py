@@ -1,4 +1,4 @@
-"""A primary that dies, or hands over, while people are at work; and the replica that follows it."""
+"""Tests of a failover from a primary to its replica while sessions are used."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ RECORD = make_record(SimpleNamespace(now=utcnow()), label="stored", references={
 
 
 def cache(sentinel: Sentinel, database: int) -> dict[str, object]:
-    """As the documentation of django-redis has it."""
+    """Return the entry of CACHES that the documentation of django-redis shows."""
     return {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": f"redis://sessions/{database}",  # django-redis keeps a pool for each
+        "LOCATION": f"redis://sessions/{database}",  # django-redis keeps a pool for each database
         "OPTIONS": {
             "CLIENT_CLASS": "django_redis.client.SentinelClient",
             "CONNECTION_FACTORY": "django_redis.pool.SentinelConnectionFactory",
@@ -46,12 +46,12 @@ def kill(sentinel: Sentinel) -> None:
 
 
 def freeze(sentinel: Sentinel) -> None:
-    """As if its machine lost power: connections stay open, and nothing answers."""
+    """Stop the primary as if its machine lost power: connections stay open without an answer."""
     sentinel.primary.process.send_signal(signal.SIGSTOP)
 
 
 def hand_over(sentinel: Sentinel) -> None:
-    """The old primary goes on, as a replica."""
+    """Make the replica the primary. The old primary goes on as a replica."""
     sentinel.client.sentinel_failover("sessions")
     wait_until(lambda: sentinel.replica.client.info()["role"] == "master", "a new primary")
 
@@ -61,7 +61,7 @@ EVENTS = [kill, freeze, hand_over]
 
 @pytest.fixture(scope="module", params=EVENTS, ids=lambda event: event.__name__)
 def failover(request):
-    """It happens under load, from both kinds of setting. What was known before and after."""
+    """A failover under load, of storages with both kinds of setting, and what it has left."""
     sentinel = Sentinel()
     sentinel.start()
     caches = {"default": cache(sentinel, EVENTS.index(request.param))}
@@ -84,13 +84,13 @@ def failover(request):
             on_primary=on_primary,
             was_lost=request.param is not hand_over,
         )
-        for it in awaited.values():
-            it.close()
+        for verbs in awaited.values():
+            verbs.close()
     for node in (sentinel, sentinel.primary, sentinel.replica):
         node.remove()
 
 
-def under_load(storages, sentinel, happen):
+def under_load(storages, sentinel, cause_failover):
     loads = {
         kind: Load([store_on(storage)] * THREADS, is_durable=False)
         for kind, storage in storages.items()
@@ -100,12 +100,12 @@ def under_load(storages, sentinel, happen):
             load.go_on()
             load.secured()
         client = sentinel.primary.client
-        client.set("last", "written")  # WAIT is for the writes of its own connection
+        client.set("last", "written")  # WAIT waits only for the writes of its own connection
         assert client.wait(1, 5000) == 1
-        happen(sentinel)
+        cause_failover(sentinel)
         for load in loads.values():
             load.go_on()
-        # Between two servers a sentinel that is as quick as ours takes both for dead for a while.
+        # A sentinel with timeouts as short as ours believes for a while that both servers are dead.
         wait_until(lambda: flags(sentinel) == "master", "the sentinel")
     return loads
 
@@ -144,21 +144,21 @@ def test_blocking_calls_go_to_the_new_primary(failover, kind):
 
 
 def test_awaited_calls_go_to_the_new_primary(failover, kind):
-    """Connected before and not used meanwhile, they have to find out; so the first may fail."""
+    """The client was connected to the old primary and then not used, so the first call may fail."""
     wait_until(lambda: answers(failover.awaited[kind]), "an answer of the new primary")
     check(failover.awaited[kind], "awaited")
 
 
-def check(it, label):
-    assert it.update(B, Change(label=label)) is True
-    assert it.read(A) == RECORD
-    assert it.read(B).label == label
-    assert {id for id, _ in it.find("user", "1")} == {A, B}
-    assert it.count() == 2 + THREADS
+def check(verbs, label):
+    assert verbs.update(B, Change(label=label)) is True
+    assert verbs.read(A) == RECORD
+    assert verbs.read(B).label == label
+    assert {id for id, _ in verbs.find("user", "1")} == {A, B}
+    assert verbs.count() == 2 + THREADS
 
 
-def answers(it):
+def answers(verbs):
     try:
-        return it.read(A)
+        return verbs.read(A)
     except LOST:
         return None

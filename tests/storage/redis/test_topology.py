@@ -1,3 +1,5 @@
+"""Tests of the clients that are made for URLs and aliases."""
+
 import asyncio
 import socket
 
@@ -26,7 +28,7 @@ WATCHED = {
 
 @pytest.fixture(autouse=True)
 def connects(monkeypatch):
-    """Nothing connects anywhere, but where a test clears the list of attempts."""
+    """Refuse every connection. A test that connects must clear this list of attempts."""
     attempts = []
 
     def refuse(self, address):
@@ -40,45 +42,46 @@ def connects(monkeypatch):
 
 @pytest.fixture(params=["blocking", "async"])
 def use(request, monkeypatch):
-    """Makes the client of a place, in either dialect, and asks the function about it."""
+    """A function that makes the blocking or async client and passes it to a function."""
 
-    async def awaited(place, function):
-        client = place.async_client()
+    async def awaited(topology, function):
+        client = topology.async_client()
         try:
-            found = function(client)
-            return await found if asyncio.iscoroutine(found) else found
+            result = function(client)
+            return await result if asyncio.iscoroutine(result) else result
         finally:
-            await place.close(client)
+            await topology.close(client)
 
     if request.param == "async":
-        return lambda place, function: asyncio.run(awaited(place, function))
-    # The blocking client of a cluster asks it for its nodes at once; not here.
+        return lambda topology, function: asyncio.run(awaited(topology, function))
+    # The blocking client of a cluster asks at once for the nodes; these tests prevent that.
     monkeypatch.setattr("redis.cluster.NodesManager.initialize", lambda *args, **kwargs: None)
     monkeypatch.setattr("redis.cluster.CommandsParser", lambda *args: None)
-    return lambda place, function: function(place.client())
+    return lambda topology, function: function(topology.client())
 
 
 def arguments(client):
-    """Of its connections, and whether they speak TLS."""
+    """Return the arguments of the client's connections, and as "tls" whether they use TLS."""
     pools = client, *(getattr(client, name, None) for name in ("connection_pool", "nodes_manager"))
-    pool = next(each for each in pools if hasattr(each, "connection_kwargs"))
+    pool = next(pool for pool in pools if hasattr(pool, "connection_kwargs"))
     kwargs = pool.connection_kwargs
     kind = getattr(pool, "connection_class", kwargs.get("connection_class"))
     return {**kwargs, "tls": issubclass(kind, TLS) if kind else kwargs.get("ssl", False)}
 
 
-def of_sentinels(client):
-    return [arguments(each) for each in client.connection_pool.sentinel_manager.sentinels]
+def sentinel_arguments(client):
+    """Return the arguments of the connections to each sentinel."""
+    return [arguments(sentinel) for sentinel in client.connection_pool.sentinel_manager.sentinels]
 
 
 def nodes(client):
     if manager := getattr(client, "nodes_manager", None):
-        return {(each.host, each.port) for each in manager.startup_nodes.values()}
-    return {(each["host"], each["port"]) for each in of_sentinels(client)}
+        return {(node.host, node.port) for node in manager.startup_nodes.values()}
+    return {(kwargs["host"], kwargs["port"]) for kwargs in sentinel_arguments(client)}
 
 
-def assert_has(found, expected):
-    assert {name: found.get(name) for name in expected} == expected
+def assert_has(actual, expected):
+    assert {name: actual.get(name) for name in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -103,23 +106,25 @@ def test_a_url_says_how_to_connect(use, url, expected):
 
 
 def test_sentinels_are_spoken_to_with_the_tls_of_the_servers(use):
-    place = parse_url("rediss+sentinel://h/s?ssl_ca_certs=/ca", {})
-    assert_has(use(place, arguments), {"tls": True, "ssl_ca_certs": "/ca"})
-    assert_has(use(place, of_sentinels)[0], {"tls": True, "ssl_ca_certs": "/ca"})
+    topology = parse_url("rediss+sentinel://h/s?ssl_ca_certs=/ca", {})
+    assert_has(use(topology, arguments), {"tls": True, "ssl_ca_certs": "/ca"})
+    assert_has(use(topology, sentinel_arguments)[0], {"tls": True, "ssl_ca_certs": "/ca"})
 
 
 @pytest.mark.parametrize("options", [{}, {"sentinel_kwargs": {"password": "q", "username": "v"}}])
 def test_sentinels_are_told_their_own_password_and_not_that_of_the_servers(use, options):
-    place = parse_url("redis+sentinel://u:p@h/s/2", options)
+    topology = parse_url("redis+sentinel://u:p@h/s/2", options)
     own = {"username": None, "password": None, **options.get("sentinel_kwargs", {})}
-    assert_has(use(place, of_sentinels)[0], {"db": 0, "socket_timeout": 2, "tls": False, **own})
-    assert_has(use(place, arguments), {"db": 2, "username": "u", "password": "p"})
+    assert_has(
+        use(topology, sentinel_arguments)[0], {"db": 0, "socket_timeout": 2, "tls": False, **own}
+    )
+    assert_has(use(topology, arguments), {"db": 2, "username": "u", "password": "p"})
 
 
 @pytest.mark.parametrize("url", ["redis+sentinel://{}/s", "redis+cluster://{}"])
 def test_all_nodes_are_known(use, url):
-    place = parse_url(url.format("a:1,b:2,[::1]:3"), {})
-    assert use(place, nodes) == {("a", 1), ("b", 2), ("::1", 3)}
+    topology = parse_url(url.format("a:1,b:2,[::1]:3"), {})
+    assert use(topology, nodes) == {("a", 1), ("b", 2), ("::1", 3)}
 
 
 @pytest.mark.parametrize("url", URLS)
@@ -131,8 +136,8 @@ def test_what_nobody_asked_for(use, url):
 @pytest.mark.parametrize("url", URLS)
 def test_options_override_the_url_but_answers_are_bytes(use, url):
     options = {"socket_timeout": 5, "protocol": 3, "password": "new", "decode_responses": True}
-    place = parse_url(url.replace(HOST, f":old@{HOST}") + "?socket_timeout=1", options)
-    assert_has(use(place, arguments), {**options, "decode_responses": False})
+    topology = parse_url(url.replace(HOST, f":old@{HOST}") + "?socket_timeout=1", options)
+    assert_has(use(topology, arguments), {**options, "decode_responses": False})
 
 
 def test_a_url_says_how_many_connections_there_may_be(use):
@@ -183,7 +188,7 @@ def test_an_alias_asks_the_sentinels_of_its_cache(settings, use):
     settings.CACHES = {"sessions": {"BACKEND": CACHE, **cache}}
     assert use(Alias("sessions"), lambda client: client.connection_pool.service_name) == "service"
     assert use(Alias("sessions"), nodes) == set(WATCHED["SENTINELS"])
-    assert {each["password"] for each in use(Alias("sessions"), of_sentinels)} == {"q"}
+    assert {kwargs["password"] for kwargs in use(Alias("sessions"), sentinel_arguments)} == {"q"}
 
 
 @pytest.mark.parametrize("backend", ["locmem.LocMemCache", "dummy.DummyCache", "redis.RedisCache"])

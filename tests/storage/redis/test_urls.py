@@ -1,3 +1,5 @@
+"""Tests of the parsing of MULTISESSION_REDIS_URL."""
+
 import traceback
 
 import pytest
@@ -21,10 +23,10 @@ SECRET = "hunter2"
     ],
 )
 def test_a_scheme_names_a_kind_of_place(url, kind, tls):
-    place = parse_url(url.format(tls), {})
-    assert type(place) is kind
-    assert place.is_cluster is (kind is Cluster)
-    assert place.arguments.get("ssl", False) is bool(tls)
+    topology = parse_url(url.format(tls), {})
+    assert type(topology) is kind
+    assert topology.is_cluster is (kind is Cluster)
+    assert topology.arguments.get("ssl", False) is bool(tls)
 
 
 def test_a_socket_is_of_a_server():
@@ -55,14 +57,14 @@ def nodes(port):
     ],
 )
 def test_sentinels_have_a_service_and_its_servers_databases(rest, service, db):
-    place = parse_url(f"redis+sentinel://h/{rest}", {})
-    assert (place.service, place.arguments.get("db")) == (service, db)
+    topology = parse_url(f"redis+sentinel://h/{rest}", {})
+    assert (topology.service, topology.arguments.get("db")) == (service, db)
 
 
 @pytest.mark.parametrize("url", ["redis://h/1", "redis+sentinel://h/s/1", "unix:///s?db=1"])
 def test_options_override_the_url(url):
-    place = parse_url(f"{url}{'&' if '?' in url else '?'}socket_timeout=1", {"db": 2})
-    assert (place.arguments["db"], place.arguments["socket_timeout"]) == (2, 1)
+    topology = parse_url(f"{url}{'&' if '?' in url else '?'}socket_timeout=1", {"db": 2})
+    assert (topology.arguments["db"], topology.arguments["socket_timeout"]) == (2, 1)
 
 
 @pytest.mark.parametrize("url", ["redis://h", "redis+sentinel://h/s", "redis+cluster://h"])
@@ -73,7 +75,7 @@ def test_an_argument_that_no_client_has_is_refused_and_named(url):
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "text"),
     [
         ("redis://", "host"),
         ("redis:///0", "host"),
@@ -98,8 +100,8 @@ def test_an_argument_that_no_client_has_is_refused_and_named(url):
         ("redis+cluster://h?db=1", "database"),
     ],
 )
-def test_a_url_that_is_none_is_refused(url, told):
-    with pytest.raises(ValueError, match=f"MULTISESSION_REDIS_URL.*{told}"):
+def test_a_url_that_is_none_is_refused(url, text):
+    with pytest.raises(ValueError, match=f"MULTISESSION_REDIS_URL.*{text}"):
         parse_url(url, {})
 
 

@@ -1,5 +1,6 @@
 -- Take a lease, or renew it.
--- KEYS: lease. ARGV: now, until, owner. 1: it is the owner's now. 0: another has it.
+-- KEYS: lease. ARGV: now, until, owner.
+-- Returns 1 if the owner has the lease now, and 0 if another owner has it.
 local now, ends = tonumber(ARGV[1]), tonumber(ARGV[2])
 local held_until, owner = string.match(redis.call('GET', KEYS[1]) or '', '^(%d+) (.*)$')
 

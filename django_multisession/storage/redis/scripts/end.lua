@@ -1,9 +1,13 @@
--- End sessions: all of them, or only those of which something is still true.
--- KEYS: session, bucket, session, bucket, ...; with a nonce one session, its bucket and a note.
--- ARGV: now, index, reference ('user=42') or '', '1' to end only what is over or '', nonce or '', an
--- id for each session; with a nonce also its new id.
--- For each session its facts, if it was ended; 0: there is none; 1: it is not true of it. With a
--- nonce also 2: it was ended by an earlier attempt to give it this new id.
+-- End sessions: all of them, or only those that meet a condition.
+-- KEYS: session, bucket, session, bucket, ...; with a nonce one session, its bucket and the marker
+-- that remembers its new id.
+-- ARGV: now, index prefix, three conditions, an id for each session; with a nonce also its new id.
+-- The conditions, or '' for none:
+--   reference ('user=42'): end only live sessions that have it
+--   '1': end only expired sessions
+--   nonce: end the session only if its last write has this nonce
+-- Returns for each session its facts if it was ended, 0 if it does not exist, and 1 if it does not
+-- meet the condition. With a nonce also 2: an earlier attempt of the same rename has ended it.
 local now, index, reference, over, nonce = tonumber(ARGV[1]), unpack(ARGV, 2, 5)
 
 local function is_meant(session, expires, references)
@@ -40,7 +44,7 @@ end
 if nonce ~= '' and #ended == 1 then
   redis.call('SET', KEYS[3], ARGV[7], 'PX', NOTED)
 end
--- Many at once: a call costs more than what it does.
+-- Many keys in one call: calling a command costs more than its work.
 in_pieces(ended, 1, #ended, 'UNLINK')
 for references, ids in pairs(of_references) do
   for _, item in ipairs(items(references)) do

@@ -1,7 +1,9 @@
 -- Store a new session.
 -- KEYS: session, bucket.
--- ARGV: now, index, id, nonce, expires, references; names and values, these among them.
--- 1: stored, be it by an earlier attempt of this very call. 0: the id is taken.
+-- ARGV: now, index prefix, id, nonce, expires, references; then the names and values of the hash,
+-- which include these.
+-- Returns 1 if the session is stored, now or by an earlier attempt of this command, and 0 if the id
+-- is taken.
 local session, bucket = KEYS[1], KEYS[2]
 local now, expires = tonumber(ARGV[1]), tonumber(ARGV[5])
 local index, id, nonce, references = ARGV[2], ARGV[3], ARGV[4], ARGV[6]
@@ -16,6 +18,7 @@ outlives(bucket, bound, now)
 redis.call('HSET', session, 'bound', bound, unpack(ARGV, 7, math.min(#ARGV, PIECE)))
 in_pieces(ARGV, PIECE + 1, #ARGV, 'HSET', session)
 redis.call('PEXPIREAT', session, math.ceil(expires / 1000))
--- Where nobody purges, a bucket does not grow for ever. The hour leaves clocks some room.
+-- Remove old entries, so that the bucket does not grow for ever if nobody purges. The hour allows
+-- for clocks that differ.
 redis.call('ZREMRANGEBYSCORE', bucket, '-inf', now - HOUR)
 return 1

@@ -1,23 +1,26 @@
--- Apply a change to a live session, and give it a new id, if there is one.
--- KEYS: session, bucket; for a new id, which a cluster cannot give: its session and bucket.
--- ARGV: now, index, id, nonce, expires or '', changes of references ('user=2' sets, 'user'
--- removes), indexed, new id or '', how many names to unset; these; then names and values to set.
--- 1: done. 0: there is none, or it is over. On a cluster also {references, expires}: enter these
--- into the index first, then call again with `indexed`, the same references.
+-- Apply a change to a live session, and give it the new id, if one is passed.
+-- KEYS: session, bucket; with a new id also its session and bucket.
+-- A cluster cannot rename in one script, so there it is never passed a new id.
+-- ARGV: now, index prefix, id, nonce, expires or '', changes of references ('user=2' sets, 'user'
+-- removes), indexed references, new id or '', how many names to unset; these names; then the names
+-- and values to set.
+-- Returns 1 if the change was applied, and 0 if the session does not exist or has expired. On a
+-- cluster it may also return {references, expires}: the client must add these to the index first
+-- and then call again with the same references as `indexed`.
 local session, bucket, new_session, new_bucket = unpack(KEYS)
 local now, index, id, nonce, expires = tonumber(ARGV[1]), unpack(ARGV, 2, 5)
 local changes, indexed, new_id = unpack(ARGV, 6, 8)
 
 local stored = redis.call('HMGET', session, 'expires', 'bound', 'references')
 if not is_live(stored[1], now) then
-  -- Unless an earlier attempt of this very call gave it the new id already.
+  -- It is not gone if an earlier attempt of this command has given it the new id.
   return new_session and redis.call('HGET', new_session, 'nonce') == nonce and 1 or 0
 end
 if new_session and redis.call('EXISTS', new_session) == 1 then
   return redis.error_reply('TAKEN There is a session of the new id.')
 end
 
--- The references after the change, and those that it ends.
+-- Compute the references after the change, and those that it removes.
 local references, left, news = stored[3] or '', {}, false
 if changes ~= '' then
   local changed, kept = {}, {}
