@@ -1,11 +1,12 @@
-"""What do we add to boto3's client? And what does it take to end 10,000 sessions of one user?
+"""Measure the overhead over boto3's client, and the cost of ending 10,000 sessions of one user.
 
 usage: dynamodb.py [--rounds 100] [--sessions 10000]
 
-First the processor time of each operation, with canned answers: no network, no server. Beside it,
-for the same request, the bare client: with the configuration that we give it, and with boto3's own.
-They take turns, so a ratio is worth more than a figure. Then, on moto and on dynalite, a user logs
-out everywhere. DynamoDB is quicker than either: the requests tell more than the seconds.
+First, print the processor time of each operation with canned responses, without a network or a
+server; and that of the bare client for the same request, both with this package's configuration
+and with boto3's default configuration. They take turns, so ratios are more reliable than times.
+Then log a user out everywhere on moto and on dynalite. DynamoDB is faster than either, so the
+number of requests says more than the seconds.
 """
 
 from __future__ import annotations
@@ -22,28 +23,28 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import project
-from crowds import FACTS, FIELDS, fill_dynamodb
+from filling import FACTS, FIELDS, fill_dynamodb
 
 project.django.setup()
 
 import boto3
-import dynamodb_servers
 from botocore.awsrequest import AWSResponse
-from servers import running
 
 from django_multisession.core.keys import hash_key
 from django_multisession.core.record import Change, Record
 from django_multisession.storage.dynamodb import DynamoDBStorage, encoding
 from django_multisession.storage.dynamodb.connection import Connection
+from support import dynamodb_servers
+from support.servers import running
 
-CALLS = 20  # in a row: the clock of the processor is coarse
-TIMED, WEIGHED, OTHERS = "timed", "weighed", 1000
+CALLS = 20  # timed together, because the clock of processor time is coarse
+TIMED, TRACED, OTHERS = "timed", "traced", 1000
 ID = hash_key("session")
 OPTIONS = {"region_name": "us-east-1", **dynamodb_servers.KEYS}
 
 
 class Canned:
-    """The body of an answer, which never was on its way."""
+    """The body of a canned response, in the form that botocore reads."""
 
     def __init__(self, answer: Any) -> None:
         self.data = json.dumps(answer).encode()
@@ -73,8 +74,8 @@ OPERATIONS = (
 )
 
 
-def answering(client: Any) -> Any:
-    """The client, with a session of somebody who is logged in to read, and without a network."""
+def with_canned_answers(client: Any) -> Any:
+    """Make the client answer without a network; reads return the session of a logged-in user."""
     answers = {"GetItem": Canned({"Item": encoding.of_record(ID, RECORD, BOUND, "0" * 16)})}
 
     def answer(request: Any, event_name: str, **kwargs: Any) -> AWSResponse:
@@ -89,48 +90,53 @@ NOTHING = Canned({})
 HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "0" * 52}
 
 
-def sent(storage: DynamoDBStorage, operation: Operation) -> dict[str, Any]:
-    """The request."""
+def request_of(storage: DynamoDBStorage, operation: Operation) -> dict[str, Any]:
+    """Return the parameters of the request that the operation sends."""
     caught: list[Any] = []
     call, storage._connection.call = (
         storage._connection.call,
-        lambda *asked: caught.append(asked) or {},
+        lambda *arguments: caught.append(arguments) or {},
     )
     operation.run(storage)
     storage._connection.call = call
     return dict(caught[0][1])
 
 
-def processor(way: Callable[[], object]) -> float:
-    """Seconds a call."""
+def processor_time(function: Callable[[], object]) -> float:
+    """Return the seconds of processor time of one call."""
     start = time.process_time()
     for _ in range(CALLS):
-        way()
+        function()
     return (time.process_time() - start) / CALLS
 
 
 def compare(rounds: int) -> None:
     storage = DynamoDBStorage(options=OPTIONS)
     bare, default = Connection(OPTIONS).process.client, boto3.client("dynamodb", **OPTIONS)
-    clients = answering(bare), answering(default)
-    answering(storage._connection.process.client)
+    clients = with_canned_answers(bare), with_canned_answers(default)
+    with_canned_answers(storage._connection.process.client)
     print(f"{'processor':12}{'bare us':>10}{'ours us':>10}{'ratio':>8}{'boto3 us':>10}{'ratio':>8}")
     for operation in OPERATIONS:
-        asked = sent(storage, operation)
-        bare, default = (partial(getattr(each, operation.method), **asked) for each in clients)
-        ways = [bare, partial(operation.run, storage), default]
-        times = [[processor(way) for way in ways] for _ in range(rounds)]
+        request = request_of(storage, operation)
+        bare, default = (
+            partial(getattr(client, operation.method), **request) for client in clients
+        )
+        functions = [bare, partial(operation.run, storage), default]
+        times = [[processor_time(function) for function in functions] for _ in range(rounds)]
         line(operation.name, *(median(column) * 1e6 for column in zip(*times, strict=True)))
 
 
 def line(name: str, bare: float, *others: float) -> None:
-    """The first is the measure of the others."""
-    ratios = "".join(f"{each:10.0f}{each / bare:8.2f}" for each in others)
+    """Print times in microseconds, and the ratios of the others to the first one."""
+    ratios = "".join(f"{time:10.0f}{time / bare:8.2f}" for time in others)
     print(f"{name:12}{bare:10.0f}{ratios}")
 
 
 class QuickMoto(dynamodb_servers.Moto):
-    """moto copies the table for each part of a transaction, in case it fails. Here none does."""
+    """moto without the copy of the table that it makes for each part of a transaction.
+
+    The copy is for transactions that fail, and none fails in this benchmark.
+    """
 
     def _command(self) -> list[object]:
         python, *serve = super()._command()
@@ -151,17 +157,17 @@ def bulk(sessions: int) -> None:
     print(f"\n{'log out':12}{'sessions':>10}{'s':>8}{'CPU s':>8}{'peak MB':>9}   requests")
     for server in servers():
         with running(server):
-            storage = filled(server, {TIMED: sessions, WEIGHED: sessions, "others": OTHERS})
+            storage = filled(server, {TIMED: sessions, TRACED: sessions, "others": OTHERS})
             sent = counted(storage._connection.process.client)
             seconds, busy = timed(partial(log_out, storage, TIMED, sessions))
             requests = ", ".join(f"{count} {operation}" for operation, count in sent.items())
-            megabytes = weighed(partial(log_out, storage, WEIGHED, sessions))
+            megabytes = peak_memory(partial(log_out, storage, TRACED, sessions))
             name = name_of(server)
             print(f"{name:12}{sessions:10}{seconds:8.1f}{busy:8.1f}{megabytes:9.1f}   {requests}")
 
 
 def servers() -> Iterator[dynamodb_servers.Node]:
-    """Those that are installed."""
+    """Iterate over the servers that are installed."""
     yield QuickMoto()
     dynalite = dynamodb_servers.Dynalite()
     if shutil.which("node") and dynalite._binary():
@@ -173,14 +179,14 @@ def name_of(server: dynamodb_servers.Node) -> str:
 
 
 def filled(server: Any, users: Mapping[str, int]) -> DynamoDBStorage:
-    """A table with so many sessions of each, and a client that waits for a slow server."""
+    """Create a table with so many sessions of each user. The client has a long timeout."""
     storage = DynamoDBStorage(options={**server.options, "config": {"read_timeout": 60}})
     fill_dynamodb(storage, [user for user, count in users.items() for _ in range(count)])
     return storage
 
 
 def counted(client: Any) -> Counter[str]:
-    """The requests that it sends from now on."""
+    """Return a counter of the requests that the client sends from now on, by operation."""
     sent: Counter[str] = Counter()
 
     def count(event_name: str, **kwargs: Any) -> None:
@@ -195,17 +201,17 @@ def log_out(storage: DynamoDBStorage, user: str, sessions: int) -> None:
     assert ended == sessions
 
 
-def timed(way: Callable[[], object]) -> tuple[float, float]:
-    """Seconds, and seconds of this process's processor time."""
+def timed(function: Callable[[], object]) -> tuple[float, float]:
+    """Return seconds, and seconds of processor time of this process."""
     start = time.perf_counter(), time.process_time()
-    way()
+    function()
     return time.perf_counter() - start[0], time.process_time() - start[1]
 
 
-def weighed(way: Callable[[], object]) -> float:
-    """By how many MB memory grows meanwhile."""
+def peak_memory(function: Callable[[], object]) -> float:
+    """Return the peak of the memory allocated meanwhile, in MB."""
     tracemalloc.start()
-    way()
+    function()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak / 1e6

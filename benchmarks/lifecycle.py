@@ -1,11 +1,11 @@
-"""The life of a session: Django's engines and ours, through their middleware, in one run.
+"""Compare the time of session operations between Django's engines and this package's.
 
 usage: lifecycle.py [--rounds 400]
 
-For every database there is, and for Redis, the median time of each operation with each engine, and
-its ratio to Django's; "anon" is a request that leaves the session alone. Then a load of ours beside
-the bare command that it cannot do without. Operations of all engines take turns, so a ratio is
-worth more than a figure.
+Every operation is a request through the engine's middleware. For every database that is installed,
+and for Redis, print the median time of each operation with each engine and its ratio to Django's.
+"anon" is a request that does not use the session. Last, print the time of a load beside that of the
+bare command that reads the same data. Engines take turns, so ratios are more reliable than times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
-from contests import Contest, Engine, contests
+from comparisons import Comparison, Engine, comparisons
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
@@ -52,7 +52,7 @@ OPERATIONS = (anon, login, read, write, logout)
 
 
 class Site:
-    """One engine behind its middleware; every operation is a request."""
+    """A site with one engine. It times every operation, which is run in a request."""
 
     def __init__(self, engine: Engine) -> None:
         self.respond = engine.middleware(self.view)
@@ -85,13 +85,16 @@ def live(sites: Sequence[Site], rounds: int) -> None:
             site.run(logout, key)
 
 
-def loads(contest: Contest, stores: Sequence[Any], rounds: int) -> list[float]:
-    """The bare command, and a load by each of our stores: median times."""
+def loads(comparison: Comparison, stores: Sequence[Any], rounds: int) -> list[float]:
+    """Return the median seconds of the bare command and of a load by each store."""
     session = stores[0]()
     session.update(AUTH | DATA)
     session.save()
-    ways = [contest.bare(session), *(partial(load, store, session.session_key) for store in stores)]
-    times = [[took(way) for way in ways] for _ in range(rounds)]
+    functions = [
+        comparison.bare(session),
+        *(partial(load, store, session.session_key) for store in stores),
+    ]
+    times = [[time_of(function) for function in functions] for _ in range(rounds)]
     return [median(column) for column in zip(*times, strict=True)]
 
 
@@ -99,31 +102,31 @@ def load(store: Any, key: str) -> None:
     store(key).load()
 
 
-def took(way: Callable[[], object]) -> float:
+def time_of(function: Callable[[], object]) -> float:
     start = time.perf_counter()
-    way()
+    function()
     return time.perf_counter() - start
 
 
-def report(contest: Contest, rounds: int) -> None:
-    sites = [Site(engine) for engine in contest.engines.values()]
+def report(comparison: Comparison, rounds: int) -> None:
+    sites = [Site(engine) for engine in comparison.engines.values()]
     live(sites, WARM_UP)
     for site in sites:
         site.times.clear()
     live(sites, rounds)
-    first, *others = contest.engines
+    first, *others = comparison.engines
     titles = "".join(f"{f'{name} us':>14}{'ratio':>8}" for name in others)
-    print(f"\n{contest.name:14}{f'{first} us':>14}{titles}")
+    print(f"\n{comparison.name:14}{f'{first} us':>14}{titles}")
     for operation in OPERATIONS:
         line(operation.__name__, [median(site.times[operation.__name__]) for site in sites])
     stores = [site.respond.SessionStore for site in sites[1:]]
-    line(f"load/{contest.bare.__name__.upper()}", loads(contest, stores, rounds))
+    line(f"load/{comparison.bare.__name__.upper()}", loads(comparison, stores, rounds))
 
 
 def line(name: str, seconds: Sequence[float]) -> None:
-    """The first is the measure of the others."""
+    """Print times in microseconds, and the ratios of the others to the first one."""
     first, *others = seconds
-    ratios = "".join(f"{each * 1e6:14.0f}{each / first:8.2f}" for each in others)
+    ratios = "".join(f"{value * 1e6:14.0f}{value / first:8.2f}" for value in others)
     print(f"{name:14}{first * 1e6:14.0f}{ratios}")
 
 
@@ -131,8 +134,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=400)
     rounds = parser.parse_args().rounds
-    for contest in contests():
-        report(contest, rounds)
+    for comparison in comparisons():
+        report(comparison, rounds)
 
 
 if __name__ == "__main__":

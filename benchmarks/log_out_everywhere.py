@@ -1,16 +1,16 @@
-"""How long does it take to log a user out everywhere, and to list a user's sessions?
+"""Measure how long it takes to log a user out everywhere, and to list a user's sessions.
 
 usage: log_out_everywhere.py [--sessions 100000] [engine ...]
 
-On every server there is, or on those that are named (postgres, redis, moto, ...). Among that
-many sessions, users have 1, 100 or 10,000: for each number the median time of ending all sessions
-of such a user, the time for each of them, and how often the server was asked. Then the same for
-listing 10 sessions, beside 1,000 others and beside all. A ratio is to the line above with the same
-function; on a machine that does other things too, it is worth more than a time.
+Run on every server that is installed, or on the named ones (postgres, redis, moto, ...). Users have
+1, 100 or 10,000 of the sessions. For each of these numbers, print the median time of ending all
+sessions of such a user, the time for each session, and the number of round trips ("asked"). Then
+print the same for listing 10 sessions of a user, among 1,000 others and among all sessions. The
+ratio is that to the line above. On a busy machine, ratios are more reliable than times.
 
-For DynamoDB there are moto, without the copies that it makes for transactions, and dynalite, which
-knows none and so is asked more often; with 12,000 sessions at most. AWS is asked as often as moto,
-and is quicker: moto looks at the whole table for each query.
+DynamoDB is represented by moto, without the copies that it makes for transactions, and by dynalite,
+which has no transactions and so needs more requests; with 12,000 sessions at most. AWS needs as
+many requests as moto and is faster: moto scans the whole table for each query.
 """
 
 from __future__ import annotations
@@ -27,35 +27,35 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import project
-from crowds import fill_dynamodb, fill_redis, fill_table
 from django.db import connections
 from django.test.utils import CaptureQueriesContext, override_settings
+from filling import fill_dynamodb, fill_redis, fill_table
 
-SIZES = {1: 20, 100: 20, 10_000: 3}  # sessions of a user -> how many such users there are
-FEW = {1: 10, 100: 5, 10_000: 1}  # on slow servers
+SIZES = {1: 20, 100: 20, 10_000: 3}  # sessions of a user -> number of such users
+FEW = {1: 10, 100: 5, 10_000: 1}  # the same, for slow servers
 VISITOR, VISITS, OTHERS = "1", 10, 1000
-LISTINGS = 50  # timed
+LISTINGS = 50  # how often a listing is timed
 
 
-class Place(NamedTuple):
+class Target(NamedTuple):
     """An engine, chosen by settings as in a project."""
 
     name: str
     backend: str
     settings: dict[str, Any]
     fill: Callable[..., None]
-    # While it is entered, gives what tells how often the server was asked since.
+    # Takes the storage; a context manager that yields a function which returns the round trips.
     counted: Callable[[Any], Any]
     sizes: dict[int, int] = SIZES
-    most: int = 10_000_000  # sessions
+    max_sessions: int = 10_000_000  # sessions
 
 
-# How often a server was asked
+# Counting round trips
 
 
 @contextmanager
 def statements(storage: Any) -> Iterator[Callable[[], int]]:
-    """BEGIN and COMMIT included."""
+    """Count SQL statements, including BEGIN and COMMIT."""
     with CaptureQueriesContext(connections[storage.database]) as queries:
         yield lambda: len(queries)
 
@@ -74,7 +74,7 @@ def round_trips(storage: Any) -> Iterator[Callable[[], int]]:
 
 @contextmanager
 def requests(storage: Any) -> Iterator[Callable[[], int]]:
-    """Those that are sent at once count each."""
+    """Count requests, concurrent ones included."""
     sent: list[int] = []
     events = storage._connection.process.client.meta.events
     count = lambda **kwargs: sent.append(1)  # noqa: E731
@@ -85,30 +85,31 @@ def requests(storage: Any) -> Iterator[Callable[[], int]]:
         events.unregister("before-send.dynamodb", count, "count")
 
 
-def places(aliases: Sequence[str], servers: ExitStack) -> Iterator[Place]:
-    """The servers of the later ones start when they are asked for."""
+def targets(aliases: Sequence[str], servers: ExitStack) -> Iterator[Target]:
+    """Iterate over the targets. Servers of DynamoDB start when their turn comes."""
     for alias in aliases:
         name = "sqlite" if alias == "default" else alias
-        yield Place(name, "db", {"MULTISESSION_DATABASE": alias}, fill_table, statements)
+        yield Target(name, "db", {"MULTISESSION_DATABASE": alias}, fill_table, statements)
     for name, server in project.REDIS.items():
         settings = {"MULTISESSION_REDIS_URL": server.url}
-        yield Place(name, "redis", settings, fill_redis, round_trips)
+        yield Target(name, "redis", settings, fill_redis, round_trips)
     import dynamodb
-    from servers import running
+
+    from support.servers import running
 
     for server in dynamodb.servers():
         servers.enter_context(running(server))
         options = {**server.options, "config": {"read_timeout": 60}}
         settings = {"MULTISESSION_DYNAMODB_OPTIONS": options}
         name = dynamodb.name_of(server)
-        yield Place(name, "dynamodb", settings, fill_dynamodb, requests, FEW, 12_000)
+        yield Target(name, "dynamodb", settings, fill_dynamodb, requests, FEW, 12_000)
 
 
 @contextmanager
-def site(place: Place) -> Iterator[Any]:
-    """It is the engine of the site. Gives its storage."""
-    engine = f"django_multisession.backends.{place.backend}"
-    with override_settings(SESSION_ENGINE=engine, **place.settings):
+def site(target: Target) -> Iterator[Any]:
+    """Configure the engine of this target. Yield its storage."""
+    engine = f"django_multisession.backends.{target.backend}"
+    with override_settings(SESSION_ENGINE=engine, **target.settings):
         yield reload(import_module(engine)).SessionStore.storage
 
 
@@ -120,12 +121,12 @@ def owner(size: int, number: int) -> str:
 
 
 def others(count: int, first: int) -> list[str]:
-    """Whom nobody asks for: a user each."""
+    """Return users with one session each, which are never queried."""
     return [str(number) for number in range(first, first + count)]
 
 
 def owners(sizes: dict[int, int], sessions: int) -> list[str]:
-    """Whose each session is, in no order."""
+    """Return the user of each session, shuffled."""
     measured = ([owner(size, n)] * size for size, count in sizes.items() for n in range(count))
     users = [*chain(*measured)]
     users += others(sessions - len(users), 10**9)
@@ -133,45 +134,45 @@ def owners(sizes: dict[int, int], sessions: int) -> list[str]:
     return users
 
 
-def measure(place: Place, sessions: int) -> None:
-    sessions = min(sessions, place.most)
-    with site(place) as storage:
+def measure(target: Target, sessions: int) -> None:
+    sessions = min(sessions, target.max_sessions)
+    with site(target) as storage:
         first = [VISITOR] * VISITS + others(OTHERS, 10**8)
-        place.fill(storage, first)
-        few = listing(place, storage)
-        place.fill(storage, owners(place.sizes, sessions - len(first)), len(first))
-        many = listing(place, storage)
-        ends = {size: logging_out(place, storage, size) for size in place.sizes}
-    print(f"\n{place.name}, {sessions} sessions")
-    report("log_out_everywhere", [(f"{size:,}", size, *each) for size, each in ends.items()])
+        target.fill(storage, first)
+        few = listing(target, storage)
+        target.fill(storage, owners(target.sizes, sessions - len(first)), len(first))
+        many = listing(target, storage)
+        ends = {size: logging_out(target, storage, size) for size in target.sizes}
+    print(f"\n{target.name}, {sessions} sessions")
+    report("log_out_everywhere", [(f"{size:,}", size, *result) for size, result in ends.items()])
     few_and_many = [(f"{VISITS} of {OTHERS + VISITS:,}", few), (f"{VISITS} of {sessions:,}", many)]
-    report("for_user", [(name, VISITS, *each) for name, each in few_and_many])
+    report("for_user", [(name, VISITS, *result) for name, result in few_and_many])
 
 
-def logging_out(place: Place, storage: Any, size: int) -> tuple[float, float]:
+def logging_out(target: Target, storage: Any, size: int) -> tuple[float, float]:
     from django_multisession import sessions
 
     def log_out(number: int) -> None:
         assert sessions.log_out_everywhere(owner(size, number)) == size
 
-    return timed(place, storage, [partial(log_out, n) for n in range(place.sizes[size])])
+    return timed(target, storage, [partial(log_out, n) for n in range(target.sizes[size])])
 
 
-def listing(place: Place, storage: Any) -> tuple[float, float]:
+def listing(target: Target, storage: Any) -> tuple[float, float]:
     from django_multisession import sessions
 
     def look() -> None:
         assert len(sessions.for_user(VISITOR)) == VISITS
 
-    look()  # connects
-    return timed(place, storage, [look] * LISTINGS)
+    look()  # opens the connection
+    return timed(target, storage, [look] * LISTINGS)
 
 
-def timed(place: Place, storage: Any, calls: Sequence[Callable[[], None]]) -> tuple[float, float]:
-    """The median of seconds, and of how often the server was asked."""
+def timed(target: Target, storage: Any, calls: Sequence[Callable[[], None]]) -> tuple[float, float]:
+    """Return the median seconds and the median number of round trips of these calls."""
     seconds, asked = [], []
     for call in calls:
-        with place.counted(storage) as count:
+        with target.counted(storage) as count:
             start = time.perf_counter()
             call()
             seconds.append(time.perf_counter() - start)
@@ -197,9 +198,9 @@ def main() -> None:
     if arguments.sessions < needed:
         parser.error(f"--sessions must be at least {needed}")
     with project.databases() as aliases, ExitStack() as servers:
-        for place in places(aliases, servers):
-            if not arguments.engines or place.name in arguments.engines:
-                measure(place, arguments.sessions)
+        for target in targets(aliases, servers):
+            if not arguments.engines or target.name in arguments.engines:
+                measure(target, arguments.sessions)
 
 
 if __name__ == "__main__":

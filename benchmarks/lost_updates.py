@@ -1,8 +1,8 @@
-"""How many of 32 concurrent changes does a session keep? Django's engines and ours.
+"""Count how many of 32 concurrent changes a session keeps with each engine.
 
 usage: lost_updates.py
 
-32 threads load one session, wait for each other, set a field of their own and save.
+32 threads load the same session, wait for each other, set a different field each, and save.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from contests import Engine, contests
+from comparisons import Engine, comparisons
 from django.db import connections
 
 THREADS = 32
 
 
-def kept(engine: Engine) -> int:
+def count_kept(engine: Engine) -> int:
+    """Run the threads and return how many of their fields are stored afterwards."""
     store = engine.store()
     session = store()
     session.save()
@@ -36,10 +37,10 @@ def kept(engine: Engine) -> int:
 
 
 def main() -> None:
-    print(f"kept of {THREADS}")
-    for contest in contests():
-        counts = [f"{name} {kept(engine):2}" for name, engine in contest.engines.items()]
-        print(f"{contest.name:12}{'    '.join(counts)}")
+    print(f"fields kept, of {THREADS}")
+    for comparison in comparisons():
+        counts = [f"{name} {count_kept(engine):2}" for name, engine in comparison.engines.items()]
+        print(f"{comparison.name:12}{'    '.join(counts)}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How many bytes does Redis need for a session, its place in a bucket and in the index included?
+"""Measure how many bytes a session takes in Redis, including its bucket and index entries.
 
 usage: memory.py [--sessions 20000]
 
-Of people who are logged in, one session each. On a server that keeps a hash compact while none of
-its values is longer than 64 bytes (hash-max-listpack-value, by default), and on one with 256.
+Every session belongs to a different logged-in user. Redis stores a hash compactly if none of its
+values is longer than hash-max-listpack-value. The script measures its default, 64 bytes, and 256.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import argparse
 from typing import Any
 
 import project
-import redis_servers
-from contests import OURS, Engine
+from comparisons import OURS, Engine
+
+from support import redis_servers
 
 LIMITS = (64, 256)
-ADDRESS = "192.0.2.17"
-USER_AGENT = (  # 110 characters, which is usual
+IP = "192.0.2.17"
+USER_AGENT = (  # 110 characters, a usual length
     "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36"
 )
@@ -30,7 +31,7 @@ def log_in(store: Any, number: int) -> None:
     from django_multisession.core.client import Client
 
     session = store()
-    session.describe_client = lambda: Client(ADDRESS, USER_AGENT)
+    session.describe_client = lambda: Client(IP, USER_AGENT)
     session[SESSION_KEY] = str(number)
     session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     session[HASH_SESSION_KEY] = f"{number:064x}"
@@ -38,7 +39,7 @@ def log_in(store: Any, number: int) -> None:
 
 
 def bytes_each(limit: int, sessions: int) -> float:
-    """By what the server grows."""
+    """Return by how many bytes the memory of the server grows for each session."""
     server = redis_servers.Node("--hash-max-listpack-value", limit)
     server.start()
     store = Engine(OURS, "redis", {"MULTISESSION_REDIS_URL": server.url}).store()

@@ -1,12 +1,13 @@
-"""How many sessions a second does ``manage.py migratesessions`` move?
+"""Measure how many sessions ``manage.py migratesessions`` moves in a second.
 
 usage: migrating.py [--sessions 100000] [--dynamodb 2000] [chain ...]
 
-A chain says where sessions are first, and where they go from there: cached_db,db,redis for example.
-django and cached_db are Django's engines, db, redis and dynamodb ours; where it is installed, they
-are on PostgreSQL, else on SQLite, and dynamodb is dynalite, which is slower than AWS and knows no
-transactions. As many sessions as are said for it move in a chain with it. A move ends with a pass
-that finds nothing any more, so that is timed, too; beside it the time of this process's processor.
+A chain lists the engines that sessions move through, for example cached_db,db,redis. django and
+cached_db are Django's engines; db, redis and dynamodb are this package's. Databases are on
+PostgreSQL if it is installed, else on SQLite. dynamodb is dynalite, which is slower than AWS and
+has no transactions, so chains with it move the smaller number of sessions (--dynamodb). The time of
+a move includes its last pass, which finds no sessions. "CPU us" is the processor time of this
+process for each session.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from itertools import islice, pairwise
 from typing import Any
 
 import project
-from contests import Router
-from crowds import BATCH, NOW, fill_dynamodb, fill_redis, fill_table, make_table
+from comparisons import Router
 from django.test.utils import override_settings
+from filling import BATCH, NOW, fill_dynamodb, fill_redis, fill_table, make_table
 
 CHAINS = ["django,redis,db", "cached_db,db,redis", "db,dynamodb,redis,dynamodb,db"]
 ENGINES = {
@@ -44,7 +45,7 @@ USERS, WORKERS = 1000, 8
 
 @contextmanager
 def servers(names: set[str]) -> Iterator[None]:
-    """The settings of a project that knows all of these engines."""
+    """Start servers, and configure a project that can use all of these engines."""
     with project.databases() as aliases, ExitStack() as stack:
         alias = "postgres" if "postgres" in aliases else "default"
         url = project.REDIS["redis"].url
@@ -66,8 +67,8 @@ def servers(names: set[str]) -> Iterator[None]:
 
 @contextmanager
 def dynalite() -> Iterator[dict[str, Any]]:
-    import dynamodb_servers
-    from servers import running
+    from support import dynamodb_servers
+    from support.servers import running
 
     with running(dynamodb_servers.Dynalite()) as server:
         yield {**server.options, "config": {"read_timeout": 60}}
@@ -78,16 +79,16 @@ def storage_of(name: str) -> Any:
 
 
 def fill(name: str, number: int) -> None:
-    """Every tenth of nobody."""
+    """Create sessions in this engine. One in ten is anonymous."""
     users = (str(n % USERS) if n % 10 else None for n in range(number))
     if name in OURS:
         OURS[name](storage_of(name), users)
     else:
-        fill_djangos(name, users)
+        fill_django(name, users)
 
 
-def fill_djangos(name: str, users: Iterator[str | None]) -> None:
-    """Rows, and what is cached of them."""
+def fill_django(name: str, users: Iterator[str | None]) -> None:
+    """Create sessions of Django's engines: rows, and cache entries for cached_db."""
     from django.contrib.sessions.models import Session
     from django.core.cache import cache
 
@@ -102,13 +103,13 @@ def fill_djangos(name: str, users: Iterator[str | None]) -> None:
 def row_of(model: Any, store: Any, user: str | None) -> Any:
     from django_multisession.core.keys import new_key
 
-    mine = {"_auth_user_id": user, "_auth_user_hash": "0" * 64} if user else {"language": "en"}
-    text = store.encode({"cart": [1, 2, 3], **mine})
+    own = {"_auth_user_id": user, "_auth_user_hash": "0" * 64} if user else {"language": "en"}
+    text = store.encode({"cart": [1, 2, 3], **own})
     return model(session_key=new_key(), session_data=text, expire_date=NOW + timedelta(days=14))
 
 
 def move(source: str, target: str, number: int) -> tuple[float, float]:
-    """Seconds, and seconds of this process's processor time."""
+    """Move all sessions. Return seconds and seconds of processor time of this process."""
     from django_multisession.management.move_job import Move
     from django_multisession.management.scheduler import ShutdownFlag
     from django_multisession.transfer.detection import source_of
@@ -121,9 +122,9 @@ def move(source: str, target: str, number: int) -> tuple[float, float]:
     return taken
 
 
-def timed(way: Callable[[], object]) -> tuple[float, float]:
+def timed(function: Callable[[], object]) -> tuple[float, float]:
     start = time.perf_counter(), time.process_time()
-    way()
+    function()
     return time.perf_counter() - start[0], time.process_time() - start[1]
 
 

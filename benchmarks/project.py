@@ -1,4 +1,4 @@
-"""The test project, with every server that the tests find, for the time of a benchmark."""
+"""The environment of a benchmark: the test project, and the servers that the tests start."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "testproject")]
 os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
 os.environ["DEBUG"] = "0"
-os.environ.setdefault("TOX_ENV_NAME", "bench")  # names the databases: not those of the tests
+os.environ.setdefault("TOX_ENV_NAME", "bench")  # a part of the names of the databases
 
 import django
-import redis_servers
-import servers
 from django.conf import settings
 
-# Name -> a Redis of our own, which starts when its URL is asked for. Nothing, if not installed.
+from support import redis_servers, servers
+
+# Redis servers by name. A server starts when its URL is first read. Empty if Redis is missing.
 REDIS = {"redis": redis_servers.ALONE, "cluster": redis_servers.CLUSTER}
 if not shutil.which(redis_servers.BINARY):
     REDIS.clear()
@@ -29,7 +29,7 @@ if not shutil.which(redis_servers.BINARY):
 
 @contextmanager
 def databases() -> Iterator[list[str]]:
-    """The aliases of all databases, each with the tables of both engines."""
+    """Create the databases with the tables of both engines. Yield their aliases."""
     with tempfile.TemporaryDirectory() as folder:
         settings.DATABASES.update(servers.databases())
         settings.DATABASES["default"]["TEST"] = {"NAME": Path(folder) / "bench.sqlite3"}

@@ -1,18 +1,22 @@
-"""How long does it take to delete what is over, and how long does it make requests wait?
+"""Measure how long it takes to delete expired sessions, and how long requests wait meanwhile.
 
 usage: pruning.py [--sessions 1500000] [--idle 10] [engine ...]
 
-On PostgreSQL, SQLite and Redis, or on those that are named (mariadb, too). Two thirds of that many
-sessions are over. A process loads and saves live ones, again and again: first alone, then while
-another process deletes all that are over, each time from a fresh copy of the database: by one bare
-DELETE, by Django's clearsessions in a table of Django's engine with as many rows, and by ours, with
-batches as they are by default and with larger ones without a pause. For each: the seconds it takes
-and their ratio to the bare DELETE; the median, the 99th percentile and the maximum of a save's time
-meanwhile, their ratios to when nothing is deleted, and that of the maximum to the maximum beside
-the bare DELETE; and by how many MB the deleting process grows at most. Last, a purge that finds
-nothing, and a count.
+Run on PostgreSQL, SQLite and Redis, or on the named engines (mariadb is possible, too). Two thirds
+of the sessions are expired. One process loads and saves live sessions all the time: first alone
+("idle"), then while another process deletes the expired sessions, each time from a fresh copy of
+the database:
 
-On Redis the server has deleted the sessions that are over. What is left of them is in the lists.
+- by one bare DELETE;
+- by Django's clearsessions, in a table of Django's engine with as many rows;
+- by ``sessions.prune()`` with its default batches, and with larger batches without a pause.
+
+For each, print the seconds it takes and their ratio to the bare DELETE; the median, the 99th
+percentile and the maximum time of a save meanwhile, with their ratios to the idle ones; the ratio
+of the maximum to that of the bare DELETE; and the growth of the deleting process in MB. Last, print
+the time of a purge that finds nothing, and of a count.
+
+Redis itself deletes expired sessions. What is left to prune are their bucket and index entries.
 """
 
 from __future__ import annotations
@@ -33,20 +37,20 @@ from statistics import quantiles
 from typing import Any, NamedTuple
 
 import project
-from contests import Router
-from crowds import BATCH, LIFETIME, MONTH, NOW, facts, insert_rows, record_of
+from comparisons import Router
 from django.db import connections, transaction
 from django.test.utils import override_settings
-from log_out_everywhere import Place, places, site
+from filling import BATCH, LIFETIME, MONTH, NOW, facts, insert_rows, record_of
+from log_out_everywhere import Target, site, targets
 
 ENGINES = ("postgres", "sqlite", "redis")
 BATCHES: dict[str, dict[str, Any]] = {
-    "ours": {"batch_size": 1000, "pause": 0.005},
-    "ours, no pause": {"batch_size": 10_000, "pause": 0},
+    "prune": {"batch_size": 1000, "pause": 0.005},
+    "prune, no pause": {"batch_size": 10_000, "pause": 0},
 }
-SEEDS = 3000  # different sessions in a table; the others are like them
+SEEDS = 3000  # different sessions; the others are copies with another handle
 PROBED = 1000  # live sessions that are loaded and saved
-PAUSE = 0.005  # seconds between two of these
+PAUSE = 0.005  # seconds between two saves
 WARM_UP = 1.0  # seconds
 
 FORK = get_context("fork")
@@ -56,7 +60,7 @@ Samples = list[tuple[float, float]]  # when a save began, and the seconds that i
 
 
 class Run(NamedTuple):
-    """Of what deletes."""
+    """The time and memory that a deletion took."""
 
     start: float
     end: float
@@ -68,13 +72,15 @@ class Run(NamedTuple):
 
 
 class Line(NamedTuple):
+    """A deletion, and the seconds that saves took meanwhile."""
+
     run: Run
     median: float
     slow: float  # the 99th percentile
     slowest: float
 
 
-# Who waits
+# The process that loads and saves
 
 
 def probe(keys: Sequence[str]) -> Samples:
@@ -89,12 +95,12 @@ def probe(keys: Sequence[str]) -> Samples:
         session.save()
         samples.append((start, time.perf_counter() - start))
         time.sleep(PAUSE)
-    connections.close_all()  # so that SQLite leaves no files beside the copy's
+    connections.close_all()  # so that SQLite removes its journal files
     return samples
 
 
-def beside(keys: Sequence[str], run: Callable[[], Run]) -> Line:
-    """While that runs in a process of its own, sessions are saved in another one."""
+def measure_beside(keys: Sequence[str], run: Callable[[], Run]) -> Line:
+    """Run the deletion in one process while another one saves sessions."""
     connections.close_all()
     stop.clear()
     with process() as prober, process() as pruner:
@@ -104,7 +110,9 @@ def beside(keys: Sequence[str], run: Callable[[], Run]) -> Line:
             done = pruner.submit(run).result()
         finally:
             stop.set()
-        seconds = [took for start, took in probing.result() if done.start <= start <= done.end]
+        seconds = [
+            seconds for start, seconds in probing.result() if done.start <= start <= done.end
+        ]
     cuts = quantiles(seconds, n=100, method="inclusive") if len(seconds) > 1 else seconds * 99
     return Line(done, cuts[49], cuts[98], max(seconds))
 
@@ -113,7 +121,7 @@ def process() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(1, mp_context=FORK)
 
 
-# What deletes
+# The process that deletes
 
 
 def idle(seconds: float) -> Run:
@@ -124,7 +132,7 @@ def idle(seconds: float) -> Run:
 
 def measured(delete: Callable[[], object], connect: Callable[[], object]) -> Run:
     connect()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak of the memory
     before, start = memory("VmRSS"), time.perf_counter()
     delete()
     end = time.perf_counter()
@@ -134,7 +142,7 @@ def measured(delete: Callable[[], object], connect: Callable[[], object]) -> Run
 
 
 def memory(name: str) -> float:
-    """Of this process, in MB."""
+    """Return this figure of the process, in MB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
@@ -152,9 +160,9 @@ def count_all() -> None:
 def bare(alias: str) -> None:
     from django_multisession.engine import store
 
-    link = store().storage._connection()
-    sql = f"DELETE FROM {link.statements.sessions} WHERE expires_at <= %s"
-    link.execute(sql, [link.moment(datetime.now(NOW.tzinfo))])
+    connection = store().storage._connection()
+    sql = f"DELETE FROM {connection.statements.sessions} WHERE expires_at <= %s"
+    connection.execute(sql, [connection.to_db_time(datetime.now(NOW.tzinfo))])
 
 
 def clearsessions(alias: str) -> None:
@@ -164,103 +172,105 @@ def clearsessions(alias: str) -> None:
         call_command("clearsessions")
 
 
-def ours(how: str, alias: str = "") -> None:
+def prune(options: str, alias: str = "") -> None:
     from django_multisession import sessions
 
-    sessions.prune(**BATCHES[how])
+    sessions.prune(**BATCHES[options])
 
 
 DELETING: dict[str, Callable[[str], None]] = {
     "DELETE": bare,
     "clearsessions": clearsessions,
-    **{how: partial(ours, how) for how in BATCHES},
+    **{name: partial(prune, name) for name in BATCHES},
 }
 
 
 # Tables
 
 
-def over(random: Random) -> dict[str, Any]:
-    """Facts of a session that ended in the last month, and not in the last hour."""
+def expired_facts(random: Random) -> dict[str, Any]:
+    """Return facts of a session that expired in the last month, but not in the last hour."""
     from django_multisession.storage.db.encoding import PURGE_GRANULARITY
 
-    of_one = facts(random)
-    gone = of_one["expires_at"] - NOW + PURGE_GRANULARITY + random.random() * MONTH
+    live = facts(random)
+    shift = live["expires_at"] - NOW + PURGE_GRANULARITY + random.random() * MONTH
     times = ("created_at", "last_seen_at", "expires_at")
-    return {**of_one, **{name: of_one[name] - gone for name in times}}
+    return {**live, **{name: live[name] - shift for name in times}}
 
 
 def fill(storage: Any, count: int) -> list[str]:
-    """Two thirds are over, in no order. Gives the keys of some that live."""
+    """Create sessions. Two thirds are expired, in random order. Return keys of some live ones."""
     from django_multisession.core.keys import hash_key
     from django_multisession.storage.db.encoding import to_row
 
-    link, random = storage._connection(), Random(1)
-    if link.connection.vendor == "sqlite":
-        link.execute("PRAGMA cache_size = -2000000")
-    records = [record_of(str(n), (over if n % 3 else facts)(random)) for n in range(SEEDS)]
-    rows = [to_row(hash_key(str(n)), each, link.moment) for n, each in enumerate(records)]
-    insert_rows(link, rows)
-    multiply(link, [*rows[0]], count // SEEDS - 1)
-    fill_djangos(link)
-    keys = name_some(link, random)
-    tidy(link)
+    connection, random = storage._connection(), Random(1)
+    if connection.connection.vendor == "sqlite":
+        connection.execute("PRAGMA cache_size = -2000000")
+    records = [record_of(str(n), (expired_facts if n % 3 else facts)(random)) for n in range(SEEDS)]
+    rows = [
+        to_row(hash_key(str(n)), record, connection.to_db_time) for n, record in enumerate(records)
+    ]
+    insert_rows(connection, rows)
+    multiply(connection, [*rows[0]], count // SEEDS - 1)
+    fill_django(connection)
+    keys = set_known_keys(connection, random)
+    tidy(connection)
     return keys
 
 
-def multiply(link: Any, columns: list[str], times: int) -> None:
+def multiply(connection: Any, columns: list[str], times: int) -> None:
     columns.remove("handle")
-    names, table = ", ".join(columns), link.statements.sessions
+    names, table = ", ".join(columns), connection.statements.sessions
     hashed = {
         "postgresql": "encode(sha256((handle || n)::bytea), 'hex')",
         "sqlite": "sha256(handle || n)",
         "mysql": "sha2(concat(handle, n), 256)",
-    }[link.connection.vendor]
+    }[connection.connection.vendor]
     numbers = "WITH RECURSIVE m(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM m WHERE n < %s)"
     select = f"SELECT substr({hashed}, 1, 43), {names} FROM m CROSS JOIN {table} ORDER BY n, id"
-    if link.connection.vendor == "mysql":
+    if connection.connection.vendor == "mysql":
         sql = f"INSERT INTO {table} (handle, {names}) {numbers} {select}"
     else:
         sql = f"{numbers} INSERT INTO {table} (handle, {names}) {select}"
     if times:
-        link.execute(sql, [times])
+        connection.execute(sql, [times])
 
 
-def fill_djangos(link: Any) -> None:
-    """As many rows, about as large."""
+def fill_django(connection: Any) -> None:
+    """Create as many rows in the table of Django's engine, of about the same size."""
     from django.contrib.sessions.models import Session
 
     into = f"INSERT INTO {Session._meta.db_table} (session_key, session_data, expire_date)"
-    table = link.statements.sessions
+    table = connection.statements.sessions
     sql = f"{into} SELECT substr(handle, 1, 40), %s, expires_at FROM {table} ORDER BY id"
-    link.execute(sql, ["0" * 250])
+    connection.execute(sql, ["0" * 250])
 
 
-def name_some(link: Any, random: Random) -> list[str]:
-    """Gives live sessions all over the table keys of our own."""
+def set_known_keys(connection: Any, random: Random) -> list[str]:
+    """Give known keys to live sessions all over the table. Return the keys."""
     from django_multisession.core.keys import hash_key, new_key
 
-    table, now = link.statements.sessions, link.moment(NOW + LIFETIME / 10)
-    ids = [id for (id,) in link.fetch(f"SELECT id FROM {table} WHERE expires_at > %s", [now])]
+    table, now = connection.statements.sessions, connection.to_db_time(NOW + LIFETIME / 10)
+    ids = [id for (id,) in connection.fetch(f"SELECT id FROM {table} WHERE expires_at > %s", [now])]
     keys = [new_key() for _ in range(PROBED)]
-    with transaction.atomic(link.connection.alias):
+    with transaction.atomic(connection.connection.alias):
         for key, id in zip(keys, random.sample(ids, PROBED), strict=True):
-            link.execute(f"UPDATE {table} SET handle = %s WHERE id = %s", [hash_key(key), id])
+            connection.execute(f"UPDATE {table} SET handle = %s WHERE id = %s", [hash_key(key), id])
     return keys
 
 
-def tidy(link: Any) -> None:
-    """As time and the server's daemons do."""
-    if link.connection.vendor == "postgresql":
-        link.execute("VACUUM ANALYZE")
-    if link.connection.vendor == "sqlite":
-        link.fetch("PRAGMA wal_checkpoint(TRUNCATE)", [])
+def tidy(connection: Any) -> None:
+    """Do what the background processes of the server would do in time."""
+    if connection.connection.vendor == "postgresql":
+        connection.execute("VACUUM ANALYZE")
+    if connection.connection.vendor == "sqlite":
+        connection.fetch("PRAGMA wal_checkpoint(TRUNCATE)", [])
     connections.close_all()
 
 
 @contextmanager
 def fresh(alias: str) -> Iterator[None]:
-    """A copy of the database in its place."""
+    """Replace the database by a fresh copy for the time being."""
     connection = connections[alias]
     connections.close_all()
     creation, settings = connection.creation, dict(connection.settings_dict)
@@ -280,18 +290,18 @@ def fresh(alias: str) -> Iterator[None]:
         creation.destroy_test_db(suffix="copy", verbosity=0)
 
 
-def measure_table(place: Place, count: int, seconds: float) -> None:
-    alias = place.settings["MULTISESSION_DATABASE"]
-    with override_settings(DATABASE_ROUTERS=[Router(alias)]), site(place) as storage:
+def measure_table(target: Target, count: int, seconds: float) -> None:
+    alias = target.settings["MULTISESSION_DATABASE"]
+    with override_settings(DATABASE_ROUTERS=[Router(alias)]), site(target) as storage:
         keys, live = fill(storage, count), count // SEEDS * SEEDS // 3
         lines = {}
         with fresh(alias):
-            lines["idle"] = beside(keys, partial(idle, seconds))
-        head(place.name, lines["idle"])
+            lines["idle"] = measure_beside(keys, partial(idle, seconds))
+        head(target.name, lines["idle"])
         for name, delete in DELETING.items():
             with fresh(alias):
                 how = partial(measured, partial(delete, alias), partial(connect, alias))
-                lines[name] = beside(keys, how)
+                lines[name] = measure_beside(keys, how)
                 report(name, lines)
                 check(storage, name, live)
                 if name == [*DELETING][-1]:
@@ -300,37 +310,40 @@ def measure_table(place: Place, count: int, seconds: float) -> None:
 
 def check(storage: Any, name: str, live: int) -> None:
     if name != "clearsessions":
-        link = storage._connection()
-        left = link.fetch(f"SELECT count(*) FROM {link.statements.sessions}", [])
+        connection = storage._connection()
+        left = connection.fetch(f"SELECT count(*) FROM {connection.statements.sessions}", [])
         assert left == [(live,)], (left, live)
 
 
 # Redis
 
 
-def measure_redis(place: Place, count: int, seconds: float) -> None:
-    with site(place) as storage:
+def measure_redis(target: Target, count: int, seconds: float) -> None:
+    with site(target) as storage:
         keys = fill_server(storage, count)
-        lines = {"idle": beside(keys, partial(idle, seconds))}
-        head(place.name, lines["idle"])
-        how = partial(measured, partial(ours, "ours"), count_all)
-        lines["ours"] = beside(keys, how)
-        report("ours", lines)
+        lines = {"idle": measure_beside(keys, partial(idle, seconds))}
+        head(target.name, lines["idle"])
+        how = partial(measured, partial(prune, "prune"), count_all)
+        lines["prune"] = measure_beside(keys, how)
+        report("prune", lines)
         nothing_left(storage)
 
 
 def fill_server(storage: Any, count: int) -> list[str]:
-    """By what `insert` sends, a thousand times in one round trip. Those that are over were so when
-    they came: the server has deleted them, but not their places in buckets and index."""
+    """Send the commands of `insert`, BATCH sessions in one round trip. Return keys of live ones.
+
+    Expired sessions are inserted with an end in the past. Redis deletes them at once, but not their
+    entries in buckets and in the index.
+    """
     from django_multisession.core.keys import hash_key, new_key
 
     random, keys = Random(1), []
     for first in range(0, count, BATCH):
         numbers = range(first, min(first + BATCH, count))
         named = [(new_key(), str(n % (count // 2)), facts(random), n % 3) for n in numbers]
-        for each in named:
-            if each[-1]:
-                each[2]["expires_at"] = NOW - timedelta(minutes=20)
+        for _, _, session_facts, is_over in named:
+            if is_over:
+                session_facts["expires_at"] = NOW - timedelta(minutes=20)
         plans = [storage._prepare_insert(hash_key(key), record_of(*of)) for key, *of, _ in named]
         storage._connection.run_all(list(chain(*(entries for entries, _ in plans))))
         storage._connection.run_all([insert for _, insert in plans])
@@ -338,7 +351,7 @@ def fill_server(storage: Any, count: int) -> list[str]:
     return random.sample(keys, PROBED)
 
 
-# What is printed
+# Output
 
 
 def nothing_left(storage: Any) -> None:
@@ -371,10 +384,10 @@ def main() -> None:
     parser.add_argument("engines", nargs="*", default=ENGINES)
     arguments = parser.parse_args()
     with project.databases() as aliases, ExitStack() as servers:
-        for place in places(aliases, servers):
-            if place.name in arguments.engines:
-                measure = measure_table if place.backend == "db" else measure_redis
-                measure(place, arguments.sessions, arguments.idle)
+        for target in targets(aliases, servers):
+            if target.name in arguments.engines:
+                measure = measure_table if target.backend == "db" else measure_redis
+                measure(target, arguments.sessions, arguments.idle)
 
 
 if __name__ == "__main__":

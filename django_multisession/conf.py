@@ -67,10 +67,6 @@ DEFAULTS: dict[str, Any] = {
     "MULTISESSION_DYNAMODB_OPTIONS": {},
     # Are sessions read consistently? If not, a read may miss the latest write, and costs half.
     "MULTISESSION_DYNAMODB_CONSISTENT_READ": True,
-    # Values of fields whose name contains one of these are hidden in the admin until asked for.
-    "MULTISESSION_SECRET_NAMES": [
-        *("credential", "csrf", "hash", "key", "passw", "secret", "signature", "token"),
-    ],
     # Dotted path of a callable(request) -> the client's IP address as text, or None.
     "MULTISESSION_CLIENT_IP": "django_multisession.client.remote_addr",
 }
@@ -149,11 +145,6 @@ def logs_out_on_password_change() -> bool:
 @cached_setting
 def reauthentication_timeout() -> timedelta | None:
     return _duration(get("MULTISESSION_REAUTHENTICATION_TIMEOUT"))
-
-
-@cached_setting
-def secret_names() -> tuple[str, ...]:
-    return tuple(name.casefold() for name in get("MULTISESSION_SECRET_NAMES"))
 
 
 @cached_setting

@@ -1,13 +1,17 @@
-"""One settings module for people and for tests.
+"""The settings of the demo project, which the tests use, too.
 
-Environment variables: SESSION_BACKEND chooses the engine, db (default), redis, dynamodb or memory;
-django is Django's own for databases, and django_db takes sessions back there. SESSION_MIGRATE_FROM
-says which ones they were kept in before: django,redis for example. MULTISESSION_REDIS_URL says
-where Redis is, by default redis://127.0.0.1:6379/0; on a cluster only this one differs:
-redis+cluster://host:port,host:port. DYNAMODB_URL says where a server is that speaks like DynamoDB,
-by default http://127.0.0.1:5000, moto's port; where it is empty, boto3 finds AWS as it always does;
-MULTISESSION_DYNAMODB_TABLE names the table, by default sessions. SQLITE is the path of the
-database, by default db.sqlite3 next to this file; DEBUG=0 and USE_TZ=0 turn these off.
+Environment variables:
+
+- SESSION_BACKEND: the session engine: db (the default), redis, dynamodb or memory of this package;
+  django for Django's database engine; django_db to go back to Django's database engine.
+- SESSION_MIGRATE_FROM: the previous engines, for example django,redis.
+- MULTISESSION_REDIS_URL: by default redis://127.0.0.1:6379/0. The URL of a cluster is
+  redis+cluster://host:port,host:port.
+- DYNAMODB_URL: the URL of a DynamoDB-compatible server, by default http://127.0.0.1:5000, which is
+  the port of moto. If it is empty, boto3 connects to AWS with its default configuration.
+- MULTISESSION_DYNAMODB_TABLE: the name of the table, by default sessions.
+- SQLITE: the path of the database, by default db.sqlite3 next to this file.
+- DEBUG=0 and USE_TZ=0 switch these settings off.
 """
 
 import os
@@ -28,20 +32,20 @@ LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 
 ENGINES = {"django": "django.contrib.sessions.backends.db"}
 backend = os.environ.get("SESSION_BACKEND", "db")
-before = [name for name in os.environ.get("SESSION_MIGRATE_FROM", "").split(",") if name]
-backends = [backend, *before]
+previous = [name for name in os.environ.get("SESSION_MIGRATE_FROM", "").split(",") if name]
+backends = [backend, *previous]
 SESSION_ENGINE, *MULTISESSION_MIGRATE_FROM = (
     ENGINES.get(name, f"django_multisession.backends.{name}") for name in backends
 )
-DJANGOS = "django.contrib.sessions.middleware.SessionMiddleware"
-OURS = "django_multisession.middleware.BearerSessionMiddleware"
+DJANGO_MIDDLEWARE = "django.contrib.sessions.middleware.SessionMiddleware"
+OUR_MIDDLEWARE = "django_multisession.middleware.BearerSessionMiddleware"
 if "redis" in backends:
     MULTISESSION_REDIS_URL = os.environ.get("MULTISESSION_REDIS_URL", "redis://127.0.0.1:6379/0")
 if "dynamodb" in backends:
     MULTISESSION_DYNAMODB_TABLE = os.environ.get("MULTISESSION_DYNAMODB_TABLE", "sessions")
 if "dynamodb" in backends and (url := os.environ.get("DYNAMODB_URL", "http://127.0.0.1:5000")):
     MULTISESSION_DYNAMODB_OPTIONS = {
-        "config": {"read_timeout": 30},  # moto takes its time over a thousand sessions
+        "config": {"read_timeout": 30},  # moto is slow with a thousand sessions
         "endpoint_url": url,
         "region_name": "eu-central-1",
         "aws_access_key_id": "anybody",
@@ -59,10 +63,10 @@ INSTALLED_APPS = [
     "demo",
 ]
 if {"django", "django_db"} & {*backends}:
-    INSTALLED_APPS.append("django.contrib.sessions")  # has the table
+    INSTALLED_APPS.append("django.contrib.sessions")  # creates the table
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    DJANGOS if backend.startswith("django") else OURS,
+    DJANGO_MIDDLEWARE if backend.startswith("django") else OUR_MIDDLEWARE,
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -80,7 +84,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "demo.engine.facts",
+                "demo.engine.template_context",
             ],
         },
     },

@@ -3,7 +3,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 import views
-from demo.engine import is_ours
+from demo.engine import is_multisession
 
 login = LoginView.as_view(
     template_name="login.html",
@@ -22,7 +22,7 @@ urlpatterns = [
     path("api/session/", views.api_session, name="api_session"),
     path("api/visits/", views.api_visits, name="api_visits"),
 ]
-if is_ours():
+if is_multisession():
     urlpatterns += [
         path("devices/", include("django_multisession.urls")),
         path("api/devices/", include("django_multisession.api.urls")),

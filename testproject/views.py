@@ -1,5 +1,7 @@
-"""Pages that show the session they are asked with. Handles they show, keys never. The user's other
-sessions are on the pages of django_multisession itself."""
+"""Pages that show the session of the request. They show its handle, but never its key.
+
+The other sessions of the user are on the pages of django_multisession itself.
+"""
 
 from __future__ import annotations
 
@@ -18,29 +20,29 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from demo.engine import is_ours
-from demo.people import MARK, NAMES, PASSWORD
+from demo.engine import is_multisession
 from demo.times import ago, ahead
+from demo.users import MARK, NAMES, PASSWORD
 
 CREDENTIALS = {"names": NAMES, "password": PASSWORD}
-TAKEN = {"visits", MARK}
-HIDDEN = {"_auth_user_hash", "_csrftoken"}  # names of fields: nothing for people who look on
+RESERVED = {"visits", MARK}  # fields that the demo itself sets
+HIDDEN = {"_auth_user_hash", "_csrftoken"}  # fields whose values are not shown
 
 
 class FieldForm(forms.Form):
-    """A field of the session. Names with an underscore in front are Django's own."""
+    """The form that adds a field to the session. Names with a leading underscore are Django's."""
 
     name = forms.RegexField(
         r"\A[A-Za-z][A-Za-z0-9_-]*\Z",
         max_length=40,
-        error_messages={"invalid": "A letter first, then letters, digits, - and _."},
+        error_messages={"invalid": "Start with a letter; then use letters, digits, - and _."},
     )
     value = forms.CharField(max_length=200)
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if name in TAKEN:
-            raise forms.ValidationError("This one is taken.")
+        if name in RESERVED:
+            raise forms.ValidationError("The demo uses this name itself.")
         return name
 
 
@@ -69,28 +71,32 @@ def forget(request: HttpRequest) -> HttpResponse:
 
 
 class PasswordView(SuccessMessageMixin, PasswordChangeView):
-    """Django's own. That the other sessions end needs nothing here."""
+    """Django's view. The package ends the other sessions without any code here."""
 
     template_name = "password.html"
     success_url = reverse_lazy("home")
-    success_message = "Password changed. Your other sessions are ended."
+    success_message = "Password changed. You are signed out on all other devices."
 
 
 @never_cache
 @require_safe
 def api_session(request: HttpRequest) -> JsonResponse:
-    """Whose session it is and what it holds. Looking is no visit: nothing is stored."""
+    """Return the user and the field names of the session. Does not count as a visit."""
     session = request.session
-    answer = {"user": request.user.get_username() or None, "fields": sorted(session.keys())}
-    # Read by now: before, the handle is that of whatever key the cookie offered.
-    facts = {"handle": session.handle, "references": dict(session.references)} if is_ours() else {}
-    return JsonResponse({**answer, **facts})
+    data = {"user": request.user.get_username() or None, "fields": sorted(session.keys())}
+    # The session is loaded by now. Before, the handle belongs to any key that the cookie offers.
+    facts = (
+        {"handle": session.handle, "references": dict(session.references)}
+        if is_multisession()
+        else {}
+    )
+    return JsonResponse({**data, **facts})
 
 
 @never_cache
 @require_safe
 async def api_visits(request: HttpRequest) -> JsonResponse:
-    """Count a visit, like the home page, but awaiting the session."""
+    """Count a visit as the home page does, in an async view."""
     visits = await request.session.aget("visits", 0) + 1
     await request.session.aset("visits", visits)
     user = await request.auser()
@@ -98,36 +104,36 @@ async def api_visits(request: HttpRequest) -> JsonResponse:
 
 
 def _page(request: HttpRequest, form: FieldForm) -> HttpResponse:
-    # Facts and fields are handed over one by one: to a template, `session.handle` would be
-    # the field of that name, if somebody made the session remember one.
+    # The template does not get the session itself: there, `session.handle` would be the session
+    # field named "handle" if a visitor has added one.
     context = {
         "visits": request.session.get("visits", 0),
-        "fields": sorted(_fields(request.session), key=lambda field: field["is_djangos"]),
+        "fields": sorted(_fields(request.session), key=lambda field: field["is_private"]),
         "form": form,
-        **(_known(request) if is_ours() else {}),
+        **(_facts(request) if is_multisession() else {}),
         **CREDENTIALS,
     }
     return render(request, "home.html", context)
 
 
-def _known(request: HttpRequest) -> dict[str, Any]:
-    """As stored: None for a session that this request has just begun."""
+def _facts(request: HttpRequest) -> dict[str, Any]:
+    """Return the stored facts of the session. They are None if the session is new."""
     session: Any = request.session
     return {
         "handle": session.handle,
         "references": dict(session.references),
-        "created": _moment(session.created_at, ago),
-        "last_seen": _moment(session.last_seen_at, ago),
-        "expires": _moment(session.expires_at, ahead),
+        "created": _time(session.created_at, ago),
+        "last_seen": _time(session.last_seen_at, ago),
+        "expires": _time(session.expires_at, ahead),
     }
 
 
 def _fields(session: Any) -> Iterator[dict[str, Any]]:
     for name, value in session.items():
         text = None if name in HIDDEN else json.dumps(value, ensure_ascii=False, default=repr)
-        yield {"name": name, "value": text, "is_djangos": name.startswith("_")}
+        yield {"name": name, "value": text, "is_private": name.startswith("_")}
 
 
-def _moment(at: datetime | None, words: Callable[[datetime], str]) -> dict[str, Any] | None:
-    """In TIME_ZONE, which templates would not know of where USE_TZ is off."""
+def _time(at: datetime | None, words: Callable[[datetime], str]) -> dict[str, Any] | None:
+    """Convert a time to TIME_ZONE, which templates do not do with USE_TZ = False."""
     return {"at": timezone.localtime(at), "words": words(at)} if at else None

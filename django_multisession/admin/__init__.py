@@ -1,6 +1,7 @@
-"""The session browser in Django's admin, on every engine.
+"""The session browser in Django's admin. It works with every session engine.
 
-Registered with the default site. With another one: ``site.register(Session, SessionAdmin)``.
+It is registered with the default admin site. For another site:
+``site.register(Session, SessionAdmin)``.
 """
 
 from django.contrib import admin

@@ -1,4 +1,4 @@
-"""The list: Django's own, on what `search` finds in the place of a queryset."""
+"""The session list: Django's ChangeList, with a `Search` in place of a queryset."""
 
 from __future__ import annotations
 
@@ -16,30 +16,35 @@ from django.urls import reverse
 from .. import sessions
 from ..engine import store
 from ..sessions import owners
-from .charts import Chart, charts_of, grouped, rounded
+from .charts import Chart, grouped, make_charts, rounded
 from .filters import Filter, Owner
-from .rows import SessionRow, rows_of
+from .rows import SessionRow, make_rows
 from .search import Search, SearchResult
-from .users import users_matching
+from .users import find_users
 
 
 class Selection:
-    """In the place of a queryset, for actions: what is listed, or what is selected by handles."""
+    """The sessions that an admin action works on. It stands in for the queryset of an action."""
 
     def __init__(self, changelist: SessionList, request: HttpRequest) -> None:
         self._changelist, self._request = changelist, request
 
     def filter(self, pk__in: Sequence[str]) -> Sequence[SessionRow]:
-        """Those that are still there, looked up by their handles."""
+        """Return the sessions with these handles that still exist. One read for each."""
         infos = [info for handle in dict.fromkeys(pk__in) if (info := sessions.get(handle))]
-        return rows_of(infos, self._request)
+        return make_rows(infos, self._request)
 
     def __iter__(self) -> Iterator[SessionRow]:
-        return iter(rows_of(self._changelist.found.infos, self._request))
+        """Iterate over all sessions that the search has found ("select across")."""
+        return iter(make_rows(self._changelist.found.infos, self._request))
 
 
 class SessionList(ChangeList):
-    """A page is numbered where all that was found is at hand; else its "number" is a cursor."""
+    """The list on one page.
+
+    If all matching sessions were found, pages have numbers. Otherwise the page parameter of the URL
+    is a cursor of the storage.
+    """
 
     found: SearchResult
 
@@ -55,19 +60,19 @@ class SessionList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         cursor = request.GET.get(PAGE_VAR)
         try:
-            self.found = self._search(request).found(None if _is_number(cursor) else cursor)
+            self.found = self._search(request).run(None if _is_number(cursor) else cursor)
             self._paginate(request)
         except (ValueError, InvalidPage):
             raise IncorrectLookupParameters from None
         self.show_admin_actions = bool(self.result_list)
         self.show_full_result_count = False
-        # Another number lets the search box say "1 result (show all)".
+        # If it differs from result_count, the search box shows "1 result (show all)".
         is_all = not (self.query or self.has_active_filters)
         self.full_result_count = self.result_count if is_all else None
 
     @property
     def next_page(self) -> str | None:
-        """The query of it, where there are no numbers."""
+        """The query string of the next page, if pages have cursors and there is another one."""
         cursor = self.found.cursor
         return self.get_query_string({PAGE_VAR: cursor}) if cursor is not None else None
 
@@ -77,9 +82,9 @@ class SessionList(ChangeList):
 
     @property
     def estimate(self) -> str | None:
-        """How many sessions there are. None: those at hand are all."""
-        is_exact = len(self.found.sample) == self.found.about
-        return None if is_exact else rounded(self.found.about)
+        """The estimated number of all sessions, or None if it is known exactly."""
+        is_exact = len(self.found.sample) == self.found.total
+        return None if is_exact else rounded(self.found.total)
 
     @property
     def sampled(self) -> str:
@@ -87,11 +92,12 @@ class SessionList(ChangeList):
 
     @property
     def is_sorted(self) -> bool:
-        return self.found.is_all or store().storage.pages_by_activity
+        """True if sessions are sorted by activity over all pages, not only on each."""
+        return self.found.is_complete or store().storage.pages_by_activity
 
     def charts(self) -> Sequence[Chart]:
         now = store().storage.clock()
-        return charts_of(self.found.sample, self.found.about, now) if self.found.sample else []
+        return make_charts(self.found.sample, self.found.total, now) if self.found.sample else []
 
     def url_for_result(self, result: Any) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
@@ -100,20 +106,19 @@ class SessionList(ChangeList):
 
     def _search(self, request: HttpRequest) -> Search:
         specs = [spec for spec in self.filter_specs if isinstance(spec, Filter)]
-        chosen = [spec for spec in specs if spec.value() is not None]
+        active = [spec for spec in specs if spec.value() is not None]
         text = self.query.strip()
-        if not text and any(isinstance(spec, Owner) for spec in chosen):
-            text = f"user:{owners.user_pk(request.user)}"  # of whom there is an index
-        site = self.model_admin.admin_site
-        users = partial(users_matching, request=request, site=site)
-        return Search(text, [spec.matches for spec in chosen], self.list_per_page, users)
+        if not text and any(isinstance(spec, Owner) for spec in active):
+            text = f"user:{owners.user_pk(request.user)}"  # the index is faster than the filter
+        users = partial(find_users, request=request, site=self.model_admin.admin_site)
+        return Search(text, [spec.matches for spec in active], self.list_per_page, users)
 
     def _paginate(self, request: HttpRequest) -> None:
-        found = self.found.infos
-        size = self.list_per_page if self.found.is_all else max(1, len(found))
-        self.paginator = Paginator(found, size)
-        self.result_list = rows_of([*self.paginator.page(self.page_num)], request)
-        self.result_count = len(found)
+        infos = self.found.infos
+        size = self.list_per_page if self.found.is_complete else max(1, len(infos))
+        self.paginator = Paginator(infos, size)
+        self.result_list = make_rows([*self.paginator.page(self.page_num)], request)
+        self.result_count = len(infos)
         self.multi_page, self.can_show_all = self.paginator.num_pages > 1, False
 
 

@@ -1,4 +1,7 @@
-"""The filters of the list. They judge sessions that were looked up: no storage has an index."""
+"""The filters of the session list.
+
+No storage has an index for them, so they are applied to sessions that have been read.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ from ..sessions import SessionInfo, owners
 
 
 class Filter(SimpleListFilter):
-    """Raises IncorrectLookupParameters for a value it does not offer."""
+    """A filter that tests one session after the other instead of changing a queryset.
+
+    Raises IncorrectLookupParameters for a value that is not one of its choices.
+    """
 
     def __init__(self, request: HttpRequest, *args: Any) -> None:
         super().__init__(request, *args)
@@ -28,7 +34,7 @@ class Filter(SimpleListFilter):
         return None
 
     def matches(self, info: SessionInfo) -> bool:
-        """Is it one of those to show? Asked only where a value is chosen."""
+        """Return whether to list the session. Only called if a choice is selected."""
         raise NotImplementedError
 
 
@@ -54,8 +60,8 @@ class Owner(Filter):
         return info.user_id == owners.user_pk(self.request.user)
 
 
-class End(Filter):
-    title = _("end")
+class Expiry(Filter):
+    title = _("expiry")
     parameter_name = "ends"
     spans = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
 
@@ -67,5 +73,5 @@ class End(Filter):
         ]
 
     def matches(self, info: SessionInfo) -> bool:
-        left = info.expires_at - store().storage.clock()
-        return left <= self.spans[str(self.value())]
+        remaining = info.expires_at - store().storage.clock()
+        return remaining <= self.spans[str(self.value())]

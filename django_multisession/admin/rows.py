@@ -1,4 +1,4 @@
-"""Sessions as the admin shows them: each with its user."""
+"""Sessions in the form that Django's admin can list: as objects with a primary key."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from django.utils.translation import gettext as _
 from ..devices import in_words
 from ..models import Session
 from ..sessions import SessionInfo
-from .users import to_key
+from .users import to_primary_key
 
 
 class SessionRow:
-    """A session, in the place of the object of a model that the admin expects."""
+    """A session with its user. It stands in for the model instance that the admin expects."""
 
     _meta = Session._meta
 
     def __init__(self, info: SessionInfo, user: Any, *, is_current: bool) -> None:
-        """``user``: None where it is nobody's, or of somebody who is not in the database."""
+        """``user`` is None for an anonymous session, and if the user has been deleted."""
         self.info, self.user, self.is_current = info, user, is_current
 
     @property
@@ -34,7 +34,7 @@ class SessionRow:
 
     @property
     def owner(self) -> str:
-        """In words."""
+        """The user name. Texts stand for anonymous and for deleted users."""
         if self.info.user_id is None:
             return _("anonymous")
         if self.user is None:
@@ -43,9 +43,11 @@ class SessionRow:
 
     @property
     def further_references(self) -> list[tuple[str, str]]:
-        return [each for each in self.info.references.items() if each[0] != "user"]
+        """Names and values of all references but the user."""
+        return [(name, value) for name, value in self.info.references.items() if name != "user"]
 
     def serializable_value(self, name: str) -> str:
+        """Return the primary key, the only field that the admin asks for."""
         return self.pk
 
     def __str__(self) -> str:
@@ -53,8 +55,8 @@ class SessionRow:
         return ", ".join(part for part in parts if part)
 
 
-def rows_of(infos: Sequence[SessionInfo], request: HttpRequest) -> list[SessionRow]:
-    """One query for the users, however many there are; none where there are none."""
+def make_rows(infos: Sequence[SessionInfo], request: HttpRequest) -> list[SessionRow]:
+    """Return a row for each session. One query reads all users; none if nobody is signed in."""
     users = _users({info.user_id for info in infos if info.user_id is not None})
     return [
         SessionRow(info, users.get(info.user_id or ""), is_current=info.is_current(request))
@@ -62,9 +64,9 @@ def rows_of(infos: Sequence[SessionInfo], request: HttpRequest) -> list[SessionR
     ]
 
 
-def _users(keys: Iterable[str]) -> dict[str, Any]:
-    """Primary key, as sessions have it -> user."""
+def _users(user_ids: Iterable[str]) -> dict[str, Any]:
+    """Return the users that exist, by primary key in the text form that sessions store."""
     model: Any = get_user_model()
-    wanted = [key for key in map(to_key, keys) if key is not None]
-    found = model._base_manager.in_bulk(wanted) if wanted else {}
+    keys = [key for key in map(to_primary_key, user_ids) if key is not None]
+    found = model._base_manager.in_bulk(keys) if keys else {}
     return {str(model._meta.pk.value_to_string(user)): user for user in found.values()}

@@ -1,5 +1,8 @@
-"""What an administrator looks for, and what is found: on every engine, however many sessions there
-are, with bounded work and a fixed number of round trips."""
+"""The search behind the session list.
+
+It works with every engine and any number of sessions, with bounded memory and a bounded number of
+round trips.
+"""
 
 from __future__ import annotations
 
@@ -16,117 +19,124 @@ from .. import conf, sessions
 from ..core import keys
 from ..sessions import SessionInfo, owners
 
-# Sessions that are sorted and counted here. A form that selects them all has as many fields, of
-# which Django takes a thousand.
+# Up to this many sessions are sorted and counted in memory. The form that selects all of them has
+# one field for each, and Django accepts 1000 fields (DATA_UPLOAD_MAX_NUMBER_FIELDS).
 MAX_SORTED = 900
-PAGE_STEPS = (1, 2, 15)  # pages that are looked at, one after the other, for one page to show
-USERS = 10  # whose sessions one search finds
+# With filters, sessions are read in steps of so many pages until half a page of them matches.
+PAGE_STEPS = (1, 2, 15)
+MAX_USERS = 10  # whose sessions one search finds
 
 Matches = Callable[[SessionInfo], bool]
 
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Some sessions, the most recently active first."""
+    """The sessions found, the most recently active first."""
 
     infos: Sequence[SessionInfo]
-    is_all: bool = True  # there are no others, so they can be counted and paged
-    cursor: str | None = None  # else where to go on
-    notes: Sequence[str] = ()  # for whoever searched
-    # Where no user, handle or reference was named: all sessions or some, and how many there are.
+    is_complete: bool = True  # no others match, so the list can be counted and split into pages
+    cursor: str | None = None  # continues an incomplete result; None at its end
+    notes: Sequence[str] = ()  # messages to show above the list
+    # Only if the search names no user, handle or reference: a sample of all sessions, and how many
+    # sessions there are. If that is the size of the sample, the sample holds all of them.
     sample: Sequence[SessionInfo] = ()
-    about: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True)
 class Search:
-    """``text`` as it was typed. ``wanted``: what filters say, each of them. ``limit``: sessions a
-    page, where there are no filters. ``users``: finds so many, by a text."""
+    """A search text with filters.
+
+    ``text``: as it was typed, stripped. ``filters``: a session has to match all of them.
+    ``page_size``: sessions on a page, unless filters leave fewer. ``find_users``: returns at most
+    so many users for a text.
+    """
 
     text: str
-    wanted: Sequence[Matches]
-    limit: int
-    users: Callable[[str, int], Sequence[Any]]
+    filters: Sequence[Matches]
+    page_size: int
+    find_users: Callable[[str, int], Sequence[Any]]
 
-    def found(self, cursor: str | None = None) -> SearchResult:
-        """Raises ValueError for a cursor that is none."""
+    def run(self, cursor: str | None = None) -> SearchResult:
+        """Return the sessions found, from this cursor on. Raises ValueError for a bad cursor."""
         if network := _network(self.text):
-            wanted = [*self.wanted, lambda info: _is_within(info, network)]
-            return replace(self, text="", wanted=wanted).found(cursor)
+            filters = [*self.filters, lambda info: _is_within(info, network)]
+            return replace(self, text="", filters=filters).run(cursor)
         if self.text:
-            return self._handle_cache()
-        return self._first() if cursor is None else self._look(cursor)
+            return self._by_text()
+        return self._first_page() if cursor is None else self._page(cursor)
 
-    def _handle_cache(self) -> SearchResult:
-        """By handle, by reference, or by user."""
+    def _by_text(self) -> SearchResult:
+        """Search by handle, by reference (``name:value``), or by user."""
         name, colon, value = self.text.partition(":")
         if keys.is_handle(self.text):
-            return self._all(filter(None, [sessions.get(self.text)]))
+            return self._sorted(filter(None, [sessions.get(self.text)]))
         if colon and value.strip() and name in conf.references():
-            return self._of_reference(name, value.strip())
+            return self._by_reference(name, value.strip())
         if "user" not in conf.references():
-            return SearchResult(
-                [], notes=[_("Sessions do not know their users: MULTISESSION_REFERENCES.")]
-            )
-        return self._of_users()
+            note = _("Searching by user needs the reference “user” in MULTISESSION_REFERENCES.")
+            return SearchResult([], notes=[note])
+        return self._by_user()
 
-    def _of_reference(self, name: str, value: str) -> SearchResult:
+    def _by_reference(self, name: str, value: str) -> SearchResult:
         try:
-            return self._all(sessions.find(name, value))
+            return self._sorted(sessions.find(name, value))
         except ValueError as error:  # too long, for example
             return SearchResult([], notes=[str(error)])
 
-    def _of_users(self) -> SearchResult:
-        users = self.users(self.text, USERS + 1)
-        of_each = (sessions.find("user", owners.user_pk(user)) for user in users[:USERS])
-        found = self._all(chain.from_iterable(of_each))
-        if len(users) <= USERS:
-            return found
-        note = _("More than %(number)d users match: these are the sessions of the first ones.")
-        return replace(found, notes=[*found.notes, note % {"number": USERS}])
+    def _by_user(self) -> SearchResult:
+        users = self.find_users(self.text, MAX_USERS + 1)
+        found = (sessions.find("user", owners.user_pk(user)) for user in users[:MAX_USERS])
+        result = self._sorted(chain.from_iterable(found))
+        if len(users) <= MAX_USERS:
+            return result
+        note = _("More than %(number)d users match. Only the sessions of the first ones are shown.")
+        return replace(result, notes=[*result.notes, note % {"number": MAX_USERS}])
 
-    def _all(self, infos: Iterable[SessionInfo]) -> SearchResult:
-        """As many as can be sorted here."""
-        some = [*islice(infos, MAX_SORTED + 1)]
-        if len(some) <= MAX_SORTED:
-            return SearchResult(self._chosen(some))
-        note = _("There are more than %(number)d: these are some of them.") % {"number": MAX_SORTED}
-        return SearchResult(self._chosen(some[:MAX_SORTED]), notes=[note])
+    def _sorted(self, infos: Iterable[SessionInfo]) -> SearchResult:
+        """Return a complete result, cut to MAX_SORTED sessions."""
+        read = [*islice(infos, MAX_SORTED + 1)]
+        if len(read) <= MAX_SORTED:
+            return SearchResult(self._matching(read))
+        note = _("There are more than %(number)d sessions. Only some of them are shown.")
+        notes = [note % {"number": MAX_SORTED}]
+        return SearchResult(self._matching(read[:MAX_SORTED]), notes=notes)
 
-    def _first(self) -> SearchResult:
-        """Where there are few, all of them."""
-        sample, about = sessions.sample(MAX_SORTED)
-        is_all = len(sample) == about
-        found = SearchResult(self._chosen(sample)) if is_all else self._look(None)
-        return replace(found, sample=sample, about=about)
+    def _first_page(self) -> SearchResult:
+        """Return all sessions if they can be sorted in memory, else the first page of them."""
+        sample, total = sessions.sample(MAX_SORTED)
+        has_all = len(sample) == total
+        result = SearchResult(self._matching(sample)) if has_all else self._page(None)
+        return replace(result, sample=sample, total=total)
 
-    def _look(self, cursor: str | None) -> SearchResult:
-        """At the next ones; at more of them, where the filters want few."""
-        chosen, looked_at = list[SessionInfo](), 0
+    def _page(self, cursor: str | None) -> SearchResult:
+        """Return the next sessions that match. Up to three reads if filters leave few."""
+        found, searched = list[SessionInfo](), 0
         for pages in PAGE_STEPS:
-            infos, cursor = sessions.page(cursor, pages * self.limit)
-            chosen, looked_at = self._chosen([*chosen, *infos]), looked_at + len(infos)
-            if cursor is None or len(chosen) >= self.limit / 2:
+            infos, cursor = sessions.page(cursor, pages * self.page_size)
+            found, searched = self._matching([*found, *infos]), searched + len(infos)
+            if cursor is None or len(found) >= self.page_size / 2:
                 break
-        told = ngettext(
-            "Looked at %(number)d session.", "Looked at %(number)d sessions.", looked_at
-        )
-        notes = [told % {"number": looked_at}] if self.wanted else []
-        return SearchResult(chosen, is_all=False, cursor=cursor, notes=notes)
+        note = ngettext("Searched %(number)d session.", "Searched %(number)d sessions.", searched)
+        notes = [note % {"number": searched}] if self.filters else []
+        return SearchResult(found, is_complete=False, cursor=cursor, notes=notes)
 
-    def _chosen(self, infos: Iterable[SessionInfo]) -> list[SessionInfo]:
-        chosen = [info for info in infos if all(matches(info) for matches in self.wanted)]
-        return sorted(chosen, key=lambda info: (info.last_seen_at, info.handle), reverse=True)
+    def _matching(self, infos: Iterable[SessionInfo]) -> list[SessionInfo]:
+        found = [info for info in infos if all(matches(info) for matches in self.filters)]
+        return sorted(found, key=lambda info: (info.last_seen_at, info.handle), reverse=True)
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
-    """An address is a network of its own."""
+    """Parse an IP address or a network. None: the text is neither.
+
+    An IPv4 address in IPv6 notation (``::ffff:192.0.2.1``) becomes an IPv4 address.
+    """
     try:
         network = ip_network(text, strict=False)
     except ValueError:
         return None
-    address = getattr(network.network_address, "ipv4_mapped", None)
-    return ip_network(address) if address and network.num_addresses == 1 else network
+    ip = getattr(network.network_address, "ipv4_mapped", None)
+    return ip_network(ip) if ip and network.num_addresses == 1 else network
 
 
 def _is_within(info: SessionInfo, network: IPv4Network | IPv6Network) -> bool:

@@ -1,4 +1,4 @@
-"""Users, as the admin finds and shows them."""
+"""The search for users, and links to their pages in the admin."""
 
 from __future__ import annotations
 
@@ -15,36 +15,38 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 
-def users_matching(
-    text: str, limit: int, *, request: HttpRequest, site: AdminSite
-) -> Sequence[Any]:
-    """The user of this primary key first, then those that the admin of users finds by it; without
-    one, those of this name or e-mail address. Two queries."""
+def find_users(text: str, limit: int, *, request: HttpRequest, site: AdminSite) -> Sequence[Any]:
+    """Return at most ``limit`` users that match the text. Two queries.
+
+    The user with this primary key comes first. Then come the users that the search of the user
+    admin finds. If this site has no user admin with a search, the users with exactly this user
+    name or e-mail address are returned instead.
+    """
     model: Any = get_user_model()
-    by_key = [*model._default_manager.filter(pk=to_key(text))]
+    by_key = [*model._default_manager.filter(pk=to_primary_key(text))]
     admin = site._registry.get(model)
     if admin is not None and admin.get_search_fields(request):
         found, _ = admin.get_search_results(request, admin.get_queryset(request), text)
     else:
-        found = model._default_manager.filter(_is_called(model, text))
+        found = model._default_manager.filter(_has_name(model, text))
     others = found.exclude(pk__in=[user.pk for user in by_key]).order_by("pk").distinct()
     return [*by_key, *others[: limit - len(by_key)]]
 
 
-def to_key(text: str) -> Any:
-    """The primary key that sessions have as this text; None, if it is none of the model."""
+def to_primary_key(text: str) -> Any:
+    """Convert the text that sessions store to a primary key. None: the text is not a valid one."""
     field: Any = get_user_model()._meta.pk
     while field.remote_field:
         field = field.target_field
     with suppress(ValidationError, ValueError, OverflowError):
         key = field.to_python(text)
-        field.run_validators(key)  # or a number that is too large is an error of some databases
+        field.run_validators(key)  # some databases raise an error for a number out of range
         return key
     return None
 
 
-def page_of(user: Any, site: AdminSite) -> str | None:
-    """The address of the user's page in the admin, if there is one."""
+def change_url(user: Any, site: AdminSite) -> str | None:
+    """Return the URL of the user's page in the admin, or None if there is no such page."""
     meta = user._meta
     if not site.is_registered(type(user)):
         return None
@@ -54,10 +56,10 @@ def page_of(user: Any, site: AdminSite) -> str | None:
     return None
 
 
-def _is_called(model: Any, text: str) -> Q:
-    names = [model.USERNAME_FIELD, model.get_email_field_name()]
-    is_called = Q()
-    for name in names:
+def _has_name(model: Any, text: str) -> Q:
+    """Return the condition that a user has this user name or e-mail address."""
+    condition = Q()
+    for name in (model.USERNAME_FIELD, model.get_email_field_name()):
         with suppress(FieldDoesNotExist):
-            is_called |= Q(**{model._meta.get_field(name).name: text})
-    return is_called
+            condition |= Q(**{model._meta.get_field(name).name: text})
+    return condition

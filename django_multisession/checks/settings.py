@@ -150,14 +150,6 @@ def _confirm_after() -> Messages:
         yield error(31, text, hint)
 
 
-def _secret_names() -> Messages:
-    names = conf.get("MULTISESSION_SECRET_NAMES")
-    is_list = isinstance(names, (list, tuple, set, frozenset))
-    if not is_list or not all(isinstance(name, str) and name for name in names):
-        hint = 'Parts of names, for example ["passw", "token"]; an empty list hides nothing.'
-        yield error(27, f"MULTISESSION_SECRET_NAMES {names!r} is no list of texts.", hint)
-
-
 def _client_ip() -> Messages:
     path = conf.get("MULTISESSION_CLIENT_IP")
     if isinstance(path, str) and "." in path:
@@ -190,5 +182,5 @@ CHECKS = (
     *(_references, _ttl, _absolute_age, _touch_interval, _database, _client_ip, _names),
     *(_key_prefix, _redis_alias, _redis_url, _redis_options),
     *(_dynamodb_table, _dynamodb_options, _flags),
-    *(_sessions_per_user, _beyond_limit, _confirm_after, _secret_names),
+    *(_sessions_per_user, _beyond_limit, _confirm_after),
 )

@@ -1,9 +1,9 @@
 """Move a session from a previous engine into this one when a client offers its key.
 
 A session is in two engines only while it is moved, and is moved at most once: whoever stores it in
-this engine deletes it in the previous one. If the previous engine does have it no longer, another
-request was faster and the session may have ended since, so the copy is deleted again. A session that
-was ended before it was moved is not moved any more; see `tombstones`.
+this engine deletes it in the previous one. If the previous engine does not have it any longer, then
+another request was faster and the session may have ended since, so the copy is deleted again. A
+session that was ended before it was moved is not moved any more; see `tombstones`.
 """
 
 from __future__ import annotations

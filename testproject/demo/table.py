@@ -1,4 +1,4 @@
-"""Sessions as an aligned table of text."""
+"""Sessions as a table of aligned text."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator
 from demo.times import ago, ahead
 from django_multisession.sessions import SessionInfo
 
-TITLES = ["USER", "DEVICE", "ADDRESS", "LAST SEEN", "EXPIRES", "HANDLE"]
+TITLES = ["USER", "DEVICE", "IP ADDRESS", "LAST SEEN", "EXPIRES", "HANDLE"]
 
 
 def row(user: str, info: SessionInfo) -> list[str]:
+    """Return the cells of a session."""
     times = [ago(info.last_seen_at), ahead(info.expires_at)]
     return [user, info.device, info.ip or "", *times, info.handle[:8]]
 
 
 def aligned(rows: Iterable[list[str]]) -> Iterator[str]:
-    """The lines of the table, titles first."""
+    """Iterate over the lines of the table, the titles first."""
     cells = [TITLES, *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:

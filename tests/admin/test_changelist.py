@@ -1,4 +1,4 @@
-"""The list of sessions in the admin: what it shows of each, in which order, on which pages."""
+"""The session list in the admin: its columns, its order and its pages."""
 
 from __future__ import annotations
 
@@ -9,28 +9,21 @@ import pytest
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from django_multisession.admin import SessionAdmin, search
+from django_multisession.admin import SessionAdmin
 from support.admin_site import DEVICE, PAGE, all_pages, listed, own, words
 
-COLUMNS = ["Device", "User", "Address", "Label", "Created", "Last seen", "Expires"]
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Pages of three sessions, and of more than five there is a sample."""
-    monkeypatch.setattr(SessionAdmin, "list_per_page", 3)
-    monkeypatch.setattr(search, "MAX_SORTED", 5)
+COLUMNS = ["Device", "User", "IP address", "Label", "Created", "Last seen", "Expires"]
 
 
 def headings(response):
     html = response.content.decode().partition("<thead>")[2].partition("</thead>")[0]
-    return [" ".join(each.split()) for each in re.findall(r"<span>([^<]+)</span>", html)]
+    return [" ".join(text.split()) for text in re.findall(r"<span>([^<]+)</span>", html)]
 
 
 def cells(response, column):
     html = response.content.decode()
     found = re.findall(rf'(?s)<t[dh] class="field-{column}">(.*?)</t[dh]>', html)
-    return [" ".join(re.sub(r"<[^>]+>", " ", each).split()) for each in found]
+    return [" ".join(re.sub(r"<[^>]+>", " ", cell).split()) for cell in found]
 
 
 def test_what_is_shown_of_a_session(office):
@@ -39,9 +32,14 @@ def test_what_is_shown_of_a_session(office):
     office.clock.advance(hours=2)
     response = browser.get(PAGE)
     assert headings(response) == COLUMNS
-    shown = [cells(response, name)[0] for name in ("device", "whose", "address", "labelled")]
+    shown = [
+        cells(response, name)[0] for name in ("device", "owner", "ip_address", "session_label")
+    ]
     assert shown == [DEVICE, "ada", "2001:db8::1", "the tablet"]
-    times = [cells(response, name)[0].replace("\xa0", " ") for name in ("created", "seen", "ends")]
+    times = [
+        cells(response, name)[0].replace("\xa0", " ")
+        for name in ("created", "last_seen", "expires")
+    ]
     end = date_format(timezone.localtime(office.clock.now + timedelta(days=14, hours=-2)))
     assert times == ["2 hours ago", "2 hours ago", end]
 
@@ -50,14 +48,14 @@ def test_what_is_shown_of_a_session(office):
 def test_an_end_that_is_near_is_said_in_words(office, hours, shown):
     browser = office.root()
     office.add(expires_in=hours * 3600)
-    assert shown in [end.replace("\xa0", " ") for end in cells(browser.get(PAGE), "ends")]
+    assert shown in [end.replace("\xa0", " ") for end in cells(browser.get(PAGE), "expires")]
 
 
 def test_what_is_not_known(office):
     browser = office.root()
     office.add(ip="", agent="")
     response = browser.get(PAGE)
-    names = ("device", "whose", "address", "labelled", "seen")
+    names = ("device", "owner", "ip_address", "session_label", "last_seen")
     assert [cells(response, name)[0] for name in names] == [
         "Unknown device",
         "anonymous",
@@ -71,7 +69,7 @@ def test_the_exact_time_is_told_too(office):
     browser = office.root()
     handle = office.add()
     (moment,) = re.findall(
-        rf'(?s){handle[:5]}.*?field-seen">(<time[^>]*>)', browser.get(PAGE).content.decode()
+        rf'(?s){handle[:5]}.*?field-last_seen">(<time[^>]*>)', browser.get(PAGE).content.decode()
     ) or [""]
     assert f'datetime="{office.clock.now.isoformat()}"' in moment
     assert f"{office.clock.now.year}" in re.search('title="([^"]+)"', moment)[1]
@@ -84,8 +82,8 @@ def test_further_references_have_a_column_of_links(office, settings):
     office.add()
     response = browser.get(PAGE)
     assert headings(response) == [*COLUMNS[:4], "References", *COLUMNS[4:]]
-    assert cells(response, "belongs") == ["-", "org: a&amp;b 7", "-"]
-    (link,) = re.findall(r'field-belongs"><a href="([^"]+)"', response.content.decode())
+    assert cells(response, "further_references") == ["-", "org: a&amp;b 7", "-"]
+    (link,) = re.findall(r'field-further_references"><a href="([^"]+)"', response.content.decode())
     assert listed(browser.get(link)) == [handle]
 
 
@@ -94,7 +92,7 @@ def test_ones_own_is_marked(office):
     office.several(2)
     response = browser.get(PAGE)
     assert response.content.decode().count("session-mark") == 1
-    marked = ["this one" in each for each in cells(response, "device")]
+    marked = ["current" in cell for cell in cells(response, "device")]
     assert dict(zip(listed(response), marked, strict=True))[own(browser)]
 
 
@@ -113,7 +111,7 @@ def test_what_is_over_is_not_there(office):
 
 
 class TestNumberedPages:
-    """Where all there is is at hand."""
+    """Pages have numbers if all sessions were found at once."""
 
     @pytest.fixture(autouse=True)
     def three_a_page(self, monkeypatch):
@@ -139,14 +137,14 @@ class TestNumberedPages:
 
 
 class TestCursorPages:
-    """Where there are more than can be sorted at once."""
+    """Pages have cursors if there are more sessions than can be sorted at once."""
 
     def test_every_session_is_seen_once(self, office, small):
         browser = office.root()
         handles = [*office.several(10), own(browser)]
         pages = all_pages(browser)
         assert [len(page) for page in pages] == [3, 3, 3, 2]
-        assert [each for page in pages for each in page] == handles
+        assert [handle for page in pages for handle in page] == handles
 
     def test_the_way_back(self, office, small):
         browser = office.root()
@@ -177,7 +175,7 @@ class TestCursorPages:
     def test_an_order_of_the_page_only_is_told(self, office, small, monkeypatch):
         browser = office.root()
         office.several(10)
-        note = "only those of a page are sorted"
+        note = "Only the sessions on each page are sorted"
         assert note not in words(browser.get(PAGE))
         monkeypatch.setattr(office.storage, "pages_by_activity", False)
         assert note in words(browser.get(PAGE))

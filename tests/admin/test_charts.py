@@ -1,4 +1,4 @@
-"""The picture of all sessions: what is counted, how it is said, where bars are drawn."""
+"""The charts of all sessions: what they count, their texts, and where bars are drawn."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from support.admin_site import PAGE
 from support.user_agents import FIREFOX, IPHONE
 
 
-def charted(office, about=None):
+def charted(office, total=None):
     infos = [*sessions.all()]
-    return charts.charts_of(infos, about or len(infos), office.clock.now)
+    return charts.make_charts(infos, total or len(infos), office.clock.now)
 
 
 def numbers(chart):
@@ -57,7 +57,7 @@ SPANS = [
     (timedelta(days=7), "Within a week"),
     (timedelta(days=30), "Within a month"),
     (timedelta(days=30, microseconds=1), "Longer ago"),
-    (timedelta(seconds=-5), "Within an hour"),  # by a server whose clock is ahead
+    (timedelta(seconds=-5), "Within an hour"),  # the clock of another server is ahead
 ]
 
 
@@ -76,12 +76,12 @@ def test_every_session_is_counted_once(office, three):
 
 
 def test_none_at_all(office):
-    for chart in charts.charts_of([], 0, office.clock.now):
+    for chart in charts.make_charts([], 0, office.clock.now):
         assert {bar.length for bar in chart.bars} == {0}
 
 
 def test_of_a_sample_it_is_about_as_many(office, three):
-    _, users, _ = charted(office, about=30_000)
+    _, users, _ = charted(office, total=30_000)
     assert numbers(users) == {"Signed in": "≈ 20,000", "Anonymous": "≈ 10,000"}
     assert users.text == "Signed in: ≈ 20,000; Anonymous: ≈ 10,000"
 
@@ -98,21 +98,22 @@ def test_an_estimate_has_two_digits(number, said):
 def test_numbers_are_written_as_the_language_does():
     with translation.override("de"):
         assert charts.rounded(41_234) == "41.000"
-        assert charts.Bar("x", 0.5, "1", 0).length == charts.BAR / 2
+        assert charts.Bar("x", 0.5, "1", 0).length == charts.BAR_WIDTH / 2
 
 
 class TestBars:
     @pytest.mark.parametrize(
-        ("share", "length"), [(0, 0), (0.001, 2), (0.5, charts.BAR / 2), (1, charts.BAR)]
+        ("share", "length"),
+        [(0, 0), (0.001, 2), (0.5, charts.BAR_WIDTH / 2), (1, charts.BAR_WIDTH)],
     )
     def test_how_long_they_are(self, share, length):
         assert charts.Bar("", share, "", 0).length == length
 
     def test_where_they_are(self):
         first, second = (charts.Bar("", 1, "", line) for line in (0, 1))
-        assert second.top - first.top == second.baseline - first.baseline == charts.LINE
-        assert 0 < first.top < first.baseline < charts.LINE
-        assert charts.Chart("", [first, second]).height == 2 * charts.LINE
+        assert second.top - first.top == second.baseline - first.baseline == charts.LINE_HEIGHT
+        assert 0 < first.top < first.baseline < charts.LINE_HEIGHT
+        assert charts.Chart("", [first, second]).height == 2 * charts.LINE_HEIGHT
 
     @pytest.mark.parametrize("share", [0.01, 0.5, 1])
     def test_where_one_reads_to_the_left_they_are_mirrored(self, share):
@@ -143,8 +144,8 @@ def test_coordinates_are_no_matter_of_language(office, three, language, settings
     settings.LANGUAGE_CODE = language
     settings.USE_THOUSAND_SEPARATOR = True
     html = office.root().get(PAGE).content.decode()
-    assert f'viewBox="0 0 {charts.WIDTH} {5 * charts.LINE}"' in html
-    assert f'width="{charts.BAR}"' in html
+    assert f'viewBox="0 0 {charts.WIDTH} {5 * charts.LINE_HEIGHT}"' in html
+    assert f'width="{charts.BAR_WIDTH}"' in html
 
 
 KINDS = [

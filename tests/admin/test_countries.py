@@ -1,4 +1,4 @@
-"""Countries, of addresses: with a database of GeoIP, as small as can be, and without."""
+"""Countries of IP addresses, with a minimal GeoIP database and without one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNTRIES = {
     "198.51.100.0/28": "France",
     "198.51.100.16/28": "Japan",
     "2001:db8::/32": "Kenya",
-    "203.0.113.0/24": "",  # known, but no country
+    "203.0.113.0/24": "",  # in the database, without a country
     **{f"192.0.2.{16 * n}/28": f"Country {n}" for n in range(8)},
 }
 
@@ -56,7 +56,7 @@ def test_without_a_database_it_is_nowhere(settings):
 
 
 def test_another_database_is_noticed(known, settings, tmp_path):
-    """By tests, that is: a setting does not change in a process that serves."""
+    """Only tests change the setting while the process runs."""
     write(tmp_path, {"198.51.100.0/24": "Spain"})
     assert geoip.country_of("198.51.100.3") == "France"
     settings.GEOIP_PATH = str(tmp_path)
@@ -72,7 +72,7 @@ def test_a_database_of_the_old_addresses_only(settings, tmp_path):
 
 def countries(office):
     infos = [*sessions.all()]
-    *_, chart = charts.charts_of(infos, len(infos), office.clock.now)
+    *_, chart = charts.make_charts(infos, len(infos), office.clock.now)
     assert chart.title == "Countries"
     return {bar.label: bar.number for bar in chart.bars}
 
@@ -108,7 +108,7 @@ def test_they_are_counted_where_cities_are_known_too(office, settings, tmp_path)
 
 def test_in_the_list(office, known):
     browser = office.root()
-    assert "Countries" not in words(browser.get(PAGE))  # whoever asks is at 127.0.0.1
+    assert "Countries" not in words(browser.get(PAGE))  # the only session is at 127.0.0.1
     office.add(ip="198.51.100.1")
     assert "Countries France 1" in words(browser.get(PAGE))
 
@@ -121,7 +121,7 @@ def test_without_a_database_they_are_not_there(office, settings):
 
 @pytest.mark.parametrize("path", ["/nowhere", "/nowhere/x.mmdb"])
 def test_a_database_that_is_not_there(office, settings, path):
-    """The list is for emergencies: it does not fail for want of a picture."""
+    """The list is needed in emergencies, so it must not fail because a chart cannot be drawn."""
     settings.GEOIP_PATH = path
     office.add(ip="198.51.100.1")
     browser = office.root()

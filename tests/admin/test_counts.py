@@ -1,4 +1,4 @@
-"""What the list of sessions says in words: how many there are, and where there are none."""
+"""The texts around the session list: numbers of sessions, and messages for empty lists."""
 
 from __future__ import annotations
 
@@ -6,16 +6,7 @@ import re
 
 import pytest
 
-from django_multisession.admin import SessionAdmin, search
 from support.admin_site import PAGE, all_pages, found, listed, own, words
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Pages of three sessions, two of them looked at; of more than five there is a sample."""
-    monkeypatch.setattr(SessionAdmin, "list_per_page", 3)
-    monkeypatch.setattr(search, "MAX_SORTED", 5)
-    monkeypatch.setattr(search, "PAGE_STEPS", (1, 1))
 
 
 def beside_the_box(response):
@@ -38,7 +29,7 @@ def test_about_how_many_there_are(office, small, monkeypatch):
     sampled = office.storage.sample
     monkeypatch.setattr(office.storage, "sample", lambda limit: (sampled(limit)[0], 41234))
     text = words(browser.get(PAGE))
-    assert "About 41,000 sessions. The picture is that of a sample of 5." in text
+    assert "About 41,000 sessions. The charts show a sample of 5." in text
     assert "≈ " in text
 
 
@@ -71,19 +62,19 @@ def test_of_a_page_nothing_is_said_to_be_found(office, small):
 def test_what_is_typed_stays_in_the_box(office):
     browser = office.root()
     assert 'value="ada &amp; co"' in browser.get(PAGE, {"q": "ada & co"}).content.decode()
-    assert "192.0.2.0/24" in words(browser.get(PAGE))  # the help
+    assert "192.0.2.0/24" in words(browser.get(PAGE))  # the help text
 
 
 def test_nothing_matches(office):
     browser = office.root()
     for query in ({"q": "nobody"}, {"ends": "hour"}, {"q": "user:17", "signed_in": "no"}):
         text = words(browser.get(PAGE, query))
-        assert "No session matches. Show all sessions" in text
+        assert "No sessions match. Show all sessions" in text
         assert "End selected sessions" not in text
 
 
 def test_there_are_none_at_all(office, monkeypatch):
-    """Then whoever asks has none, except on a server that reads late."""
+    """It happens if a replica does not have the administrator's new session yet."""
     browser = office.root()
     monkeypatch.setattr(office.storage, "sample", lambda limit: ([], 0))
     response = browser.get(PAGE)
@@ -95,9 +86,9 @@ def test_none_among_those_it_looked_at(office, small):
     browser = office.root()
     office.several(10)
     response = browser.get(PAGE, {"signed_in": "yes"})
-    assert "None of these. There are more to look at." in words(response)
-    assert "Looked at 6 sessions." in words(response)
-    assert "Look on" in words(response)
+    assert "No matches so far. There are more sessions to search." in words(response)
+    assert "Searched 6 sessions." in words(response)
+    assert "Continue searching" in words(response)
     pages = all_pages(browser, "?signed_in=yes")
     assert pages == [[], [own(browser)]]
 
@@ -106,11 +97,11 @@ def test_there_was_one_more_to_look_at(office, small):
     browser = office.root()
     office.several(6)
     first = browser.get(PAGE, {"ends": "hour"})
-    assert "Looked at 6 sessions." in words(first)
+    assert "Searched 6 sessions." in words(first)
     last = browser.get(PAGE + first.context["cl"].next_page)
-    assert "Looked at 1 session." in words(last)
+    assert "Searched 1 session." in words(last)
     assert listed(last) == []
-    assert "No session matches." in words(last)
+    assert "No sessions match." in words(last)
 
 
 def test_a_page_of_as_many_as_half_of_it_is_enough(office, small):
@@ -119,10 +110,10 @@ def test_a_page_of_as_many_as_half_of_it_is_enough(office, small):
     office.add()
     others = office.several(3)
     first = browser.get(PAGE, {"signed_in": "yes"})
-    assert "Looked at 6 sessions." in words(first)
+    assert "Searched 6 sessions." in words(first)
     assert listed(first) == signed_in
     first = browser.get(PAGE, {"signed_in": "no"})
-    assert "Looked at 3 sessions." in words(first)
+    assert "Searched 3 sessions." in words(first)
     assert listed(first) == others
 
 
@@ -131,7 +122,7 @@ def test_more_were_found_than_can_be_shown(office, small):
     ada = office.user("ada")
     handles = office.several(6, user=ada)
     response = browser.get(PAGE, {"q": "ada"})
-    assert "There are more than 5: these are some of them." in words(response)
+    assert "There are more than 5 sessions. Only some of them are shown." in words(response)
     assert response.context["cl"].result_count == 5
     sessions = {*listed(response), *listed(browser.get(PAGE, {"q": "ada", "p": 2}))}
     assert len(sessions & {*handles}) == 5

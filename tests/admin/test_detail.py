@@ -1,4 +1,4 @@
-"""The page of a session: what is known of it, and its data."""
+"""The page of a session: its facts and its data."""
 
 from __future__ import annotations
 
@@ -11,19 +11,16 @@ from django.utils.formats import date_format
 
 from django_multisession import sessions
 from django_multisession.core.record import Change
-from support.admin_site import DEVICE, PAGE, listed, log, own, page_of, words
+from support.admin_site import DEVICE, PAGE, listed, log_entries, own, session_url, words
+from support.reporter_filters import CardFilter, ExactFilter, LongerFilter, NoNamesFilter
 from support.subjects import make_record
 from support.user_agents import FIREFOX
 
-
-@pytest.fixture
-def office(office, settings):
-    settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    return office
+pytestmark = pytest.mark.usefixtures("org_reference")
 
 
 def facts(response):
-    """Of the table, in its order."""
+    """Return labels and values of the table of facts, in their order."""
     html = response.content.decode()
     found = re.findall(r'(?s)<th scope="row">(.*?)</th><td>(.*?)</td>', html)
     return {name: " ".join(re.sub("<[^>]+>", " ", value).split()) for name, value in found}
@@ -33,7 +30,7 @@ def test_what_is_known(office, browser):
     ada = office.user("ada")
     handle = office.add(ada, ip="2001:db8::1", label="the tablet", data={"org_id": 7})
     office.clock.advance(hours=3)
-    shown = facts(browser.get(page_of(handle)))
+    shown = facts(browser.get(session_url(handle)))
     times = {name: shown.pop(name).replace("\xa0", " ") for name in ("Created", "Last seen")}
     end = office.clock.now + timedelta(days=14, hours=-3)
     assert shown.pop("Expires") == date_format(timezone.localtime(end))
@@ -41,7 +38,7 @@ def test_what_is_known(office, browser):
     assert shown == {
         "User": "ada",
         "Device": DEVICE,
-        "Address": "2001:db8::1",
+        "IP address": "2001:db8::1",
         "Label": "the tablet",
         "References": "org: 7",
         "User agent": FIREFOX,
@@ -50,72 +47,72 @@ def test_what_is_known(office, browser):
 
 
 def test_what_is_not_known_is_left_out(office, browser):
-    shown = facts(browser.get(page_of(office.add(ip="", agent=""))))
+    shown = facts(browser.get(session_url(office.add(ip="", agent=""))))
     assert [*shown] == ["User", "Device", "Created", "Last seen", "Expires", "Handle"]
     assert (shown["User"], shown["Device"]) == ("anonymous", "Unknown device")
 
 
 def test_its_title(office, browser):
     handle = office.add(office.user("ada"), label="the tablet")
-    html = browser.get(page_of(handle)).content.decode()
+    html = browser.get(session_url(handle)).content.decode()
     assert "<title>ada, the tablet, Firefox on Linux, 192.0.2.1 |" in html
-    assert f'<a href="{PAGE}">' in html  # the way back
+    assert f'<a href="{PAGE}">' in html  # the breadcrumb
 
 
 def test_it_leads_to_the_users_others(office, browser):
     ada = office.user("ada")
     handles = office.several(2, user=ada)
     office.add()
-    html = browser.get(page_of(handles[0])).content.decode()
+    html = browser.get(session_url(handles[0])).content.decode()
     (link,) = re.findall(r'href="([^"]+)">All sessions of this user', html)
     assert {*listed(browser.get(link))} == {*handles}
     assert f'href="/admin/auth/user/{ada.pk}/change/"' in html
-    anonymous = browser.get(page_of(office.add())).content.decode()
+    anonymous = browser.get(session_url(office.add())).content.decode()
     assert "All sessions of this user" not in anonymous
 
 
 def test_it_leads_to_those_of_a_reference(office, browser):
     value = "a&b=c #/?é"
     handles = office.several(2, data={"org_id": value})
-    html = browser.get(page_of(handles[0])).content.decode()
+    html = browser.get(session_url(handles[0])).content.decode()
     (link,) = re.findall(r'href="([^"]+)">org: ', html)
     assert {*listed(browser.get(link))} == {*handles}
 
 
 def test_a_user_who_was_deleted(office, browser):
     handle = office.add(data={"_auth_user_id": "999"})
-    response = browser.get(page_of(handle))
+    response = browser.get(session_url(handle))
     assert facts(response)["User"] == "user 999"
     assert "/admin/auth/user/999/" not in response.content.decode()
 
 
 def test_ones_own(browser):
-    response = browser.get(page_of(own(browser)))
-    assert "this one" in facts(response)["Device"]
+    response = browser.get(session_url(own(browser)))
+    assert "current" in facts(response)["Device"]
 
 
 def test_it_is_not_written_to(office, browser):
-    """To be looked at is not to be seen."""
+    """Viewing a session in the admin is not an activity of that session."""
     handle = office.add()
     before = office.storage.read(handle)
     office.clock.advance(hours=1)
-    browser.get(page_of(handle))
+    browser.get(session_url(handle))
     assert office.storage.read(handle) == before
 
 
 @pytest.mark.parametrize("handle_of", ["_" * 43, "-" * 43, "_5F" + "-_" * 20])
 def test_a_handle_that_has_to_be_quoted(office, browser, handle_of):
     office.storage.insert(handle_of, make_record(office.clock, label="odd"))
-    response = browser.get(page_of(handle_of))
+    response = browser.get(session_url(handle_of))
     assert facts(response)["Handle"] == handle_of
     assert handle_of in listed(browser.get(PAGE))
-    assert page_of(handle_of, "delete") in response.content.decode()
+    assert session_url(handle_of, "delete") in response.content.decode()
 
 
 class TestData:
     def test_they_are_shown(self, office, browser):
         data = {"cart": {"apples": 3, "note": None}, "list": ["x", 1.5, True], "b": "é<"}
-        text = words(browser.get(page_of(office.add(data=data))))
+        text = words(browser.get(session_url(office.add(data=data))))
         text = text.partition("Data b")[2]
         assert text.startswith(
             " é< str cart dict apples 3 int note None NoneType list list 0 x str 1 1.5 float "
@@ -123,36 +120,36 @@ class TestData:
         )
 
     def test_none(self, office, browser):
-        assert "It holds nothing." in words(browser.get(page_of(office.add())))
+        assert "This session has no data." in words(browser.get(session_url(office.add())))
 
     def test_empty_ones(self, office, browser):
         data = {"a": {}, "b": [], "c": "", "d": None, "e": 0}
-        text = words(browser.get(page_of(office.add(data=data))))
+        text = words(browser.get(session_url(office.add(data=data))))
         assert "Data a dict b list c str d None NoneType e 0 int" in text
-        assert "It holds nothing." not in text
+        assert "This session has no data." not in text
 
     def test_many_and_long_ones_are_cut(self, office, browser):
         data = {"list": [*range(300)], "text": "x" * 2500 + "END"}
-        text = words(browser.get(page_of(office.add(data=data))))
+        text = words(browser.get(session_url(office.add(data=data))))
         assert "199 199 int 100 more are not shown." in text
         assert "200 200 int" not in text
         assert "x str 503 more are not shown." in text
         assert "END" not in text
 
     def test_one_more_is_one(self, office, browser):
-        text = words(browser.get(page_of(office.add(data={"list": [*range(201)]}))))
+        text = words(browser.get(session_url(office.add(data={"list": [*range(201)]}))))
         assert "1 more is not shown." in text
 
     def test_what_cannot_be_decoded_is_left_out(self, office, browser):
         handle = office.add(data={"broken": 1, "fine": "apples"})
         office.storage.update(handle, Change(set={"broken": b"{"}))
-        response = browser.get(page_of(handle))
+        response = browser.get(session_url(handle))
         assert response.status_code == 200
         assert "fine apples" in words(response)
         assert "broken" not in words(response)
 
     def test_it_ends_while_it_is_looked_at(self, office, browser, monkeypatch):
-        """Between the two reads, of which the second one is for the data."""
+        """The session ends between the read of the facts and the read of the data."""
         handle = office.add(data={"cart": 1})
         read = office.storage.read
         monkeypatch.setattr(
@@ -160,16 +157,16 @@ class TestData:
             "read",
             lambda *args: None if args == (handle,) else read(*args),
         )
-        assert browser.get(page_of(handle)).status_code == 200
+        assert browser.get(session_url(handle)).status_code == 200
 
     def test_the_key_is_nowhere(self, office, browser):
         holder = sessions.create(data={"cart": 1})
         for response in (
-            browser.get(page_of(holder.handle)),
-            browser.post(page_of(holder.handle), {"reveal": "yes"}),
+            browser.get(session_url(holder.handle)),
+            browser.post(session_url(holder.handle), {"reveal": "yes"}),
             browser.get(PAGE),
-            browser.get(page_of(holder.handle, "delete")),
-            browser.get(page_of(own(browser))),
+            browser.get(session_url(holder.handle, "delete")),
+            browser.get(session_url(own(browser))),
         ):
             html = response.content.decode()
             assert holder.session_key not in html
@@ -185,56 +182,61 @@ class TestSecrets:
     }
 
     def test_they_are_hidden_at_any_depth(self, office, browser):
-        response = browser.get(page_of(office.add(data=self.DATA)))
+        response = browser.get(session_url(office.add(data=self.DATA)))
         assert "s3-" not in response.content.decode()
         assert "in sight" in words(response)
         assert words(response).count("hidden") - words(response).count("hidden values") == 4
 
     def test_ones_login_is(self, office, browser):
-        response = browser.get(page_of(own(browser)))
+        response = browser.get(session_url(own(browser)))
         assert "_auth_user_hash hidden" in words(response)
+        assert "_auth_user_backend django.contrib.auth" in words(response)
+        assert f"_auth_user_id {response.wsgi_request.user.pk} str" in words(response)
 
     def test_they_are_shown_when_asked_for(self, office, browser):
         handle = office.add(data=self.DATA)
-        response = browser.post(page_of(handle), {"reveal": "yes"})
-        assert all(f"s3-{each}" in words(response) for each in "abcd")
+        response = browser.post(session_url(handle), {"reveal": "yes"})
+        assert all(f"s3-{name}" in words(response) for name in "abcd")
         assert "Show hidden values" not in words(response)
-        assert log() == [("root", handle, 2, "Looked at hidden values.")]
+        assert log_entries() == [("root", handle, 2, "Viewed hidden values.")]
 
     def test_and_not_else(self, office, browser):
         handle = office.add(data=self.DATA)
         for response in (
-            browser.get(page_of(handle), {"reveal": "yes"}),
-            browser.post(page_of(handle)),
-            browser.post(page_of(handle) + "?reveal=yes"),
+            browser.get(session_url(handle), {"reveal": "yes"}),
+            browser.post(session_url(handle)),
+            browser.post(session_url(handle) + "?reveal=yes"),
         ):
             assert "s3-" not in response.content.decode()
-        assert log() == []
+        assert log_entries() == []
 
     def test_not_from_elsewhere(self, office):
-        user = office.user("root", is_staff=True, is_superuser=True)
-        browser = office.browser(user, enforce_csrf_checks=True)
-        response = browser.post(page_of(office.add(data=self.DATA)), {"reveal": "yes"})
+        browser = office.root(enforce_csrf_checks=True)
+        response = browser.post(session_url(office.add(data=self.DATA)), {"reveal": "yes"})
         assert response.status_code == 403
         assert "s3-" not in response.content.decode()
 
     def test_where_there_are_none_nothing_is_offered(self, office, browser):
-        response = browser.get(page_of(office.add(data={"plain": 1})))
+        response = browser.get(session_url(office.add(data={"plain": 1})))
         assert "Show hidden values" not in words(response)
 
     @pytest.mark.parametrize(
-        ("names", "seen"), [([], "abcd"), (("CARD",), "cd"), ({"pass"}, "ac"), (["x"], "abcd")]
+        ("kind", "seen"),
+        [(CardFilter, "cd"), (ExactFilter, "acd"), (LongerFilter, ""), (NoNamesFilter, "")],
     )
-    def test_their_names_are_a_setting(self, office, browser, settings, names, seen):
-        settings.MULTISESSION_SECRET_NAMES = names
-        html = browser.get(page_of(office.add(data=self.DATA))).content.decode()
-        assert {each for each in "abcd" if f"s3-{each}" in html} == {*seen}
+    def test_the_filter_of_the_project_decides(
+        self, office, browser, use_reporter_filter, kind, seen
+    ):
+        use_reporter_filter(kind)
+        html = browser.get(session_url(office.add(data=self.DATA))).content.decode()
+        assert {name for name in "abcd" if f"s3-{name}" in html} == {*seen}
+        assert ("in sight" in html) is (kind in {CardFilter, NoNamesFilter})
 
     def test_the_names_are_not_told_by_depth(self, office, browser):
-        """What is nested too deep is not written as text, which would show it."""
+        """Values beyond the maximum depth are not shown as text, which would reveal them."""
         data = {"password": "s3-deep"}
         for _ in range(20):
             data = {"a": data}
-        response = browser.get(page_of(office.add(data=data)))
+        response = browser.get(session_url(office.add(data=data)))
         assert "s3-deep" not in response.content.decode()
         assert "1 more is not shown." in words(response)

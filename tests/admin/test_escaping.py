@@ -1,4 +1,4 @@
-"""What sessions hold may be anything: none of it is markup to the admin, nor a template."""
+"""Session data are untrusted: the admin escapes them, and no template is rendered from them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from html import escape, unescape
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from support.admin_site import MARKUP, PAGE, listed, page_of, selected, words
+from support.admin_site import MARKUP, PAGE, action_data, listed, session_url, words
 
 SCRIPT = "<script>alert(1)</script>"
 
 
-@pytest.fixture
-def office(office, settings):
-    settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    return office
+pytestmark = pytest.mark.usefixtures("org_reference")
 
 
 def marked(name):
-    """Markup that tells where it comes from."""
+    """Return markup that contains this name."""
     return f"{name}{MARKUP}{SCRIPT}"
 
 
@@ -49,36 +46,37 @@ def test_in_the_list(browser, handle):
 
 def test_on_its_page(browser, handle):
     names = ("user", "label", "agent", "org", "field", "value", "name", "item")
-    assert_escaped(browser.get(page_of(handle)), *names)
-    assert_escaped(browser.post(page_of(handle), {"reveal": "yes"}), *names)
+    assert_escaped(browser.get(session_url(handle)), *names)
+    assert_escaped(browser.post(session_url(handle), {"reveal": "yes"}), *names)
 
 
 @pytest.mark.parametrize("action", ["delete_selected", "log_out_everywhere"])
 def test_when_it_asks(browser, handle, action):
-    assert_escaped(browser.post(PAGE, selected(action, handle)), "user")
-    data = selected(action, handle, post="End", reason=marked("reason") * 6)  # too long
+    assert_escaped(browser.post(PAGE, action_data(action, handle)), "user")
+    too_long = marked("reason") * 6
+    data = action_data(action, handle, post="End", reason=too_long)
     assert_escaped(browser.post(PAGE, data), "reason")
-    assert_escaped(browser.get(page_of(handle, "delete")), "user", "label")
+    assert_escaped(browser.get(session_url(handle, "delete")), "user", "label")
 
 
 @pytest.mark.parametrize("action", ["delete_selected", "log_out_everywhere"])
 def test_in_messages_and_the_log(browser, handle, action):
-    data = selected(action, handle, post="End", reason=marked("reason"))
+    data = action_data(action, handle, post="End", reason=marked("reason"))
     assert_escaped(browser.post(PAGE, data, follow=True))
     assert marked("reason") in LogEntry.objects.get().change_message
     assert_escaped(browser.get("/admin/"), "user")
 
 
 def test_in_its_history(browser, handle):
-    browser.post(page_of(handle), {"reveal": "yes"})
-    assert_escaped(browser.get(page_of(handle, "history")), "user")
+    browser.post(session_url(handle), {"reveal": "yes"})
+    assert_escaped(browser.get(session_url(handle, "history")), "user")
 
 
 def test_a_device_of_the_clients_own_making(office, browser):
-    """What is not a browser that is known is called what it calls itself."""
+    """An unknown browser is shown under the name in its user agent."""
     office.add(agent=f'{SCRIPT}"bot/1.0')
     handle = office.add(agent=f"{MARKUP}-crawler/1.0")
-    for url in (PAGE, page_of(handle), page_of(handle, "delete")):
+    for url in (PAGE, session_url(handle), session_url(handle, "delete")):
         assert_escaped(browser.get(url))
 
 
@@ -99,16 +97,16 @@ def test_what_else_stands_in_the_address(browser, name):
 
 def test_a_name_that_is_a_format(office, browser):
     handle = office.add(data={"_auth_user_id": "%(id)s%s{0}"}, label="%(number)d%s{0}")
-    for url in (PAGE, page_of(handle), page_of(handle, "delete")):
+    for url in (PAGE, session_url(handle), session_url(handle, "delete")):
         response = browser.get(url)
         assert "%(id)s%s{0}" in words(response)
         assert "%(number)d%s{0}" in words(response)
-    browser.post(page_of(handle, "delete"), {"post": "End", "reason": "%(number)d%s{0}"})
+    browser.post(session_url(handle, "delete"), {"post": "End", "reason": "%(number)d%s{0}"})
     assert "%(number)d%s{0}" in LogEntry.objects.get().change_message
 
 
 def test_text_that_runs_the_other_way(office, browser):
-    """It cannot turn what follows it around: it is in an element of its own."""
+    """A right-to-left override in a value cannot reorder the text after it."""
     handle = office.add(label="\u202egnp.exe", data={"a": "\u202eb"})
-    assert browser.get(page_of(handle)).status_code == 200
+    assert browser.get(session_url(handle)).status_code == 200
     assert listed(browser.get(PAGE))[0] == handle

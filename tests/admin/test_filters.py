@@ -1,4 +1,4 @@
-"""The filters of the list: alone, together, with a search, over pages."""
+"""The filters of the list: alone, combined, with a search, and over several pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.admin_site import PAGE, all_pages, listed, own, words
 
 @pytest.fixture
 def handles(office, browser):
-    """By what they are."""
+    """Handles of sessions, by a description of the session."""
     ada, hours = office.user("ada"), 3600
     return {
         "mine": own(browser),
@@ -61,9 +61,10 @@ def test_over_pages(browser, handles, query, names, monkeypatch):
     monkeypatch.setattr(SessionAdmin, "list_per_page", 2)
     monkeypatch.setattr(search, "PAGE_STEPS", (1, 1))
     start = "?" + "&".join(f"{name}={value}" for name, value in query.items())
-    shown = [each for page in all_pages(browser, start) for each in page]
+    shown = [handle for page in all_pages(browser, start) for handle in page]
     if {"q", "owner"} & query.keys() and "." not in query.get("q", ""):
-        assert {*shown} <= {handles[name] for name in names}  # at once: numbered pages
+        # These searches find everything at once, so this is the first one of numbered pages.
+        assert {*shown} <= {handles[name] for name in names}
     else:
         assert sorted(shown) == sorted(handles[name] for name in names)
 
@@ -74,13 +75,13 @@ def test_an_end_that_comes_nearer(office, browser, handles):
 
 
 def test_whoever_has_many_sees_them_all_of_their_own(office, browser, monkeypatch):
-    """There is an index of them: not a look at everybody's."""
+    """The index of the user's sessions is used. The sessions of other users are not read."""
     monkeypatch.setattr(search, "MAX_SORTED", 5)
     monkeypatch.setattr(office.storage, "page", None)
     office.several(20)
     response = browser.get(PAGE, {"owner": "me"})
     assert listed(response) == [own(browser)]
-    assert "Looked at" not in words(response)
+    assert "Searched" not in words(response)
 
 
 def test_they_are_kept_from_page_to_page(browser, handles, monkeypatch):
@@ -103,7 +104,7 @@ def test_they_can_be_cleared(browser, handles):
     assert "Clear all filters" in words(response)
     assert response.context["cl"].clear_all_filters_qs == "?q=ada"
     html = response.content.decode()
-    assert 'name="signed_in" value="yes"' in html  # the search box keeps them
+    assert 'name="signed_in" value="yes"' in html  # the form of the search box keeps the filters
 
 
 def test_ones_own_without_knowing_users(office, browser, settings):

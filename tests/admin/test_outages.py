@@ -1,15 +1,24 @@
-"""The session browser while the server that keeps sessions is away."""
+"""The session browser while the server that stores sessions is unavailable."""
 
 from __future__ import annotations
 
 import pytest
 from django.db import Error
 
-from support.admin_site import PAGE, end_all_page, log, opened, own, page_of, selected, words
+from support.admin_site import (
+    PAGE,
+    action_data,
+    end_all_url,
+    log_entries,
+    opened,
+    own,
+    session_url,
+    words,
+)
 from support.outages import Away, broken, raising_any
 from support.subjects import BLOCKING_VERBS
 
-SAYS = "Sessions cannot be reached"
+SAYS = "Sessions are unavailable"
 
 
 @pytest.fixture
@@ -26,35 +35,35 @@ def handle(office):
 @pytest.fixture
 def browser(office, handle):
     browser = office.root()
-    browser.get(PAGE)  # it is touched, and known by its device
+    browser.get(PAGE)  # the session is touched and has its device now
     browser.raise_request_exception = False
     return browser
 
 
-# Page -> what is asked, and which verbs that needs besides `read`.
+# Page -> the request, and the storage verbs that it needs besides `read`.
 PAGES = {
     "list": (lambda b, h: b.get(PAGE), {"sample"}),
     "user": (lambda b, h: b.get(PAGE, {"q": "ada"}), {"find"}),
     "handle": (lambda b, h: b.get(PAGE, {"q": h}), set()),
-    "detail": (lambda b, h: b.get(page_of(h)), set()),
-    "reveal": (lambda b, h: b.post(page_of(h), {"reveal": "1"}), set()),
-    "history": (lambda b, h: b.get(page_of(h, "history")), set()),
-    "ask": (lambda b, h: b.get(page_of(h, "delete")), set()),
-    "delete": (lambda b, h: b.post(page_of(h, "delete"), {"post": "1"}), {"delete"}),
-    "end": (lambda b, h: b.post(PAGE, selected("delete_selected", h, post="1")), {"delete"}),
+    "detail": (lambda b, h: b.get(session_url(h)), set()),
+    "reveal": (lambda b, h: b.post(session_url(h), {"reveal": "1"}), set()),
+    "history": (lambda b, h: b.get(session_url(h, "history")), set()),
+    "ask": (lambda b, h: b.get(session_url(h, "delete")), set()),
+    "delete": (lambda b, h: b.post(session_url(h, "delete"), {"post": "1"}), {"delete"}),
+    "end": (lambda b, h: b.post(PAGE, action_data("delete_selected", h, post="1")), {"delete"}),
     "out": (lambda b, h: b.post(PAGE, everywhere(h)), {"sample", "delete_matching"}),
-    "all": (lambda b, h: b.post(end_all_page(), {"phrase": "end all sessions"}), {"clear"}),
+    "all": (lambda b, h: b.post(end_all_url(), {"phrase": "end all sessions"}), {"clear"}),
 }
 CASES = [(page, verb) for page, (_, verbs) in PAGES.items() for verb in sorted({"read", *verbs})]
 
 
 def everywhere(handle):
-    return selected("log_out_everywhere", handle, post="1")
+    return action_data("log_out_everywhere", handle, post="1")
 
 
 @pytest.mark.parametrize(("page", "verb"), CASES)
 def test_it_is_told(office, browser, handle, monkeypatch, page, verb):
-    """With `read` who asks is not known either."""
+    """If `read` fails, the session of the administrator cannot be loaded either."""
     key = browser.cookies["sessionid"].value
     with monkeypatch.context() as patch:
         broken(patch, office.storage, verb)
@@ -65,13 +74,13 @@ def test_it_is_told(office, browser, handle, monkeypatch, page, verb):
     assert "<server>" not in response.content.decode()
     assert dict(response.cookies) == {}
     assert browser.cookies["sessionid"].value == key
-    assert office.ended == log() == [] or page == "reveal"
+    assert office.ended == log_entries() == [] or page == "reveal"
     assert browser.get(PAGE).status_code == 200
     assert office.is_there(handle)
 
 
 def test_every_verb_that_a_page_may_need_is_among_them():
-    """Those that are left are for requests, and for cron."""
+    """The other verbs are used by requests of visitors and by scheduled commands."""
     rest = {*BLOCKING_VERBS} - {verb for _, verb in CASES}
     assert rest == {
         *(
@@ -98,14 +107,14 @@ def test_the_second_page(office, browser, monkeypatch):
 
 def test_it_says_nothing_of_anybody(office, browser, handle, monkeypatch):
     broken(monkeypatch, office.storage, "read")
-    text = words(browser.get(page_of(handle)))
+    text = words(browser.get(session_url(handle)))
     assert "root" not in text
     assert "ada" not in text
     assert handle not in text
 
 
 def test_what_the_server_said_is_for_the_log(office, browser, monkeypatch, caplog):
-    """Anybody may ask, with a cookie that is made up, and addresses are nobody's business."""
+    """Anybody can cause the page with a made-up cookie, so it must not show server addresses."""
     broken(monkeypatch, office.storage, "read")
     stranger = office.browser()
     stranger.raise_request_exception = False
@@ -134,7 +143,7 @@ def test_sessions_that_are_saved_with_every_request(office, browser, handle, mon
 @pytest.mark.parametrize("error", [RuntimeError, ZeroDivisionError, Error])
 @pytest.mark.parametrize("verb", ["read", "sample"])
 def test_another_error_is_one(office, browser, monkeypatch, verb, error):
-    """Of the program, or of another server than that of sessions."""
+    """Errors of the program or of another server are not an outage of the sessions."""
     broken(monkeypatch, office.storage, verb, error)
     response = browser.get(PAGE)
     assert response.status_code == 500
@@ -155,9 +164,9 @@ def test_in_another_language(office, browser, monkeypatch, settings):
 
 
 def test_what_storages_say_is_known(storage, databases, settings, monkeypatch):
-    """Each raises its own, of which the admin learns from the storage."""
+    """Each storage declares the exceptions that its client raises in an outage."""
     if not storage.outages:
-        pytest.skip("It is in this process, which is there.")
+        pytest.skip("The memory storage has no outages.")
     with opened(storage, settings, monkeypatch) as office:
         browser = office.root()
         mine = own(browser)

@@ -1,4 +1,4 @@
-"""To end the session one is in, from the list: knowingly, and by logging out."""
+"""Ending one's own session from the list: it needs a tick and logs out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from support.admin_site import (
     EVERYWHERE,
     OWN,
     PAGE,
+    action_data,
     is_logged_in,
-    log,
+    log_entries,
     own,
-    selected,
     words,
 )
 
@@ -21,36 +21,36 @@ from support.admin_site import (
 @BOTH
 def test_it_asks_whether_one_knows(office, browser, action):
     mine = own(browser)
-    response = browser.post(PAGE, selected(action, mine))
-    assert "I know that this logs me out, too" in words(response)
-    response = browser.post(PAGE, selected(action, mine, post="End"))
+    response = browser.post(PAGE, action_data(action, mine))
+    assert "I understand that this also logs me out" in words(response)
+    response = browser.post(PAGE, action_data(action, mine, post="End"))
     assert "This field is required." in words(response)
-    assert office.ended == log() == []
+    assert office.ended == log_entries() == []
     assert is_logged_in(browser)
 
 
 @BOTH
 def test_it_logs_out(office, browser, action):
     mine, ada = own(browser), office.add(office.user("ada"))
-    response = browser.post(PAGE, selected(action, mine, ada, **OWN), follow=True)
+    response = browser.post(PAGE, action_data(action, mine, ada, **OWN), follow=True)
     assert response.redirect_chain[-1][0] == f"/admin/login/?next={PAGE}"
     assert office.reasons() == {mine: "logged_out", ada: "ended_by_admin"}
     assert browser.cookies["sessionid"].value == ""
     assert not is_logged_in(browser)
-    assert [entry[0] for entry in log()] == ["root", "root"]
+    assert [entry[0] for entry in log_entries()] == ["root", "root"]
 
 
 @BOTH
 def test_it_does_not_ask_of_others(office, browser, action):
     other = office.add(office.user("ada"))
-    response = browser.post(PAGE, selected(action, other))
-    assert "I know" not in words(response)
+    response = browser.post(PAGE, action_data(action, other))
+    assert "I understand" not in words(response)
 
 
 def test_another_one_of_mine_is_no_reason(office, browser):
     other = office.add(User.objects.get(username="root"))
-    assert "I know" not in words(browser.post(PAGE, selected(END, other)))
-    assert "I know" in words(browser.post(PAGE, selected(EVERYWHERE, other)))
-    browser.post(PAGE, selected(EVERYWHERE, other, **OWN))
+    assert "I understand" not in words(browser.post(PAGE, action_data(END, other)))
+    assert "I understand" in words(browser.post(PAGE, action_data(EVERYWHERE, other)))
+    browser.post(PAGE, action_data(EVERYWHERE, other, **OWN))
     assert office.reasons().keys() >= {other}
     assert not is_logged_in(browser)

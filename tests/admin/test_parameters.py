@@ -1,4 +1,4 @@
-"""What may stand in the address of the list: nothing of it breaks anything."""
+"""Query parameters of the list: no value causes a server error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTS += [f"user:{LONG}", "10.0.0.0/99", "0.0.0.0/0", "::1%eth0", "1.2.3.4/1.2.3
 
 FEW = ["", "1", "\0", JSON, LONG]
 
-# What we make something of, what Django's list does, and what nobody does.
+# Parameters of the session list, of Django's own lists, and unknown ones.
 NAMES = ["p", "q", "signed_in", "owner", "ends"]
 DJANGOS = ["e", "o", "all", "_popup", "_facets"]
 STRANGE = ["x", "handle", "handle__exact", "id__gt", "pk", "data__a__b", "user_ref__in", "é", ""]
@@ -37,14 +37,14 @@ def browser(office):
 
 @pytest.fixture(params=[False, True], ids=["few", "many"])
 def many(request, monkeypatch, office):
-    """Whether there are more than can be sorted at once."""
+    """Return whether there are more sessions than can be sorted at once."""
     if request.param:
         monkeypatch.setattr(SessionAdmin, "list_per_page", 1)
         monkeypatch.setattr(search, "MAX_SORTED", 1)
 
 
 def is_refused(response):
-    """As Django's own lists do it."""
+    """Return whether the list redirects to ``?e=1``, as Django's own lists do."""
     return response.status_code == 302 and response["Location"] == f"{PAGE}?e=1"
 
 
@@ -63,7 +63,7 @@ def test_where_it_is_refused_to(browser):
 def test_one_that_is_none(browser, name):
     for text in FEW:
         response = browser.get(PAGE, {name: text})
-        # 400: a relation, which Django calls suspicious
+        # 400: Django treats lookups over a relation as suspicious
         assert is_refused(response) or response.status_code == 400, (name, text)
 
 
@@ -84,7 +84,7 @@ def test_a_value_that_a_filter_does_not_offer(browser, name, value):
 
 
 def test_several_values_of_a_filter(browser):
-    """The last one counts, as in all of Django's lists."""
+    """The last value counts, as in all lists of Django."""
     response = browser.get(PAGE + "?signed_in=no&signed_in=yes")
     assert listed(response) == [own(browser)]
     assert is_refused(browser.get(PAGE + "?signed_in=yes&signed_in=x"))
@@ -97,14 +97,14 @@ def test_bytes_that_are_no_text(browser):
 
 
 def test_it_is_refused_once_more(browser):
-    """No redirect to where it comes from."""
+    """The error page does not redirect again."""
     response = browser.get(PAGE, {"p": "x", "e": "1"})
     assert response.status_code == 200
     assert "session-chart" not in response.content.decode()
 
 
 def test_a_cursor_that_is_none(storage, databases, settings, monkeypatch):
-    """Whatever a storage makes of it: some of the sessions, or that it is none."""
+    """Any text either works as a cursor of the storage or is refused."""
     monkeypatch.setattr(search, "MAX_SORTED", 1)
     with opened(storage, settings, monkeypatch) as office:
         browser = office.root()

@@ -1,16 +1,16 @@
-"""Who may do what in the session browser, and what the others do not see of it."""
+"""Permissions in the session browser: which pages, actions and data they allow."""
 
 from __future__ import annotations
 
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from support.admin_site import PAGE, end_all_page, page_of, selected, words
+from support.admin_site import PAGE, action_data, end_all_url, session_url, words
 
 OK, TO, NO = 200, 302, 403
 INDEX = "/admin/"
 
-# Who -> whether staff, and the permissions.
+# User -> is staff, permissions.
 WHO = {
     "nobody": (False, []),
     "customer": (False, ["view_session", "delete_session"]),
@@ -28,12 +28,12 @@ MAY = {
     "list": VIEWERS,
     "detail": VIEWERS,
     "history": VIEWERS,
-    "reveal": VIEWERS,  # the page; what is revealed: see below
+    "reveal": VIEWERS,  # the page itself; the values: test_what_is_hidden
     "delete": {"deleter", "ender", "all"},
     "end-all": {"breaker", "all"},
     "add": set(),
 }
-OUT = {"nobody", "customer", "anonymous"}  # not in the admin at all
+OUT = {"nobody", "customer", "anonymous"}  # may not enter the admin
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def handle(office):
 
 
 def request_of(browser, page, handle):
-    urls = {"list": PAGE, "add": f"{PAGE}add/", "end-all": end_all_page()}
+    urls = {"list": PAGE, "add": f"{PAGE}add/", "end-all": end_all_url()}
     if page == "reveal":
-        return browser.post(page_of(handle), {"reveal": "yes"})
-    return browser.get(urls.get(page) or page_of(handle, {"detail": "change"}.get(page, page)))
+        return browser.post(session_url(handle), {"reveal": "yes"})
+    return browser.get(urls.get(page) or session_url(handle, {"detail": "change"}.get(page, page)))
 
 
 @pytest.mark.parametrize("page", MAY)
@@ -77,9 +77,9 @@ def test_pages(enter, handle, who, page):
 @pytest.mark.parametrize("action", ["delete_selected", "log_out_everywhere"])
 @pytest.mark.parametrize("who", [*WHO, "anonymous"])
 def test_actions(office, enter, handle, who, action):
-    """They are those of the list, so who ends sessions there has to see it."""
+    """Actions belong to the list, so they also need the permission to view it."""
     browser = enter(who)
-    for data in (selected(action, handle), selected(action, handle, post="End")):
+    for data in (action_data(action, handle), action_data(action, handle, post="End")):
         browser.post(PAGE, data)
     assert office.is_there(handle) is (who not in {"ender", "all"})
     assert LogEntry.objects.exists() is (who in {"ender", "all"})
@@ -88,14 +88,14 @@ def test_actions(office, enter, handle, who, action):
 @pytest.mark.parametrize("who", [*WHO, "anonymous"])
 def test_ending_one(office, enter, handle, who):
     browser = enter(who)
-    browser.post(page_of(handle, "delete"), {"post": "End"})
+    browser.post(session_url(handle, "delete"), {"post": "End"})
     assert office.is_there(handle) is (who not in MAY["delete"])
 
 
 @pytest.mark.parametrize("who", [*WHO, "anonymous"])
 def test_ending_all(office, enter, handle, who):
     browser = enter(who)
-    browser.post(end_all_page(), {"phrase": "end all sessions", "post": "End"})
+    browser.post(end_all_url(), {"phrase": "end all sessions", "post": "End"})
     assert office.is_there(handle) is (who not in MAY["end-all"])
 
 
@@ -106,15 +106,15 @@ def test_what_the_list_offers(enter, handle, who):
     assert ("End selected sessions" in html) is ends
     assert ("Log out everywhere" in html) is ends
     assert ('name="_selected_action"' in html) is ends
-    assert (end_all_page() in html) is (who in MAY["end-all"])
+    assert (end_all_url() in html) is (who in MAY["end-all"])
     assert "/add/" not in html.partition('id="content"')[2]
 
 
 @pytest.mark.parametrize("who", sorted(VIEWERS))
 def test_what_a_session_offers(enter, handle, who):
-    html = enter(who).get(page_of(handle)).content.decode()
+    html = enter(who).get(session_url(handle)).content.decode()
     reads = who in {"reader", "all"}
-    assert (page_of(handle, "delete") in html) is (who in MAY["delete"])
+    assert (session_url(handle, "delete") in html) is (who in MAY["delete"])
     assert ("apples" in html) is reads
     assert ("Show hidden values" in html) is reads
     assert "s3cr3t" not in html
@@ -122,7 +122,7 @@ def test_what_a_session_offers(enter, handle, who):
 
 @pytest.mark.parametrize("who", [*WHO, "anonymous"])
 def test_what_is_hidden(enter, handle, who):
-    response = enter(who).post(page_of(handle), {"reveal": "yes"})
+    response = enter(who).post(session_url(handle), {"reveal": "yes"})
     reveals = who in {"reader", "all"}
     assert ("s3cr3t" in response.content.decode()) is reads_all(who) is reveals
     assert ("cart" in response.content.decode()) is reveals
@@ -146,10 +146,10 @@ def test_the_index_of_the_app(enter, who):
 
 
 def test_methods_that_nobody_sends(office, handle):
-    """PUT carries no confirmation that Django would read."""
+    """Django does not parse the body of PUT, so it cannot carry a confirmation."""
     browser = office.root()
     for method in ("put", "patch", "delete", "options"):
-        for url in (PAGE, page_of(handle), page_of(handle, "delete"), end_all_page()):
+        for url in (PAGE, session_url(handle), session_url(handle, "delete"), end_all_url()):
             response = getattr(browser, method)(url, "post=End&phrase=end all sessions&reveal=1")
             assert response.status_code in {OK, 405}
             assert "s3cr3t" not in response.content.decode()
@@ -160,4 +160,4 @@ def test_methods_that_nobody_sends(office, handle):
 def test_of_a_session_that_is_gone_nobody_else_is_told(enter):
     browser = enter("staff")
     for page in ("change", "delete"):
-        assert browser.get(page_of("A" * 43, page)).status_code == NO
+        assert browser.get(session_url("A" * 43, page)).status_code == NO

@@ -1,4 +1,4 @@
-"""What an administrator may type: an address, a handle, a reference, or what users are called."""
+"""The search box: IP addresses, networks, handles, references, and users."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from django.contrib.auth.models import User
 from django_multisession.admin import SessionAdmin, search
 from support.admin_site import MARKUP, PAGE, found, listed, opened, own, told, words
 
-
-@pytest.fixture
-def office(office, settings):
-    settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    return office
+pytestmark = pytest.mark.usefixtures("org_reference")
 
 
 class TestUsers:
@@ -50,8 +46,8 @@ class TestUsers:
         assert found(browser, "ada") == set()
 
     def test_the_one_of_this_key_comes_first(self, office, browser, ada, monkeypatch):
-        """Though others are called so."""
-        monkeypatch.setattr(search, "USERS", 1)
+        """The primary key takes precedence over a user name of the same text."""
+        monkeypatch.setattr(search, "MAX_USERS", 1)
         handle = office.add(ada)
         office.add(office.user(f"{ada.pk}"))
         response = browser.get(PAGE, {"q": f"{ada.pk}"})
@@ -76,7 +72,7 @@ class TestUsers:
 
     def test_who_is_there_no_more(self, office, browser, ada):
         handle, key = office.add(ada), ada.pk
-        User.objects.filter(pk=key)._raw_delete("default")  # nobody is told
+        User.objects.filter(pk=key)._raw_delete("default")  # sends no signal
         assert found(browser, f"user:{key}") == {handle}
         assert f"user {key}" in words(browser.get(PAGE, {"q": f"user:{key}"}))
         assert found(browser, f"{key}") == set()
@@ -102,7 +98,7 @@ class TestAddresses:
     CASES = [
         ("192.0.2.7", {"a"}),
         ("192.0.2.0/24", {"a", "b"}),
-        ("192.0.2.9/24", {"a", "b"}),  # of the network that it is in
+        ("192.0.2.9/24", {"a", "b"}),  # host bits are ignored
         ("192.0.2.0/255.255.255.0", {"a", "b"}),
         ("2001:db8::7", {"c"}),
         ("2001:DB8:0:0:0:0:0:7", {"c"}),
@@ -124,7 +120,7 @@ class TestAddresses:
         assert shown == {handles[name] for name in names}
 
     def test_as_it_comes_from_a_socket_of_both_kinds(self, browser, handles):
-        """Which is how an address may stand in another server's log."""
+        """Servers log IPv4 addresses in this form if their socket also accepts IPv6."""
         assert found(browser, "::ffff:192.0.2.7") == {handles["a"]}
 
     def test_among_many(self, office, browser, handles, monkeypatch):
@@ -132,7 +128,7 @@ class TestAddresses:
         monkeypatch.setattr(SessionAdmin, "list_per_page", 10)
         response = browser.get(PAGE, {"q": "192.0.2.0/24"})
         assert {*listed(response)} == {handles["a"], handles["b"]}
-        assert "Looked at 5 sessions." in words(response)
+        assert "Searched 5 sessions." in words(response)
 
     def test_with_no_address_known(self, office, browser):
         handle = office.add(ip="")

@@ -1,4 +1,4 @@
-"""Projects that differ: their own site, times without zones, other languages, no admin at all."""
+"""Other projects: a custom admin site, USE_TZ = False, other languages, and no admin at all."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from django.urls import path
 
 from django_multisession.admin import SessionAdmin
 from django_multisession.models import Session
-from support.admin_site import PAGE, listed, own, page_of, selected, told, who, words
+from support.admin_site import PAGE, action_data, listed, own, session_url, told, who, words
 
 
 class Urls:
-    """Of a project whose admin is a site of its own, perhaps beside Django's."""
+    """The URLs of a project with these admin sites."""
 
     def __init__(self, *sites):
         admins = [path(f"{site.name}/", site.urls) for site in sites]
@@ -30,7 +30,7 @@ class Urls:
 
 @pytest.fixture(params=["alone", "first", "second"])
 def desk(office, request, settings):
-    """The name of the site is "desk"."""
+    """An admin site named "desk": alone, before, or after Django's own."""
     site = admin.AdminSite("desk")
     site.register(Session, SessionAdmin)
     site.register(User, UserAdmin)
@@ -48,11 +48,11 @@ class TestSites:
         handle = office.add(office.user("ada"))
         response = browser.get(of_desk(PAGE))
         assert response.status_code == 200
-        pages = [response, browser.get(of_desk(page_of(handle)))]
-        pages.append(browser.get(of_desk(page_of(handle, "delete"))))
-        pages.append(browser.post(of_desk(PAGE), selected("log_out_everywhere", handle)))
+        pages = [response, browser.get(of_desk(session_url(handle)))]
+        pages.append(browser.get(of_desk(session_url(handle, "delete"))))
+        pages.append(browser.post(of_desk(PAGE), action_data("log_out_everywhere", handle)))
         pages.append(browser.get(of_desk(PAGE) + "end-all/"))
-        pages.append(browser.get(of_desk(page_of(handle, "history"))))
+        pages.append(browser.get(of_desk(session_url(handle, "history"))))
         for page in pages:
             links = re.findall(r'href="(/[^"]*)"', page.content.decode())
             assert {link.split("/")[1] for link in links} <= {"desk", "static", ""}
@@ -60,7 +60,7 @@ class TestSites:
 
     def test_where_one_lands(self, desk, office, browser):
         handle = office.add()
-        url = of_desk(page_of(handle, "delete"))
+        url = of_desk(session_url(handle, "delete"))
         assert browser.post(url, {"post": "End"})["Location"] == of_desk(PAGE)
         assert browser.get(url)["Location"] == of_desk(PAGE)
         phrase = {"phrase": "end all sessions"}
@@ -71,7 +71,7 @@ class TestSites:
         monkeypatch.setattr(office.storage, "sample", lambda limit: 1 / 0)
         response = browser.get(of_desk(PAGE))
         assert response.status_code == 503
-        assert "Sessions cannot be reached" in words(response)
+        assert "Sessions are unavailable" in words(response)
 
     def test_the_page_of_a_user(self, desk, office, browser):
         ada = office.user("ada")
@@ -80,7 +80,7 @@ class TestSites:
 
 
 class TestUsers:
-    """What is added to their page."""
+    """The link that is added to the admin page of a user."""
 
     def link(self, browser, user):
         html = browser.get(f"/admin/auth/user/{user.pk}/change/").content.decode()
@@ -113,16 +113,16 @@ class TestUsers:
 
 
 def walk(office, browser):
-    """Everything there is, once."""
+    """Visit every page of the session browser once and return the responses."""
     handle = office.add(office.user("ada"), data={"token": "x"}, label="the tablet")
     office.clock.advance(days=2, hours=3)
     pages = [browser.get(PAGE), browser.get(PAGE, {"q": "ada", "ends": "week"})]
-    pages.append(browser.get(page_of(handle)))
-    pages.append(browser.post(page_of(handle), {"reveal": "yes"}))
-    pages.append(browser.get(page_of(handle, "history")))
+    pages.append(browser.get(session_url(handle)))
+    pages.append(browser.post(session_url(handle), {"reveal": "yes"}))
+    pages.append(browser.get(session_url(handle, "history")))
     pages.append(browser.get(PAGE + "end-all/"))
-    pages.append(browser.post(PAGE, selected("delete_selected", handle, own(browser))))
-    pages.append(browser.post(PAGE, selected("delete_selected", handle, post="1"), follow=True))
+    pages.append(browser.post(PAGE, action_data("delete_selected", handle, own(browser))))
+    pages.append(browser.post(PAGE, action_data("delete_selected", handle, post="1"), follow=True))
     assert {page.status_code for page in pages} == {200}
     assert not office.is_there(handle)
     return pages
@@ -145,7 +145,7 @@ def test_times_are_those_of_the_site(office, settings, use_tz):
     settings.USE_TZ, settings.TIME_ZONE = use_tz, "Asia/Tokyo"
     office.clock.now = datetime(2035, 5, 5, 18, 0, tzinfo=timezone.utc)
     handle = office.add()
-    html = office.root().get(page_of(handle)).content.decode()
+    html = office.root().get(session_url(handle)).content.decode()
     assert 'title="May 6, 2035, 3 a.m."' in html
     assert 'datetime="2035-05-05T18:00:01+00:00"' in html
 
@@ -154,13 +154,13 @@ def test_a_site_without_the_page_of_users(office, browser, monkeypatch):
     monkeypatch.delitem(admin.site._registry, User)
     handle = office.add(office.user("ada"))
     assert "ada" in words(browser.get(PAGE))
-    assert "/auth/user/" not in browser.get(page_of(handle)).content.decode()
+    assert "/auth/user/" not in browser.get(session_url(handle)).content.decode()
 
 
 def test_messages_that_are_kept_in_sessions(office, browser, settings):
-    """Where one's own has just ended, they are in a new one."""
+    """After the own session has ended, messages are stored in a new session."""
     settings.MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
-    data = selected("delete_selected", own(browser), post="1", own="on")
+    data = action_data("delete_selected", own(browser), post="1", own="on")
     response = browser.post(PAGE, data, follow=True)
     assert told(response) == ["1 session ended."]
     assert browser.get("/who/").content == b""

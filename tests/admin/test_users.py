@@ -1,4 +1,4 @@
-"""Users of other models in the session browser: other keys, other tables, other sites."""
+"""Custom user models in the session browser: other primary keys, tables and admin sites."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.admin_site import MARKUP
 
 @pytest.fixture
 def office(model, office):
-    """Whose users are of such a model."""
+    """An office whose users are instances of this model."""
     return office
 
 
@@ -34,11 +34,11 @@ def request_():
 
 
 def matching(text, site, request, limit=11):
-    return [*users.users_matching(text, limit, request=request, site=site)]
+    return [*users.find_users(text, limit, request=request, site=site)]
 
 
 class Urls:
-    """A root of URLs that is made for a test."""
+    """A root URLconf made for a test."""
 
     def __init__(self, site):
         self.urlpatterns = [path("other/", site.urls)]
@@ -77,14 +77,14 @@ def test_their_sessions_are_found(office, model, site, request_):
     office.add(office.user("grace"))
     for text in ("ada", str(ada.pk), f"user:{ada.pk}"):
         search = Search(text, [], 100, lambda t, n: matching(t, site, request_, n))
-        assert {info.handle for info in search.found().infos} == handles, text
+        assert {info.handle for info in search.run().infos} == handles, text
 
 
 def test_rows_know_them(office, model, request_):
     ada, grace = office.user("ada"), office.user("grace")
     handles = {office.add(user): user for user in (ada, grace)}
     gone = office.add(data={"_auth_user_id": "b53ecf85-25e5-4c72-9a8e-ae1f1dd1ef52"})
-    shown = rows.rows_of([*sessions.all()], request_)
+    shown = rows.make_rows([*sessions.all()], request_)
     assert {row.pk: row.user for row in shown} == {**handles, gone: None}
     assert {row.owner for row in shown} >= {"ada", "grace"}
 
@@ -92,35 +92,35 @@ def test_rows_know_them(office, model, request_):
 @pytest.mark.parametrize("key", ["x", "9" * 30, "-1", "é", "a" * 255])
 def test_keys_of_another_model(office, model, request_, key):
     office.add(data={"_auth_user_id": key})
-    (row,) = rows.rows_of([*sessions.all()], request_)
+    (row,) = rows.make_rows([*sessions.all()], request_)
     assert row.user is None
     assert row.owner == f"user {key}"
 
 
 @pytest.mark.parametrize("key", ["a_5Fb", "_41", "a/b", "a b", "a?b#c", "50%", "a\"b'", "é", "1"])
 def test_the_address_of_their_page(members, site, monkeypatch, settings, key):
-    """As the admin itself writes it, whatever is in the key."""
+    """The URL quotes every key the same way as the admin."""
     model = apps.get_model("members", "Named")
     user = model(username="ada", id=key)
-    assert users.page_of(user, site) is None
+    assert users.change_url(user, site) is None
     site.register(model, Members)
-    assert users.page_of(user, site) is None  # it has no URLs yet
+    assert users.change_url(user, site) is None  # the site is not in the URLconf yet
     settings.ROOT_URLCONF = Urls(site)
-    asked = resolve(unquote_url(users.page_of(user, site))).kwargs["object_id"]
+    asked = resolve(unquote_url(users.change_url(user, site))).kwargs["object_id"]
     assert unquote(asked) == key
 
 
 def test_no_query_for_nobody(office, request_, django_assert_num_queries):
     office.several(3)
     with django_assert_num_queries(0):
-        rows.rows_of([*sessions.all()], request_)
+        rows.make_rows([*sessions.all()], request_)
 
 
 def test_one_query_for_many(office, request_, django_assert_num_queries):
     for number in range(5):
         office.add(office.user(f"clone{number}"))
     with django_assert_num_queries(1):
-        rows.rows_of([*sessions.all()], request_)
+        rows.make_rows([*sessions.all()], request_)
 
 
 def test_two_queries_for_a_search(office, model, site, request_, django_assert_max_num_queries):

@@ -1,6 +1,6 @@
-"""Whoever sees badly or has no mouse can use what is ours in the admin, as far as axe-core knows.
+"""axe-core finds no accessibility problems in the session browser.
 
-What is Django's there, around it, is Django's business.
+Only elements of this package are checked. Those around them are Django's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support.user_agents import FIREFOX
 pytestmark = pytest.mark.thorough
 
 DATA = {"token": "T-123", "deep": {"deep": ["a", {"b": None}]}}
-# Templates of ours, and what they fill of Django's: the list's cells, the forms of pages that ask.
+# Elements of this package, and its content in Django's: cells of the list, confirmation forms.
 OURS = (
     "[class^=session-], [class*=' session-']",
     "#content-main form:not(#changelist-form, #changelist-search)",

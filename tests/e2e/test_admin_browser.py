@@ -1,4 +1,4 @@
-"""The session browser in the admin, in Chromium, as an administrator uses it, on every engine."""
+"""An administrator uses the session browser in Chromium, on every engine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.thorough
 Visit = Callable[..., Browser]
 
 ENGINES = ["db", "redis", "dynamodb"]
-CROWD = {"dynamodb": 1001}  # more than are listed at once; moto takes 10 ms for each
-# Of which ua-parser makes 'My<b ...>App">...</script> on iOS'.
+CROWD = {"dynamodb": 1001}  # more than are sorted in memory; moto takes 10 ms for each
+# ua-parser turns it into 'My<b ...>App">...</script> on iOS'.
 HOSTILE = 'My<b class=hacked>App</b>"><script>window.hacked=1</script>/1 CFNetwork/1 Darwin/22'
 
 everywhere = pytest.mark.parametrize("demo", ENGINES, indirect=True)
@@ -26,7 +26,7 @@ everywhere = pytest.mark.parametrize("demo", ENGINES, indirect=True)
 
 @pytest.fixture
 def visit(demo: Demo) -> Visit:
-    """Logs somebody in, with another browser."""
+    """A function that logs a user in with another browser."""
 
     def visit(name: str, user_agent: str = FIREFOX) -> Browser:
         browser = Browser(demo.site, user_agent)
@@ -39,9 +39,12 @@ def visit(demo: Demo) -> Visit:
 
 @pytest.fixture
 def admin(chromium: Chromium, demo: Demo, visit: Visit) -> Iterator[Chromium]:
-    """Chromium, as the administrator. No page makes the console complain, none shows a key."""
+    """Chromium, logged in as the administrator.
+
+    No page may log an error to the console, and no response may contain a session key.
+    """
     chromium.begin(demo.site)
-    key = visit("admin").key  # faster than with the form, which a test fills in
+    key = visit("admin").key  # faster than the form, which another test uses
     assert key
     chromium.take_over(key)
     yield chromium
@@ -69,7 +72,7 @@ def test_what_is_searched_for_is_found(admin: Chromium, demo: Demo) -> None:
     search(admin, "example.org")
     assert len(handles(admin)) == 2
     search(admin, "nobody is called so")
-    assert "No session matches." in admin.text
+    assert "No sessions match." in admin.text
     admin.press("Show all sessions")
     assert handle in handles(admin)
 
@@ -85,11 +88,11 @@ def test_filters_choose(admin: Chromium, demo: Demo) -> None:
         shown.append({*handles(admin)} & {brief, long, own_one, lees})
     assert shown == [{brief, long}, {brief}, {brief}, {lees}]
     admin.press("My own")
-    assert "No session matches." in admin.text  # it does not end within a day
+    assert "No sessions match." in admin.text  # the session does not expire within a day
     admin.open(LIST)
     admin.press("My own")
     assert own_one in handles(admin)
-    assert {*admin.all(".field-whose")} == {"admin"}
+    assert {*admin.all(".field-owner")} == {"admin"}
 
 
 @everywhere
@@ -103,7 +106,7 @@ def test_what_is_secret_is_shown_when_asked_for(admin: Chromium, demo: Demo) -> 
     admin.press("Show hidden values")
     assert [admin.text.count(text) for text in ("T-123", "P-456")] == [1, 1]
     admin.open(admin.driver.current_url.removeprefix(demo.site).replace("change", "history"))
-    assert "Looked at hidden values." in admin.text
+    assert "Viewed hidden values." in admin.text
 
 
 @everywhere
@@ -132,7 +135,7 @@ def test_nothing_that_is_shown_is_markup(admin: Chromium, demo: Demo) -> None:
 
 @pytest.fixture
 def crowd(demo: Demo) -> Iterator[int]:
-    """So many sessions, which no other test meets."""
+    """Create many sessions, end them after the test, and return how many there are."""
     yield len(demo.crowd(CROWD.get(demo.place, 10_000)))
     demo.clear()
 
@@ -141,7 +144,7 @@ def crowd(demo: Demo) -> Iterator[int]:
 def test_many_are_paged_through(admin: Chromium, demo: Demo, crowd: int) -> None:
     needle = demo.session(expires_in=600)
     admin.open(LIST)
-    assert "The picture is that of a sample of " in admin.text
+    assert "The charts show a sample of " in admin.text
     pages = [handles(admin)]
     for _ in range(2):
         admin.press("Next page")
@@ -151,10 +154,10 @@ def test_many_are_paged_through(admin: Chromium, demo: Demo, crowd: int) -> None
     admin.press("First page")
     assert len(handles(admin)) == len(pages[0])
     admin.press("Within an hour")
-    found, looked_at = admin_demos.look_through(admin)
+    found, searched = admin_demos.search_all_pages(admin)
     assert needle in found
     assert len(found) == len({*found}) < 100
-    assert looked_at > crowd
+    assert searched > crowd
 
 
 # Ending
@@ -187,7 +190,7 @@ def test_a_user_is_logged_out_everywhere(admin: Chromium, visit: Visit) -> None:
     assert admin.all("#content-main li") == ["ada"]
     admin.press("Log out everywhere")
     assert f"{number} sessions ended." in admin.text
-    assert [user_of(each) for each in (first, second, grace)] == [None, None, "grace"]
+    assert [user_of(browser) for browser in (first, second, grace)] == [None, None, "grace"]
 
 
 @everywhere
@@ -216,7 +219,7 @@ def test_all_end_at_once(admin: Chromium, visit: Visit) -> None:
     admin.press("End all sessions…")
     admin.type("phrase", "end some sessions")
     admin.press("End all sessions")
-    assert "This is not what is to be typed." in admin.text
+    assert "That doesn't match. Type the phrase exactly as shown." in admin.text
     assert user_of(ada) == "ada"
     admin.type("phrase", " End  all sessions ")
     admin.press("End all sessions")

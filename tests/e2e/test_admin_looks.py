@@ -1,5 +1,7 @@
-"""What the session browser in the admin looks like in Chromium: on large and on small screens, in
-light and in dark colours, and where one reads from right to left."""
+"""The look of the session browser in Chromium.
+
+The tests use large and small screens, light and dark colours, and right-to-left languages.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,8 @@ pytestmark = pytest.mark.thorough
 
 LONG = f"{FIREFOX} {'x' * 400}"
 DATA = {"token": "T-123", "words": "long" * 200, "deep": {"deep": {"deep": ["a" * 300] * 3}}}
-TABLE = ".results, .results *"  # is wider than a phone, and scrolls by itself, as the admin's do
-# Texts of ours, in colours of ours.
+TABLE = ".results, .results *"  # wider than a phone; like all lists of the admin, it scrolls
+# Elements whose colours come from this package.
 OURS = ".session-chart text, .session-mark, .session-hidden, .session-value, .session-end, .quiet"
 
 
@@ -30,7 +32,7 @@ def demo(demos: Callable[..., Demo]) -> Demo:
 
 @pytest.fixture(scope="module")
 def handle(demo: Demo) -> str:
-    """Of a session with much of everything."""
+    """The handle of a session with very long values."""
     demo.user("w" * 100)
     long = {"ip": "2001:db8:1234:5678:9abc:def0:1234:5678", "label": "label " * 16}
     return demo.session("w" * 100, user_agent=LONG, data=DATA, **long)
@@ -86,7 +88,7 @@ def test_dark_is_dark(admin: Chromium) -> None:
 
 @pytest.mark.parametrize(("language", "begins"), [("en", "left"), ("he", "right")])
 def test_charts_begin_where_one_begins_to_read(admin: Chromium, language: str, begins: str) -> None:
-    """A label, then its bar, then its number; and nothing upon another."""
+    """In reading direction come the label, the bar and the number, without overlaps."""
     admin.speak(language)
     admin.open(LIST)
     script = """

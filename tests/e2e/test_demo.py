@@ -1,4 +1,4 @@
-"""`manage.py demo`, and its pages over real HTTP, as somebody who tries the package meets them."""
+"""`manage.py demo` and the pages of the demo, over real HTTP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ everywhere = pytest.mark.parametrize("site", EVERYWHERE, indirect=True)
 
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
-    """The address of a demo in a place, which runs from when it is first asked for."""
+    """A function that returns the URL of a demo with this engine. It starts at the first call."""
     with ExitStack() as demos:
         yield cache(
             lambda place: demos.enter_context(running(tmp_path_factory.mktemp("demo"), place))
@@ -44,7 +44,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
 @pytest.fixture
 def site(request: pytest.FixtureRequest, sites: Callable[[str], str]) -> str:
-    """The address of a running demo; in the database, unless the test names other places."""
+    """The URL of a running demo, on the database engine unless the test names others."""
     return sites(getattr(request, "param", "db"))
 
 
@@ -79,7 +79,7 @@ def test_a_field_that_is_not_the_visitors_is_left_alone(browser: Browser, name: 
 
 def test_a_field_cannot_pose_as_a_fact(browser: Browser) -> None:
     page = browser.submit("/", "/remember/", name="handle", value="forged")
-    assert page.count("forged") == 1  # where the fields are shown
+    assert page.count("forged") == 1  # in the table of fields
     assert f"<code>{browser.session()['handle']}</code>" in page
 
 
@@ -119,7 +119,7 @@ def test_keys_and_password_hashes_are_never_shown(browser: Browser) -> None:
     browser.submit("/", "/remember/", name="drink", value="milk")
     browser.open("/api/visits/")
     browser.session()
-    assert len(browser.keys) == 2  # the login brought another
+    assert len(browser.keys) == 2  # the login has changed it
     assert_no_key_is_shown(browser)
     assert not re.search(r"\b[0-9a-f]{64}\b", "".join(browser.texts))  # Django's session hash
 
@@ -129,13 +129,13 @@ def test_the_demo_ends_with_how_the_administrator_gets_in(tmp_path: Path) -> Non
     with running(tmp_path, "db") as site:
         browser = Browser(site)
         assert 'href="/admin/' not in browser.log_in("ada")
-        told = re.search(
-            rf"^{site}(/admin/\S+)\nLog in there as (\w+), password (\w+)\.$",
+        match = re.search(
+            rf"^{site}(/admin/\S+)\nLog in as (\w+), password (\w+)\.$",
             (tmp_path / "log").read_text(),
             re.M,
         )
-        assert told
-        path, name, password = told.groups()
+        assert match
+        path, name, password = match.groups()
         browser.submit("/", "/logout/")
         assert f'href="{path}"' in browser.log_in(name, password)
         assert "End all sessions" in browser.open(path)
@@ -175,8 +175,8 @@ def test_the_sessions_are_shown_and_a_busy_port_is_named(
 def test_a_redis_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path, scheme: str) -> None:
     address = f"{HOST}:{free_port()}"
     (line,) = output(tmp_path, redis(f"{scheme}://{address}")).splitlines()
-    assert line.startswith("CommandError: Sessions cannot be kept in ")
-    assert "Start its server, or say in MULTISESSION_REDIS_URL where it is" in line
+    assert line.startswith("CommandError: Sessions cannot be stored with ")
+    assert "Start its server, or set MULTISESSION_REDIS_URL to its URL" in line
     assert address in line
 
 
@@ -184,18 +184,18 @@ def test_a_redis_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path, sch
 def test_a_dynamodb_that_cannot_be_reached_is_named_in_one_line(tmp_path: Path) -> None:
     url = f"http://{HOST}:{free_port()}"
     (line,) = output(tmp_path, dynamodb(url, "demo")).splitlines()
-    assert line.startswith("CommandError: Sessions cannot be kept in ")
-    assert "Start its server, or say in DYNAMODB_URL where it is" in line
+    assert line.startswith("CommandError: Sessions cannot be stored with ")
+    assert "Start its server, or set DYNAMODB_URL to its URL" in line
     assert url in line
 
 
 def _users_in(lines: str) -> list[str]:
-    """The first column of the table, a user for each session."""
+    """Return the first column of the table, the user of each session."""
     return [row[1] for row in ROW.finditer(lines)]
 
 
 def _session_of(site: str, key: str | None) -> Any:
-    """What somebody sees who has nothing but this cookie."""
+    """Return what the API answers to a client that only has this cookie."""
     request = Request(f"{site}/api/session/", headers={"Cookie": f"sessionid={key}"})
     with build_opener(ProxyHandler({})).open(request, timeout=DEADLINE) as response:
         return json.load(response)

@@ -1,4 +1,4 @@
-"""The demo, in which people see their sessions and end them, over real HTTP."""
+"""Users of the demo view and end their sessions, over real HTTP."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ pytestmark = pytest.mark.thorough
 
 LogIn = Callable[..., Browser]
 OTHERS = "/devices/end-others/"
-# Of which ua-parser makes 'My<b>App</b>"><script>alert(1)</script> on iOS'.
+# ua-parser turns it into 'My<b>App</b>"><script>alert(1)</script> on iOS'.
 HOSTILE = 'My<b>App</b>"><script>alert(1)</script>/1 CFNetwork/1 Darwin/22'
 
 
 @pytest.fixture(scope="module", params=EVERYWHERE)
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running demo."""
+    """The URL of a running demo."""
     with running(tmp_path_factory.mktemp("demo"), request.param) as site:
         yield site
 
 
 @pytest.fixture
 def log_in(site: str) -> Iterator[LogIn]:
-    """Opens browsers, of a user each. Nothing they were ever sent may hold a key of theirs."""
+    """A function that returns a browser of a logged-in user. No response may contain a key."""
     browsers: list[Browser] = []
 
     def log_in(name: str, user_agent: str = "") -> Browser:
@@ -53,7 +53,7 @@ def test_one_browser_ends_another(log_in: LogIn) -> None:
     page = first.submit("/", end_of(second))
     assert tells_of_the_end("Unknown device") in page
     assert second.session() == {"user": None, "handle": None, "references": {}, "fields": []}
-    assert [user_of(each) for each in (first, third, grace)] == ["ada", "ada", "grace"]
+    assert [user_of(browser) for browser in (first, third, grace)] == ["ada", "ada", "grace"]
 
 
 def test_a_browser_may_end_itself(log_in: LogIn) -> None:
@@ -64,19 +64,24 @@ def test_a_browser_may_end_itself(log_in: LogIn) -> None:
 
 def test_one_browser_logs_out_all_others(log_in: LogIn) -> None:
     first, grace = log_in("ada"), log_in("grace")
-    first.submit("/", OTHERS)  # those of other tests, and simulated ones
+    first.submit("/", OTHERS)  # ends sessions of other tests and simulated ones
     second, third = log_in("ada"), log_in("ada")
     page = first.submit("/", OTHERS)
     assert "2 other devices are signed out." in page
-    assert OTHERS not in page  # nothing is left to end
+    assert OTHERS not in page  # no other device is left
     assert "2 other devices are signed out." not in first.open("/")
     assert "Hello, stranger." in second.open("/")
-    assert [user_of(each) for each in (first, second, third, grace)] == ["ada", None, None, "grace"]
+    assert [user_of(browser) for browser in (first, second, third, grace)] == [
+        "ada",
+        None,
+        None,
+        "grace",
+    ]
 
 
 def test_a_browser_that_was_logged_out_can_end_nothing(log_in: LogIn) -> None:
     first, second = log_in("ada"), log_in("ada")
-    second.open("/")  # buttons and all
+    second.open("/")  # shows the buttons
     first.submit("/", OTHERS)
     for path in (OTHERS, end_of(first)):
         assert "<title>Log in" in second.submit("/", path)
@@ -89,7 +94,7 @@ def test_a_browser_that_was_logged_out_can_end_nothing(log_in: LogIn) -> None:
     ids=["another's", "unknown", "nonsense", "nul"],
 )
 def test_nothing_but_ones_own_can_be_ended(log_in: LogIn, handle: str | None) -> None:
-    """None: another user's. It is not told apart from what never was."""
+    """Another user's session (None) is answered like one that does not exist."""
     ada, grace = log_in("ada"), log_in("grace")
     path = f"/devices/{handle}/end/" if handle else end_of(grace)
     with pytest.raises(HTTPError, match="404"):
@@ -118,8 +123,9 @@ def test_a_new_password_ends_the_others_at_once(log_in: LogIn) -> None:
     first, second, ada = log_in("linus"), log_in("linus"), log_in("ada")
     before = first.key
     assert "Password changed." in change_password(first, "demo", "new")
-    assert [each["is_current"] for each in sessions_of(first)] == [True]  # nobody asked meanwhile
-    assert [user_of(each) for each in (first, second, ada)] == ["linus", None, "ada"]
+    (own,) = sessions_of(first)  # before any other request
+    assert own["is_current"]
+    assert [user_of(browser) for browser in (first, second, ada)] == ["linus", None, "ada"]
     assert first.key != before
     assert 'class="errorlist nonfield"' in second.log_in("linus")
     assert "Hello, linus." in second.log_in("linus", "new")
@@ -134,15 +140,15 @@ def test_a_wrong_old_password_ends_nothing(log_in: LogIn) -> None:
 
 
 def test_the_page_shows_where_one_is_logged_in(log_in: LogIn) -> None:
-    """The one that asks first, without a button; the others as they were last active."""
+    """The current session comes first, the others follow by their last activity."""
     grace = log_in("grace", FIREFOX)
     grace.submit("/", OTHERS)
     log_in("grace", HOSTILE)
     log_in("grace")
     page = grace.open("/")
     shown = ["Firefox on Linux", "This device", "Unknown device", "Manage your devices"]
-    places = [page.index(text) for text in shown]
-    assert places == sorted(places)
+    positions = [page.index(text) for text in shown]
+    assert positions == sorted(positions)
     assert page.count("This device<") == 1
     assert page.count("127.0.0.1") == 3
     assert 'href="/devices/"' in page
@@ -150,7 +156,7 @@ def test_the_page_shows_where_one_is_logged_in(log_in: LogIn) -> None:
 
 
 def test_a_user_agent_is_no_markup(log_in: LogIn) -> None:
-    """Neither where it is shown, nor in the message that tells of its end."""
+    """It is escaped in lists, and in the message after the session has ended."""
     grace, other = log_in("grace"), log_in("grace", HOSTILE)
     path = end_of(other)
     for page in (grace.open("/"), grace.open("/devices/"), grace.submit(path, path)):
@@ -165,7 +171,7 @@ def test_scripts_are_told_the_same(log_in: LogIn) -> None:
     second = log_in("ada", HOSTILE)
     own, other = sessions_of(first)
     assert [own["handle"], other["handle"]] == [
-        each.session()["handle"] for each in (first, second)
+        browser.session()["handle"] for browser in (first, second)
     ]
     assert [own["is_current"], other["is_current"]] == [True, False]
     assert [own["device"], own["ip"]] == ["Firefox on Linux", "127.0.0.1"]
@@ -185,7 +191,7 @@ def test_strangers_are_told_nothing(site: str) -> None:
 
 
 def user_of(browser: Browser) -> Any:
-    """Of its next request."""
+    """Return the user name of the browser's next request."""
     return browser.session()["user"]
 
 
@@ -194,7 +200,7 @@ def sessions_of(browser: Browser) -> Any:
 
 
 def end_of(browser: Browser) -> str:
-    """The path that ends its session."""
+    """Return the path that ends the session of a browser."""
     return f"/devices/{browser.session()['handle']}/end/"
 
 

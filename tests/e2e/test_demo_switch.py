@@ -1,4 +1,4 @@
-"""The demo goes from engine to engine on one port, and whoever is logged in notices nothing."""
+"""The demo changes its engine several times. Logged-in users must not notice."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from support.servers import HOST, free_port
 
 pytestmark = pytest.mark.thorough
 
-UNKNOWN = "does not know whose sessions there are"
-# Each, and what sessions were kept in before. The last ones know Django's, too, for latecomers.
+UNKNOWN = "does not know which sessions belong to a user"
+# Engines and their previous engines. The last ones still name Django's engine, for users who have
+# not visited the site meanwhile.
 FORTH = [
     ("django", ""),
     ("db", "django"),
@@ -32,7 +33,7 @@ DJANGOS = {"django", "django_db"}
 
 
 class Demo:
-    """One port, one database, one server of each kind."""
+    """A demo with one port, one database and one server of each kind."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.port = folder, free_port()
@@ -40,7 +41,7 @@ class Demo:
 
     @contextmanager
     def on(self, backend: str, before: str = "") -> Iterator[None]:
-        with running_in(self.folder, self.place(backend, before), self.port):
+        with running_in(self.folder, self.environment(backend, before), self.port):
             yield
 
     @cached_property
@@ -48,15 +49,15 @@ class Demo:
         return empty_redis()
 
     def migrate(self, backend: str, before: str, *arguments: str) -> str:
-        """What `migratesessions` says, which must succeed."""
+        """Run `migratesessions`, which must succeed, and return its output."""
         with manage(
-            self.folder, self.place(backend, before), "migratesessions", *arguments
+            self.folder, self.environment(backend, before), "migratesessions", *arguments
         ) as process:
-            said = process.communicate(timeout=DEADLINE)[0]
-        assert process.returncode == 0, said
-        return said
+            output = process.communicate(timeout=DEADLINE)[0]
+        assert process.returncode == 0, output
+        return output
 
-    def place(self, backend: str, before: str) -> dict[str, str]:
+    def environment(self, backend: str, before: str) -> dict[str, str]:
         named = {backend, *before.split(",")}
         servers: dict[str, str] = {}
         if "redis" in named:
@@ -78,7 +79,7 @@ def fill_cart(browser: Browser) -> None:
 
 
 def assert_is_known(browser: Browser, backend: str) -> None:
-    """Still ada, with her cart and her key; counted once more."""
+    """Assert that the browser is still logged in as ada, with the same cart and key."""
     key = browser.key
     assert key
     before = browser.session()
@@ -93,13 +94,13 @@ def assert_is_known(browser: Browser, backend: str) -> None:
 
 
 def visits(browser: Browser) -> int:
-    """With this one."""
+    """Visit the home page and return how many visits it has counted."""
     return int(browser.open("/").split(" time")[0].rpartition("<strong>")[2])
 
 
 @pytest.mark.parametrize("steps", [BACK, pytest.param(FORTH, marks=pytest.mark.thorough)])
 def test_who_is_logged_in_stays_so(demo: Demo, steps: list[tuple[str, str]]) -> None:
-    """One who clicks at each engine, and one who comes to the last but one, or to the last."""
+    """One browser visits the site on every engine, another one only on the last ones."""
     often, seldom = Browser(demo.site), Browser(demo.site)
     counted = 0
     for backend, before in steps:
@@ -131,7 +132,7 @@ def test_who_logs_out_on_the_new_engine_is_logged_out_of_the_old(demo: Demo) -> 
 
 @pytest.mark.thorough
 def test_in_bulk_on_the_way(demo: Demo) -> None:
-    """The old engine is told of no more when all have moved."""
+    """After all sessions were moved in bulk, the previous engine is not needed any more."""
     browsers = [Browser(demo.site) for _ in range(3)]
     with demo.on("django"):
         for browser in browsers:
@@ -149,7 +150,7 @@ def test_in_bulk_on_the_way(demo: Demo) -> None:
 
 
 def test_pages_on_djangos_engine(demo: Demo) -> None:
-    """They say what they cannot tell."""
+    """On Django's engine, pages say that they cannot list sessions."""
     browser = Browser(demo.site)
     with demo.on("django"):
         assert "Hello, stranger." in browser.open("/")
@@ -166,7 +167,7 @@ def test_pages_on_djangos_engine(demo: Demo) -> None:
 
 @pytest.fixture
 def chromium() -> Iterator[Any]:
-    from support.chromium import running  # of selenium, which takes its time
+    from support.chromium import running  # imports selenium, which is slow
 
     with running() as it:
         yield it

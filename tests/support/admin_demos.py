@@ -1,4 +1,4 @@
-"""Demos, each with what makes further users and sessions in it, and what people do in the admin."""
+"""A running demo with a process that creates users and sessions, and actions in its admin."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ from support.demo_sites import (
 from support.user_agents import FIREFOX
 
 LIST = "/admin/django_multisession/session/"
-# Whatever of it becomes an element, or runs, is seen by `is_unharmed`.
+# is_unharmed() notices if it becomes an element or if its script runs.
 MARKUP = '<b class=hacked>"\'></b></script><img class=hacked src=x onerror="window.hacked=1">'
 
 
 class Demo:
-    """A running one: where it is, and who seeds it."""
+    """A running demo: its URL, its environment, and the process that creates data in it."""
 
     def __init__(self, place: str, folder: Path, kept_in: dict[str, str], site: str) -> None:
         self.place, self.folder, self.kept_in, self.site = place, folder, kept_in, site
-        self.keys: set[str] = set()  # of the sessions that were made here
+        self.keys: set[str] = set()  # of the sessions that it has created
 
     def user(self, name: str, email: str = "", password: str = "") -> str:
-        """The primary key. Without a password, only a session lets them in."""
+        """Create a user and return the primary key. Without a password, it cannot use the form."""
         return str(self._call("user", name=name, email=email, password=password))
 
     def session(self, name: str | None = None, **options: Any) -> str:
-        """The handle of a new one. ``options``: as `demo_seeds.session` takes them."""
+        """Create a session and return its handle. ``options``: see `demo_seeds.session`."""
         return keys.hash_key(self.key(name, **options))
 
     def key(self, name: str | None = None, **options: Any) -> str:
-        """The same; its key."""
+        """Create a session and return its key."""
         made = self._call("session", name=name, **options)
         self.keys.add(made["key"])
         return str(made["key"])
@@ -60,11 +60,11 @@ class Demo:
         self._call("clear")
 
     def manage(self, *arguments: str) -> str:
-        """What a command of the project says, which must succeed."""
+        """Run a management command, which must succeed, and return its output."""
         with manage(self.folder, self.kept_in, *arguments) as process:
-            said = process.communicate(timeout=DEADLINE)[0]
-        assert process.returncode == 0, said
-        return said
+            output = process.communicate(timeout=DEADLINE)[0]
+        assert process.returncode == 0, output
+        return output
 
     @contextmanager
     def seeded(self) -> Iterator[Demo]:
@@ -76,7 +76,7 @@ class Demo:
             self._seeds.communicate(timeout=DEADLINE)
 
     def _call(self, call: str, /, **arguments: Any) -> Any:
-        """An answer that does not come is the process's end, and no JSON."""
+        """Call a function of `demo_seeds` in the process. If that ends, json.loads() raises."""
         assert self._seeds.stdin
         assert self._seeds.stdout
         self._seeds.stdin.write(json.dumps([call, arguments]) + "\n")
@@ -86,7 +86,7 @@ class Demo:
 
 @contextmanager
 def demo_in(folder: Path, place: str, **variables: str) -> Iterator[Demo]:
-    """``variables``: further ones of its environment."""
+    """Run a demo with this engine. ``variables`` are added to its environment."""
     kept_in = {**PLACES[place](), **variables}
     with (
         running_in(folder, kept_in) as site,
@@ -99,7 +99,7 @@ def demo_in(folder: Path, place: str, **variables: str) -> Iterator[Demo]:
 
 
 def enter(browser: Chromium, demo: Demo) -> None:
-    """As the administrator, without the form."""
+    """Log the browser in as the administrator, without the login form."""
     visitor = Browser(demo.site, FIREFOX)
     visitor.log_in("admin")
     assert visitor.key
@@ -111,13 +111,13 @@ def enter(browser: Chromium, demo: Demo) -> None:
 
 
 def handles(admin: Chromium) -> list[str]:
-    """Of those that are shown, from the top."""
+    """Return the handles of the sessions in the list, from the top."""
     script = "return [...document.querySelectorAll('input.action-select')].map(box => box.value)"
     return list(admin.run(script))
 
 
 def own(admin: Chromium) -> str:
-    """The handle of one's own, for which the list is opened."""
+    """Open the list and return the handle of the browser's own session."""
     admin.open(LIST)
     return str(admin.run("return document.querySelector('tr:has(.session-mark) input').value"))
 
@@ -128,7 +128,7 @@ def search(admin: Chromium, text: str) -> None:
 
 
 def choose(admin: Chromium, action: str, *selected: str) -> None:
-    """An action, up to the page that asks."""
+    """Select sessions and an action in the list, and open the confirmation page."""
     admin.open(LIST)
     for handle in selected:
         admin.find(f'input.action-select[value="{handle}"]').click()
@@ -137,23 +137,23 @@ def choose(admin: Chromium, action: str, *selected: str) -> None:
 
 
 def is_unharmed(admin: Chromium) -> bool:
-    """Did nothing of what was to be shown run, or become an element?"""
+    """Return whether nothing of MARKUP has become an element or has run."""
     script = "return window.hacked === undefined && !document.querySelector('.hacked')"
     return bool(admin.run(script))
 
 
-def look_through(admin: Chromium) -> tuple[list[str], int]:
-    """The handles on this page and on all that follow, and at how many it looked for them."""
-    found, looked_at = list[str](), 0
+def search_all_pages(admin: Chromium) -> tuple[list[str], int]:
+    """Return the handles on this page and all following ones, and how many were searched."""
+    found, searched = list[str](), 0
     while True:
         found += handles(admin)
-        looked_at += sum(map(int, re.findall(r"Looked at (\d+) session", admin.text)))
+        searched += sum(map(int, re.findall(r"Searched (\d+) session", admin.text)))
         if not admin.all(".session-pages a + a"):
-            return found, looked_at
-        admin.press("Look on")
+            return found, searched
+        admin.press("Continue searching")
 
 
-# Of other browsers
+# Other browsers
 
 
 def handle_of(browser: Browser) -> str:
@@ -161,5 +161,5 @@ def handle_of(browser: Browser) -> str:
 
 
 def user_of(browser: Browser) -> object:
-    """Of its next request."""
+    """Return the user name of the browser's next request."""
     return browser.session()["user"]

@@ -1,4 +1,4 @@
-"""What is asked of a storage and of the database: round trips, counted."""
+"""Counts of round trips to a storage and of queries to the database."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from support.subjects import BLOCKING_VERBS
 
 @contextmanager
 def counting(storage: Storage, monkeypatch: Any) -> Iterator[list[Any]]:
-    """Yields [verbs, queries], which are told when it is over."""
-    verbs, told, inside = Counter[str](), list[Any](), []  # a verb may be made of others
+    """Yield a list that holds, at the end, the calls of each verb and the number of queries."""
+    verbs, costs, inside = Counter[str](), list[Any](), []  # verbs may call other verbs
 
     def counted(verb: str, method: Any) -> Any:
         def call(*args: Any, **facts: Any) -> Any:
             verbs[verb] += not inside
             inside.append(verb)
             try:
-                found = method(*args, **facts)
-                return iter([*found]) if isgenerator(found) else found
+                result = method(*args, **facts)
+                return iter([*result]) if isgenerator(result) else result
             finally:
                 inside.pop()
 
@@ -36,5 +36,5 @@ def counting(storage: Storage, monkeypatch: Any) -> Iterator[list[Any]]:
         for verb in BLOCKING_VERBS:
             patch.setattr(storage, verb, counted(verb, getattr(storage, verb)))
         with CaptureQueriesContext(connection) as captured:
-            yield told
-    told += [{verb: n for verb, n in verbs.items() if n}, len(captured)]
+            yield costs
+    costs += [{verb: n for verb, n in verbs.items() if n}, len(captured)]

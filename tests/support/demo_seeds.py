@@ -1,7 +1,7 @@
-"""Makes users and sessions where a demo keeps its own: a process beside it, in its environment.
+"""A process that creates users and sessions in a running demo, with the same environment.
 
-Each line it reads names a function below and its arguments, each line it writes is an answer, both
-in JSON.
+Each line of its input is a JSON array: the name of a function below, and its arguments. Each line
+of its output is the result in JSON.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from django_multisession import sessions  # noqa: E402
 
 
 def user(name: str, email: str = "", password: str = "") -> str:
-    """Made, where there is none of this name. The primary key."""
+    """Create the user if necessary, and return the primary key."""
     facts = {"email": email, "password": make_password(password or None)}
     return str(get_user_model().objects.get_or_create(username=name, defaults=facts)[0].pk)
 
@@ -31,7 +31,10 @@ def user(name: str, email: str = "", password: str = "") -> str:
 def session(
     name: str | None = None, ip: str = "", user_agent: str = "", **options: Any
 ) -> dict[str, str | None]:
-    """A user's, or nobody's. Its handle and its key. ``options``: of `sessions.create`."""
+    """Create a session of a user or an anonymous one. Return its handle and key.
+
+    ``options``: see `sessions.create`.
+    """
     request = HttpRequest()
     request.META = {"REMOTE_ADDR": ip, "HTTP_USER_AGENT": user_agent}
     holder = get_user_model().objects.get(username=name) if name else None
@@ -40,17 +43,17 @@ def session(
 
 
 def crowd(number: int) -> list[str | None]:
-    """So many sessions of nobody. Their handles."""
+    """Create so many anonymous sessions and return their handles."""
     with transaction.atomic():
-        return [sessions.create(data={"number": each}).handle for each in range(number)]
+        return [sessions.create(data={"number": n}).handle for n in range(number)]
 
 
 def clear() -> int:
-    """End all there are."""
+    """End all sessions and return how many there were."""
     return sessions.clear()
 
 
-CALLS = {each.__name__: each for each in (user, session, crowd, clear)}
+CALLS = {function.__name__: function for function in (user, session, crowd, clear)}
 
 if __name__ == "__main__":
     for line in sys.stdin:

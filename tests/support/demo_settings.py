@@ -1,7 +1,8 @@
-"""The demo's settings, but that a login takes a millisecond, not a second.
+"""The settings of the demo with a fast password hasher.
 
-Where CACHED_DB is the URL of a Redis, Django's engine is cached_db, and caches there. Where FRAME
-is "own", pages of devices have the package's frame, as in a project that has none for them.
+Environment variables: if CACHED_DB is the URL of a Redis, Django's engine is cached_db with this
+cache. If FRAME is "own", the pages of devices use the base template of the package instead of the
+demo's.
 """
 
 import os
@@ -18,9 +19,9 @@ if os.environ.get("FRAME") == "own":
     TEMPLATES[0]["DIRS"].insert(0, Path(package) / "templates")
 
 if "CACHED_DB" in os.environ:
-    djangos, cached = (f"django.contrib.sessions.backends.{name}" for name in ("db", "cached_db"))
+    uncached, cached = (f"django.contrib.sessions.backends.{name}" for name in ("db", "cached_db"))
     SESSION_ENGINE, *MULTISESSION_MIGRATE_FROM = (
-        cached if engine == djangos else engine
+        cached if engine == uncached else engine
         for engine in (SESSION_ENGINE, *MULTISESSION_MIGRATE_FROM)
     )
     cache = "django.core.cache.backends.redis.RedisCache"

@@ -1,4 +1,4 @@
-"""`manage.py demo` as a process of its own, wherever it keeps its sessions, and who visits it."""
+"""`manage.py demo` in a process of its own, with any engine, and browsers that visit it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ DEADLINE = 60  # seconds for the demo to come up, or to end
 TESTS = Path(__file__).resolve().parents[1]
 MANAGE = TESTS.parent / "testproject" / "manage.py"
 
-NUMBERS = count(1)  # of databases of the Redis that other tests use, too, and of tables
+NUMBERS = count(1)  # of Redis databases and DynamoDB tables, so that demos share none
 
-# Name -> the environment of a demo whose sessions are kept there.
+# Name of an engine -> a function that returns the environment of a demo with it.
 PLACES: dict[str, Callable[[], dict[str, str]]] = {
     "db": lambda: {"SESSION_BACKEND": "db"},
     "memory": lambda: {"SESSION_BACKEND": "memory"},
@@ -43,7 +43,7 @@ EVERYWHERE = ["db", *ELSEWHERE]
 
 
 class Browser:
-    """Keeps cookies, and every text and every session key it was ever sent."""
+    """A browser with cookies. It records all responses and all session keys."""
 
     def __init__(self, site: str, user_agent: str = "") -> None:
         self.site = site
@@ -58,7 +58,7 @@ class Browser:
         return next((c.value for c in self._cookies if c.name == "sessionid"), None)
 
     def open(self, path: str, data: dict[str, str] | None = None) -> str:
-        """GET, or POST where there is data; redirects are followed. Raises HTTPError."""
+        """Send GET, or POST if there is data, and follow redirects. Raises HTTPError."""
         body = urlencode(data).encode() if data is not None else None
         try:
             with self._opener.open(self.site + path, body, timeout=DEADLINE) as response:
@@ -69,7 +69,7 @@ class Browser:
             raise
 
     def submit(self, page: str, path: str, **data: str) -> str:
-        """Open the page, and send a form of it to the path."""
+        """Open a page and send a form to the path, with the CSRF token of the page."""
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.open(page))
         assert token
         return self.open(path, {"csrfmiddlewaretoken": token[1], **data})
@@ -88,7 +88,7 @@ class Browser:
 
 
 def assert_no_key_is_shown(*browsers: Browser) -> None:
-    """To none of them, neither its own nor another's."""
+    """Assert that no response to any of these browsers contains a key of any of them."""
     keys = [key for browser in browsers for key in browser.keys]
     texts = [text for browser in browsers for text in browser.texts]
     assert keys
@@ -96,7 +96,7 @@ def assert_no_key_is_shown(*browsers: Browser) -> None:
 
 
 def tells_of_the_end(name: str) -> str:
-    """The name is isolated, whatever its direction."""
+    """Return the message for a device that was signed out. The name is in bidi isolates."""
     return f"\u2068{name}\u2069 is signed out."
 
 
@@ -111,14 +111,14 @@ def dynamodb(url: str, table: str) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path, place: str) -> Iterator[str]:
-    """The address of a demo in this place."""
+    """Run a demo with this engine and yield its URL."""
     with running_in(folder, PLACES[place]()) as site:
         yield site
 
 
 @contextmanager
 def running_in(folder: Path, place: dict[str, str], port: int | None = None) -> Iterator[str]:
-    """The same, of a place that others are told of, too. On any port, if none is named."""
+    """Run a demo with this environment and yield its URL. Without a port, any free one is used."""
     address = f"{HOST}:{port or free_port()}"
     with (folder / "log").open("wb") as log:
         process = _start(folder, place, address, stdout=log, stderr=log)
@@ -131,7 +131,7 @@ def running_in(folder: Path, place: dict[str, str], port: int | None = None) -> 
 
 
 def output(folder: Path, place: dict[str, str], *arguments: str) -> str:
-    """What a demo says that ends by itself."""
+    """Return the output of a demo that exits by itself."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with killed_at_last(_start(folder, place, *arguments, **pipes)) as process:
         return process.communicate(timeout=DEADLINE)[0].decode()
@@ -139,7 +139,7 @@ def output(folder: Path, place: dict[str, str], *arguments: str) -> str:
 
 @contextmanager
 def manage(folder: Path, place: dict[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A command of the demo's project. Both what it says and how it complains can be read."""
+    """Start a management command of the demo's project. Its output includes stderr."""
     command = [sys.executable, "-W", "error", str(MANAGE), *arguments]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     options = {"env": environment(folder, place), "text": True, **pipes}
@@ -149,7 +149,7 @@ def manage(folder: Path, place: dict[str, str], *arguments: str) -> Iterator[sub
 
 @contextmanager
 def killed_at_last(process: subprocess.Popen[AnyStr]) -> Iterator[subprocess.Popen[AnyStr]]:
-    """Where a test fails meanwhile, nobody would tell it to end, and Popen waits without limit."""
+    """Kill the process at the end. After a failed test, Popen would wait for it without limit."""
     with process:
         try:
             yield process
@@ -158,9 +158,9 @@ def killed_at_last(process: subprocess.Popen[AnyStr]) -> Iterator[subprocess.Pop
 
 
 def environment(folder: Path, place: dict[str, str]) -> dict[str, str]:
-    """Of a demo on a database of its own."""
-    places = [str(TESTS), str(MANAGE.parent), os.environ.get("PYTHONPATH")]
-    paths = os.pathsep.join(filter(None, places))
+    """Return the environment of a demo with a database in this folder."""
+    folders = [str(TESTS), str(MANAGE.parent), os.environ.get("PYTHONPATH")]
+    paths = os.pathsep.join(filter(None, folders))
     settings = {"DJANGO_SETTINGS_MODULE": "support.demo_settings", "PYTHONPATH": paths}
     return {**os.environ, **settings, **place, "SQLITE": str(folder / "demo.sqlite3")}
 
@@ -168,7 +168,7 @@ def environment(folder: Path, place: dict[str, str]) -> dict[str, str]:
 def _start(
     folder: Path, place: dict[str, str], *arguments: str, **options: Any
 ) -> subprocess.Popen[bytes]:
-    """In it, a warning is an error."""
+    """Start the demo. Warnings are errors."""
     command = [sys.executable, "-W", "error", str(MANAGE), "demo", *arguments]
     return subprocess.Popen(command, env=environment(folder, place), **options)
 

@@ -1,4 +1,4 @@
-"""Databases of GeoIP, as small as can be."""
+"""Minimal GeoIP databases."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from typing import Any
 
 
 def write(path: Path, places: Mapping[str, str], version: int = 6) -> None:
-    """Into a directory: network -> country, or "" for one that is known and has none."""
-    entries = {network: _handle_cache(country) for network, country in places.items()}
+    """Write a country database into a directory.
+
+    ``places``: network -> country, or "" for a network without a country.
+    """
+    entries = {network: _country_entry(country) for network, country in places.items()}
     _write(path, "GeoLite2-Country", entries, version)
 
 
 def write_cities(path: Path, places: Mapping[str, tuple[str, str]], version: int = 6) -> None:
-    """Network -> city and country, each perhaps "". The city has another name in German."""
+    """Write a city database: network -> city and country, each may be "".
+
+    The city has another name in German.
+    """
     entries = {}
     for network, (city, country) in places.items():
         names = {"city": {"names": {"en": city, "de": f"{city} auf Deutsch"}}} if city else {}
-        entries[network] = {**names, **_handle_cache(country)}
+        entries[network] = {**names, **_country_entry(country)}
     _write(path, "GeoLite2-City", entries, version)
 
 
-def _handle_cache(country: str) -> dict[str, Any]:
+def _country_entry(country: str) -> dict[str, Any]:
     return {"country": {"iso_code": "XX", "names": {"en": country}}} if country else {}
 
 

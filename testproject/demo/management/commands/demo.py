@@ -1,4 +1,4 @@
-"""`manage.py demo`: something to look at within seconds."""
+"""`manage.py demo`: a site with users and sessions, to try the package with."""
 
 from __future__ import annotations
 
@@ -9,47 +9,48 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 
-from demo import people, table
-from demo.engine import is_ours
+from demo import table
+from demo import users as demo_users
+from demo.engine import is_multisession
 from django_multisession import sessions
 
 HOST, PORT = "127.0.0.1", "8000"
 UNREACHABLE = (
-    "Sessions cannot be kept in {engine}. Start its server, or say in {variable} where it is; "
-    "SESSION_BACKEND=db needs none. ({reason})"
+    "Sessions cannot be stored with {engine}. Start its server, or set {variable} to its URL; "
+    "SESSION_BACKEND=db needs no server. ({reason})"
 )
 DYNAMODB = "django_multisession.backends.dynamodb"
 
 
 class Command(BaseCommand):
-    help = "Make users with sessions on several devices, show these, and serve the project."
+    help = "Create users with sessions on several devices, list the sessions, and run the site."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        where = f"port, or address:port; by default {HOST}:{PORT}"
-        parser.add_argument("addrport", nargs="?", default=PORT, help=where)
-        stop = "stop after the table"
+        address = f"port, or IP address:port; the default is {HOST}:{PORT}"
+        parser.add_argument("addrport", nargs="?", default=PORT, help=address)
+        stop = "list the sessions and exit"
         parser.add_argument("--no-serve", action="store_false", dest="serve", help=stop)
 
     def handle(self, *, addrport: str, serve: bool, **options: Any) -> None:
         call_command("migrate", verbosity=0)
-        if is_ours():
+        if is_multisession():
             self._reach_server()
-        users = [people.ensure_user(name) for name in people.NAMES]
-        people.ensure_administrator()
-        if is_ours():
+        users = [demo_users.ensure_user(name) for name in demo_users.NAMES]
+        demo_users.ensure_administrator()
+        if is_multisession():
             self._simulate(users)
             self._show(users)
         if serve:
             self._serve(addrport)
 
     def _reach_server(self) -> None:
-        """Ask every server that keeps sessions: one that is down is no bug to trace back."""
+        """Count the sessions. If a server is down, show an error without a traceback."""
         engine = settings.SESSION_ENGINE
         try:
             if engine == DYNAMODB:
                 call_command("createsessiontable", stdout=self.stdout)
             sessions.count()
-        except Exception as error:  # of whatever client library
+        except Exception as error:  # client libraries have no common exception
             reason = " ".join(str(error).split())
             variable = "DYNAMODB_URL" if engine == DYNAMODB else "MULTISESSION_REDIS_URL"
             text = UNREACHABLE.format(engine=engine, variable=variable, reason=reason)
@@ -58,9 +59,9 @@ class Command(BaseCommand):
     def _simulate(self, users: list[Any]) -> None:
         by_name = {user.get_username(): user for user in users}
         for user in users:
-            people.end_simulated_sessions(user)
-        for device in people.DEVICES:
-            people.simulate(by_name[device.owner], device)
+            demo_users.end_simulated_sessions(user)
+        for device in demo_users.DEVICES:
+            demo_users.simulate(by_name[device.owner], device)
 
     def _show(self, users: list[Any]) -> None:
         rows = [
@@ -72,15 +73,15 @@ class Command(BaseCommand):
         self.stdout.write("\n".join(["", title, "", *table.aligned(rows), "", ""]))
 
     def _serve(self, addrport: str) -> None:
-        where = addrport if ":" in addrport else f"{HOST}:{addrport}"
-        names = ", ".join(people.NAMES[:-1]) + f" or {people.NAMES[-1]}"
+        address = addrport if ":" in addrport else f"{HOST}:{addrport}"
+        names = ", ".join(demo_users.NAMES[:-1]) + f" or {demo_users.NAMES[-1]}"
         admin = reverse("admin:django_multisession_session_changelist")
-        self.stdout.write(f"Open http://{where}/ and log in as {names}.")
-        self.stdout.write(f"The password is {people.PASSWORD}.\n\n")
-        if is_ours():
-            self.stdout.write("The sessions of all of them are in the admin:")
-            self.stdout.write(f"http://{where}{admin}")
-            credentials = f"Log in there as {people.ADMINISTRATOR}, password {people.PASSWORD}."
+        self.stdout.write(f"Open http://{address}/ and log in as {names}.")
+        self.stdout.write(f"The password is {demo_users.PASSWORD}.\n\n")
+        if is_multisession():
+            self.stdout.write("The sessions of all users are in the admin:")
+            self.stdout.write(f"http://{address}{admin}")
+            credentials = f"Log in as {demo_users.ADMINISTRATOR}, password {demo_users.PASSWORD}."
             self.stdout.write(f"{credentials}\n\n")
-        self.stdout.flush()  # a busy port ends the process without any goodbye
-        call_command("runserver", where, use_reloader=False)
+        self.stdout.flush()  # runserver exits without flushing if the port is in use
+        call_command("runserver", address, use_reloader=False)

@@ -1,7 +1,7 @@
-"""Many sessions of many users, put into every storage in batches: by what `insert` would write.
+"""Bulk creation of sessions in every storage. They are stored exactly as `insert` stores them.
 
-Every run makes the same ones, by few hundred different browsers, which were active in the last
-month: each seventh in the last two hours. A session lasts for 31 days without any activity.
+Every run creates the same sessions, with 400 different user agents. All were active in the last
+month, one in seven within the last two hours. A session expires after 31 days without activity.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import chain, islice
 from random import Random
 from typing import Any
 
-import project  # noqa: F401 - the paths
+import project  # noqa: F401 - sets the import paths
 
 BATCH = 1000  # sessions
 NOW = datetime.now(timezone.utc)
@@ -50,14 +50,17 @@ BROWSERS = [
     f"Mozilla/5.0 ({MAC}; rv:{{0}}.0) Gecko/20100101 Firefox/{{0}}.0",
     "python-requests/2.{0}",
 ]
-# The first ones are the most frequent ones.
+# Sorted by frequency: the first ones are used most.
 USER_AGENTS = [browser.format(version) for version in range(145, 95, -1) for browser in BROWSERS]
 
 
 def batches(
     users: Iterable[str | None], first: int = 0
 ) -> Iterator[list[tuple[str, str | None, dict[str, Any]]]]:
-    """Ids, users (None: anonymous) and facts. ``first``: how many there are already."""
+    """Iterate over batches of ids, users (None: anonymous) and facts.
+
+    ``first`` is the number of the first session, that is, how many exist already.
+    """
     from django_multisession.core.keys import hash_key
 
     random, numbered = Random(first), enumerate(users, first)
@@ -66,7 +69,7 @@ def batches(
 
 
 def facts(random: Random) -> dict[str, Any]:
-    """Of one session. Small numbers are more likely than large ones, where they are cubes."""
+    """Return random facts of a session. Cubes make small numbers more likely than large ones."""
     seen = NOW - random.random() ** 3 * MONTH
     return {
         "created_at": seen - random.random() * MONTH,
@@ -86,48 +89,50 @@ def record_of(user: str | None, facts: dict[str, Any]) -> Any:
 
 
 def fill_table(storage: Any, users: Iterable[str | None], first: int = 0) -> None:
-    """A thousand rows at a time. PostgreSQL takes them by COPY in a fraction of the time."""
+    """Insert rows in batches of BATCH. COPY takes a fraction of the time on PostgreSQL."""
     from django_multisession.storage.db.encoding import to_row
 
-    link = storage._connection()
-    is_postgres = link.connection.vendor == "postgresql"
+    connection = storage._connection()
+    is_postgres = connection.connection.vendor == "postgresql"
     write = copy_rows if is_postgres else insert_rows
     for batch in batches(users, first):
-        write(link, [to_row(id, record_of(*each), link.moment) for id, *each in batch])
-    if is_postgres:  # as its daemon does before long
-        link.connection.cursor().execute("ANALYZE")
+        write(
+            connection, [to_row(id, record_of(*each), connection.to_db_time) for id, *each in batch]
+        )
+    if is_postgres:  # autovacuum would do so soon
+        connection.connection.cursor().execute("ANALYZE")
 
 
-def copy_rows(link: Any, rows: Sequence[dict[str, Any]]) -> None:
-    into = f"COPY {link.statements.sessions} ({', '.join(rows[0])}) FROM STDIN"
-    with link.connection.cursor() as cursor, cursor.copy(into) as copy:
+def copy_rows(connection: Any, rows: Sequence[dict[str, Any]]) -> None:
+    into = f"COPY {connection.statements.sessions} ({', '.join(rows[0])}) FROM STDIN"
+    with connection.connection.cursor() as cursor, cursor.copy(into) as copy:
         for row in rows:
             copy.write_row([*row.values()])
 
 
-def insert_rows(link: Any, rows: Sequence[dict[str, Any]]) -> None:
-    with link.atomic(), link.connection.cursor() as cursor:
-        insert = link.statements.insert(link.statements.sessions, rows[0])
+def insert_rows(connection: Any, rows: Sequence[dict[str, Any]]) -> None:
+    with connection.atomic(), connection.connection.cursor() as cursor:
+        insert = connection.statements.insert(connection.statements.sessions, rows[0])
         cursor.executemany(insert, [[*row.values()] for row in rows])
 
 
 def fill_redis(storage: Any, users: Iterable[str | None], first: int = 0) -> None:
-    """What `insert` sends, a thousand times in one round trip."""
+    """Send the commands of `insert`, BATCH sessions in one round trip."""
     for batch in batches(users, first):
-        plans = [storage._prepare_insert(id, record_of(*each)) for id, *each in batch]
-        storage._connection.run_all(list(chain(*(first for first, _ in plans))))
+        plans = [storage._prepare_insert(id, record_of(user, facts)) for id, user, facts in batch]
+        storage._connection.run_all(list(chain(*(entries for entries, _ in plans))))
         storage._connection.run_all([insert for _, insert in plans])
 
 
 def fill_dynamodb(storage: Any, users: Iterable[str | None], first: int = 0) -> None:
-    """A session and its entry for each, by the batches that DynamoDB takes. Makes the table."""
+    """Put sessions and index entries with BatchWriteItem. Create the table if ``first`` is 0."""
     from django_multisession.storage.dynamodb.connection import BATCH, chunks
 
     if not first:
         make_table(storage)
     for batch in batches(users, first):
-        puts = [{"PutRequest": {"Item": item}} for each in batch for item in items_of(*each)]
-        storage._connection.map(lambda some: put(storage, some), chunks(puts, BATCH))
+        puts = [{"PutRequest": {"Item": item}} for row in batch for item in items_of(*row)]
+        storage._connection.map(lambda requests: put(storage, requests), chunks(puts, BATCH))
 
 
 def put(storage: Any, requests: Sequence[Any]) -> None:
@@ -135,10 +140,9 @@ def put(storage: Any, requests: Sequence[Any]) -> None:
 
 
 def make_table(storage: Any) -> None:
-    from servers import wait_until
-    from subjects import is_active
-
     from django_multisession.storage.dynamodb.table_spec import TableSpec, request
+    from support.servers import wait_until
+    from support.subjects import is_active
 
     storage._connection.call("create_table", request(storage.table.name, TableSpec()))
     wait_until(lambda: is_active(storage, storage.table.name), "table")

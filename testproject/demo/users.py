@@ -1,4 +1,4 @@
-"""Who takes part in the demo, and the devices they are logged in on."""
+"""The users of the demo and the devices that they are logged in on."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest
 
-from demo.engine import is_ours
+from demo.engine import is_multisession
 from django_multisession import sessions
 from django_multisession.engine import store
 
 NAMES = ["ada", "grace", "linus"]
 ADMINISTRATOR = "admin"
 PASSWORD = "demo"
-MARK = "demo"  # a field that only simulated sessions have
+MARK = "demo"  # the field that marks simulated sessions
 
 
 @dataclass(frozen=True)
 class Device:
-    """One simulated login. Its address is one of those that are reserved for examples."""
+    """A simulated login. Its IP address is reserved for documentation (RFC 5737, 3849)."""
 
     owner: str
     ip: str
@@ -78,19 +78,19 @@ DEVICES = [
 
 
 def ensure_user(name: str) -> Any:
-    """The user of this name, who can log in with `PASSWORD`."""
+    """Return the user of this name, who can log in with `PASSWORD`. Create it if necessary."""
     user, is_new = get_user_model().objects.get_or_create(username=name)
-    # Somebody may have tried the page that changes it, or the admin.
+    # A visitor of an earlier demo may have changed the password or deactivated the user.
     if is_new or not user.is_active or not user.check_password(PASSWORD):
         user.is_active, user.password = True, _hashed_password()
         user.save()
-        if is_ours():
-            sessions.log_out_everywhere(user)  # a hash that is set tells nobody of a new password
+        if is_multisession():
+            sessions.log_out_everywhere(user)  # setting a hash sends no signal
     return user
 
 
 def ensure_administrator() -> None:
-    """Who may see and do everything in the admin, and has no simulated sessions."""
+    """Make sure that there is a superuser for the admin. It has no simulated sessions."""
     user = ensure_user(ADMINISTRATOR)
     user.is_staff = user.is_superuser = True
     user.save(update_fields=["is_staff", "is_superuser"])
@@ -98,27 +98,27 @@ def ensure_administrator() -> None:
 
 @cache
 def _hashed_password() -> str:
-    """One for all: a hash takes a second or so."""
+    """Return one hash for all users, because hashing takes about a second."""
     return make_password(PASSWORD)
 
 
 def end_simulated_sessions(user: Any) -> None:
-    """Only those of an earlier demo: whoever logged in with a browser stays logged in."""
+    """End the simulated sessions of an earlier demo. Sessions of real browsers stay."""
     for info in sessions.for_user(user):
         if MARK in info.data():
             info.end()
 
 
 def simulate(user: Any, device: Device) -> None:
-    """Leave a session such as this device would have got by logging in."""
+    """Create the session that a login on this device would have created."""
     request = HttpRequest()
     request.META = {"REMOTE_ADDR": device.ip, "HTTP_USER_AGENT": device.user_agent}
-    with _clock_put_back(device.idle):
+    with _clock_set_back(device.idle):
         sessions.create(user, data={MARK: True, **device.fields}, request=request)
 
 
 @contextmanager
-def _clock_put_back(span: timedelta) -> Iterator[None]:
+def _clock_set_back(span: timedelta) -> Iterator[None]:
     storage = store().storage
     clock = storage.clock
     storage.clock = lambda: clock() - span

@@ -1,4 +1,4 @@
-"""Whom to compare: on every database, and on Redis, Django's engine and ours."""
+"""Comparisons of Django's engine with this package's engine, on every database and on Redis."""
 
 from __future__ import annotations
 
@@ -21,29 +21,32 @@ class Engine(NamedTuple):
     settings: Mapping[str, Any] = {}
 
     def middleware(self, view: Callable[..., Any]) -> Any:
-        """Around a view. The engine is loaded anew: another one may be the same module."""
+        """Wrap a view in the session middleware of this engine.
+
+        The engine's module is reloaded, because two engines may differ in settings only.
+        """
         engine = f"{self.package}.backends.{self.backend}"
         with override_settings(SESSION_ENGINE=engine, **self.settings):
             reload(import_module(engine))
             return import_string(f"{self.package}.middleware.SessionMiddleware")(view)
 
     def store(self) -> Any:
-        """Its class of sessions, without any requests."""
+        """Return the ``SessionStore`` class of the engine."""
         return self.middleware(lambda request: None).SessionStore
 
 
-class Contest(NamedTuple):
-    """Engines that share a server. The first is the measure of the others."""
+class Comparison(NamedTuple):
+    """Engines that share a server. Ratios are relative to the first one."""
 
     name: str
     settings: Mapping[str, Any]
     engines: Mapping[str, Engine]
-    # A session of ours -> the least that loads what is stored of it, by the same client.
+    # Takes a session of this package and returns the bare command that reads its data.
     bare: Callable[[Any], Callable[[], Any]]
 
 
 class Router:
-    """All of both engines in one database."""
+    """A database router that uses one alias for everything."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -54,24 +57,27 @@ class Router:
     db_for_write = db_for_read
 
 
-def contests() -> Iterator[Contest]:
-    """Those for which there is a server, each while its settings hold."""
+def comparisons() -> Iterator[Comparison]:
+    """Iterate over the comparisons whose server is installed, with their settings in force."""
     with project.databases() as aliases:
-        for contest in [*map(on_database, aliases), *on_redis()]:
-            with override_settings(**contest.settings):
-                yield contest
+        for comparison in [*map(on_database, aliases), *on_redis()]:
+            with override_settings(**comparison.settings):
+                yield comparison
 
 
-def on_database(alias: str) -> Contest:
+def on_database(alias: str) -> Comparison:
     engines = {
         "django": Engine(DJANGO, "db"),
         "ours": Engine(OURS, "db", {"MULTISESSION_DATABASE": alias}),
     }
-    return Contest(alias, {"DATABASE_ROUTERS": [Router(alias)]}, engines, select)
+    return Comparison(alias, {"DATABASE_ROUTERS": [Router(alias)]}, engines, select)
 
 
-def on_redis() -> list[Contest]:
-    """Django's engine, on the cache of django-redis, which ours can share or do without."""
+def on_redis() -> list[Comparison]:
+    """Compare Django's cache engine on django-redis with this package's Redis engine.
+
+    This package connects by URL, and through the connection of the cache alias.
+    """
     if not project.REDIS:
         return []
     url = project.REDIS["redis"].url
@@ -81,14 +87,15 @@ def on_redis() -> list[Contest]:
         "by URL": Engine(OURS, "redis", {"MULTISESSION_REDIS_URL": url}),
         "by alias": Engine(OURS, "redis", {"MULTISESSION_REDIS_URL": None}),
     }
-    return [Contest("redis", {"CACHES": {"default": cache}}, engines, hgetall)]
+    return [Comparison("redis", {"CACHES": {"default": cache}}, engines, hgetall)]
 
 
 def select(session: Any) -> Callable[[], Any]:
-    link = session.storage._connection()
-    cursor, parameters = link.connection.connection.cursor(), [session.handle]
-    sql = link.statements.read
-    if link.connection.vendor == "sqlite":
+    """Return a function that reads the row of the session with a bare cursor."""
+    connection = session.storage._connection()
+    cursor, parameters = connection.connection.connection.cursor(), [session.handle]
+    sql = connection.statements.read
+    if connection.connection.vendor == "sqlite":
         sql = sql.replace("%s", "?")
 
     def run() -> Any:
@@ -99,6 +106,7 @@ def select(session: Any) -> Callable[[], Any]:
 
 
 def hgetall(session: Any) -> Callable[[], Any]:
+    """Return a function that reads the hash of the session with a bare client."""
     client = session.storage.topology.client()
     key = session.storage.keys.session(session.handle)
     return lambda: client.hgetall(key)
