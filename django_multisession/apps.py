@@ -8,7 +8,7 @@ class MultisessionConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import auth, checks, conf  # noqa: F401 - importing registers checks and receivers
+        from . import auth, checks, conf  # noqa: F401 - importing `checks` registers them
 
         auth.connect()
         if conf.channel_layers():

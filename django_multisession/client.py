@@ -1,4 +1,4 @@
-"""The client of a request: its IP address and user agent, as MULTISESSION_CLIENT_IP has them."""
+"""The client of a request: its IP address, by MULTISESSION_CLIENT_IP, and its user agent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .core.client import Client, clean_ip, clean_user_agent
 
 
 def remote_addr(request: HttpRequest) -> str | None:
-    """Return the address of the connection's peer. The default of MULTISESSION_CLIENT_IP."""
+    """Return the IP address of the connection's peer. The default of MULTISESSION_CLIENT_IP."""
     return request.META.get("REMOTE_ADDR")
 
 

@@ -1,4 +1,4 @@
-"""Forms: a login form that says why a login is refused, and those of the pages of devices."""
+"""Forms: a login form that explains a refused login, and the forms of the device pages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
-from .auth import TooManySessions, check_limit, reauthentication
+from .auth import TooManySessions, reauthentication
+from .auth.limits import check_limit
 from .core.record import LABEL_LENGTH, checked_label
 
 
 class AuthenticationForm(auth_forms.AuthenticationForm):
-    """Django's, for ``LoginView.as_view(authentication_form=...)``, where
-    MULTISESSION_ON_SESSION_LIMIT is "refuse": without it the refusal is a plain 403."""
+    """Django's login form, which also shows why a login beyond the session limit is refused.
+
+    For ``LoginView.as_view(authentication_form=...)`` in a project whose
+    MULTISESSION_ON_SESSION_LIMIT is "refuse". With Django's own form the response is a plain 403.
+    """
 
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
@@ -30,7 +34,7 @@ class AuthenticationForm(auth_forms.AuthenticationForm):
 
 
 class LabelForm(forms.Form):
-    """What to call a device."""
+    """The form for the name of a device."""
 
     label = forms.CharField(
         label=gettext_lazy("Name"),
@@ -43,26 +47,26 @@ class LabelForm(forms.Form):
         try:
             return checked_label(self.cleaned_data["label"])
         except ValueError as error:
-            text = _("This name holds a character that cannot be stored.")
+            text = _("This name contains a character that cannot be stored.")
             raise ValidationError(text) from error
 
 
 class ConfirmForm(forms.Form):
-    """Asks for the password, unless that was asked lately."""
+    """A confirmation that asks for the password unless the user authenticated recently."""
 
-    def __init__(self, data: Any = None, *, request: HttpRequest, asks: bool = True, **kw: Any):
-        """``asks``: is it about what needs a recent authentication at all?"""
+    def __init__(self, data: Any = None, *, request: HttpRequest, confirms: bool = True, **kw: Any):
+        """Add a password field if ``confirms`` is true and the last authentication is too old."""
         super().__init__(data, **kw)
         self.request = request
         user: Any = request.user
-        is_stale = asks and not reauthentication.is_recent(request.session)  # type: ignore[arg-type]
-        # Who has no password here, but signs in elsewhere, has to do that again.
+        is_stale = confirms and not reauthentication.is_recent(request.session)  # type: ignore[arg-type]
+        # Users of an external login service have no password to type; they log in again.
         self.needs_login = is_stale and not user.has_usable_password()
         if is_stale and not self.needs_login:
             attributes = {"autocomplete": "current-password", "autofocus": True}
             self.fields["password"] = forms.CharField(
                 label=_("Password"),
-                help_text=_("It is some time since you signed in: confirm that it is you."),
+                help_text=_("You signed in a while ago. Enter your password to confirm it is you."),
                 strip=False,
                 widget=forms.PasswordInput(attrs=attributes),
             )
@@ -71,7 +75,9 @@ class ConfirmForm(forms.Form):
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]
         if not reauthentication.confirm_password(self.request, password):
-            raise ValidationError(_("This is not your password."), code="wrong_password")
+            raise ValidationError(
+                _("That password is not correct. Try again."), code="wrong_password"
+            )
         return password
 
     def clean(self) -> None:

@@ -1,5 +1,7 @@
-"""For Django REST framework: ``Authorization: Bearer <token>``, with or without our middleware for
-it. Needs the extra "rest_framework"."""
+"""Bearer tokens for Django REST framework, with or without this package's bearer middleware.
+
+Needs the extra "rest_framework".
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,12 @@ from .web.api_errors import ApiError
 
 
 class Unavailable(APIException):  # type: ignore[misc]
+    """The response to an outage of the session server: 503."""
+
     status_code = HTTPStatus.SERVICE_UNAVAILABLE
 
 
-KINDS = {
+EXCEPTIONS = {  # by the error word of an ApiError
     "invalid_request": ParseError,
     "invalid_token": AuthenticationFailed,
     "unavailable": Unavailable,
@@ -33,37 +37,44 @@ KINDS = {
 
 
 class BearerSessionAuthentication(BaseAuthentication):  # type: ignore[misc]
-    """``request.user`` is the user of the session whose key the token is, and ``request.auth`` the
-    session. Where a cookie of a session is sent, or no such header, others are asked:
-    SessionAuthentication, for example. One round trip, and a write where a touch is due; saving
-    what a view changes in ``request.auth`` is left to the view.
+    """Authentication by ``Authorization: Bearer <token>``, where the token is a session key.
+
+    ``request.user`` is the user of the session, and ``request.auth`` the session. A request with a
+    session cookie or without a Bearer header is left to the next authentication class, such as
+    SessionAuthentication. One round trip, and one write if a touch is due. A view that changes
+    ``request.auth`` has to save it.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, SessionStore] | None:
+        """Return the user and the session, or None without a token.
+
+        Raises ParseError (400), AuthenticationFailed (401) or Unavailable (503).
+        """
         try:
             with outages.raises_unavailable():
-                return _authenticated(request._request)
-        except ApiError as refused:
-            raise KINDS[refused.error](refused.detail, refused.error) from refused
+                return _authenticate(request._request)
+        except ApiError as error:
+            raise EXCEPTIONS[error.error](error.detail, error.error) from error
 
     def authenticate_header(self, request: Request) -> str:
+        """Return the WWW-Authenticate header of a 401 response."""
         return bearer.CHALLENGE
 
 
-def _authenticated(request: Any) -> tuple[Any, SessionStore] | None:
-    """Raises Refused."""
+def _authenticate(request: Any) -> tuple[Any, SessionStore] | None:
+    """Return the user and the session of the token, or None without a token. Raises ApiError."""
     token = bearer.token_of(request)
     if token is None:
         return None
-    known = getattr(request, "session", None)
-    if isinstance(known, SessionStore) and known.session_key == token:  # the middleware's
-        return _user_of(known), known
+    attached = getattr(request, "session", None)
+    if isinstance(attached, SessionStore) and attached.session_key == token:  # by the middleware
+        return _user_of(attached), attached
     session = store()(token)
     session.describe_client = partial(client_of, request)
     if session.created_at is None:
         raise bearer.unknown_token()
-    # After a change of SECRET_KEY Django gives the session another key, of which nobody here could
-    # tell the client.
+    # After a change of SECRET_KEY Django's get_user() cycles the key. Without the middleware the
+    # client would not receive the new one, so the key stays.
     session.cycle_key = lambda: None  # type: ignore[method-assign]
     user = _user_of(session)
     del session.cycle_key
@@ -73,10 +84,13 @@ def _authenticated(request: Any) -> tuple[Any, SessionStore] | None:
 
 
 def _user_of(session: SessionStore) -> Any:
-    """Anonymous, where the session is nobody's. Raises Refused for a user who is gone, or
-    not active, or whose password has changed; then Django ends the session."""
-    is_somebodys = USER_FIELD in session
+    """Return the user of the session; AnonymousUser if it belongs to nobody.
+
+    Raises ApiError if the user was deleted or is not active, or if the password has changed; then
+    Django ends the session.
+    """
+    has_user = USER_FIELD in session
     user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
-    if is_somebodys and not user.is_authenticated:
+    if has_user and not user.is_authenticated:
         raise bearer.unknown_token()
     return user

@@ -1,4 +1,4 @@
-"""``path("devices/", include("django_multisession.urls"))``: the pages of `views`."""
+"""URLs of the pages in `views`: ``path("devices/", include("django_multisession.urls"))``."""
 
 from django.urls import path
 

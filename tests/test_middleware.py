@@ -1,4 +1,4 @@
-"""Cookies, touches and clients, through Django's handlers, under WSGI and under ASGI."""
+"""The session middleware: cookies, touches and clients, under WSGI and under ASGI."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DJANGOS = "django.contrib.sessions.middleware.SessionMiddleware"
 
 
 class Browser:
-    """Keeps cookies, over one of the two handlers."""
+    """A client with cookies, under WSGI or ASGI."""
 
     def __init__(self, client):
         self.client = client
@@ -55,7 +55,7 @@ def browser(request):
 
 @pytest.fixture
 def record(browser, memory_storage):
-    return lambda: memory_storage._records[keys.hash_key(browser.key)]
+    return lambda: memory_storage.read(keys.hash_key(browser.key))
 
 
 def test_a_second_request_sees_the_firsts_data(browser):
@@ -196,7 +196,7 @@ def test_a_new_key_is_sent(browser):
 
 
 def test_a_key_changed_before_an_error_is_not_lost(browser):
-    """Django has ended the old session by then, and tells nobody the key of the new one."""
+    """The old key is already dead, and Django does not send the new one with an error."""
     browser.get("count")
     old = browser.key
     response = browser.get("rotate_and_fail")
@@ -247,7 +247,7 @@ def test_it_refuses_an_engine_that_is_not_ours(settings):
 
 
 def test_under_asgi_the_storage_is_awaited_and_no_thread_used(settings, monkeypatch, clock):
-    """The blocking verbs are guarded: the loop would refuse them. Here the twins are native too."""
+    """The blocking methods raise in an event loop; this storage has native async twins."""
     native = NativeStorage(clock=clock)
     monkeypatch.setattr(SessionStore, "storage", native)
     browser = Browser(AsyncClient())
@@ -264,7 +264,7 @@ def test_under_asgi_the_storage_is_awaited_and_no_thread_used(settings, monkeypa
 
 
 class NativeStorage(type(SessionStore.storage)):
-    """Twins that run in the loop; threads are counted by not being there."""
+    """A storage with native async twins, which records that they were awaited."""
 
     def __init__(self, **arguments):
         super().__init__(**arguments)

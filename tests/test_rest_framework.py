@@ -1,4 +1,4 @@
-"""BearerSessionAuthentication, in views of Django REST framework."""
+"""BearerSessionAuthentication in views of Django REST framework."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_token_of_nobody(world):
 
 
 def test_another_secret_key_locks_nobody_out(world, settings):
-    """Whether the middleware tells of a new token or the old one stays."""
+    """With the middleware the client gets a new token; without it the old one stays valid."""
     script = bearer(world, world.ada)
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
     for _ in range(2):
@@ -112,12 +112,12 @@ def test_another_secret_key_locks_nobody_out(world, settings):
     assert script.get("/members/").json()["user"] == "ada"
 
 
-# Cookies beside it
+# Together with cookies
 
 
 @pytest.fixture
 def browser(memory_storage, databases, settings, monkeypatch):
-    """Of ada, with grace's token, at a site whose middleware takes none."""
+    """Return ada's browser with grace's token, at a site without the bearer middleware."""
     with opened(memory_storage, settings, monkeypatch) as world:
         it = with_token(world, bearer(world, world.grace).token)
         it.client = Client(enforce_csrf_checks=True)

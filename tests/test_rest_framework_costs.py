@@ -1,4 +1,4 @@
-"""BearerSessionAuthentication: what it costs, outages, and a look over real HTTP."""
+"""BearerSessionAuthentication: round trips, outages, and requests over real HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.rest_pages import MIDDLEWARE, PAGES, opened
 from support.servers import HOST
 from support.user_agents import FIREFOX
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
 
 @pytest.fixture(params=MIDDLEWARE)
@@ -58,7 +58,7 @@ def test_an_outage_is_an_error_of_the_server(world, monkeypatch, caplog):
         patch.setattr(world.storage, "outages", (OperationalError,))
         response = script.get("/members/")
     assert response.status_code == 503
-    assert response.json()["detail"].startswith("The server that keeps sessions does not answer.")
+    assert response.json()["detail"].startswith("The session server is not responding.")
     assert "WWW-Authenticate" not in response.headers
     assert "OperationalError" in caplog.text
     assert script.get("/members/").json()["user"] == "ada"
@@ -80,7 +80,7 @@ def plain(memory_storage, databases, settings, monkeypatch):
 
 @pytest.fixture
 def site(plain):
-    """``site(number)``: an address that answers so many requests."""
+    """Return a function that serves this number of requests and returns the site's URL."""
     threads, server = [], make_server(HOST, 0, WSGIHandler(), handler_class=Quiet)
     server.timeout = DEADLINE
 

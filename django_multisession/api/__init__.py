@@ -1,2 +1,1 @@
-"""The same as JSON: one's devices, for scripts and for pages of one's own. What it takes and
-answers: openapi.json, which it serves, too."""
+"""A JSON API for the current user's devices. openapi.json describes it, and is served with it."""

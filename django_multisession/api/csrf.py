@@ -1,4 +1,4 @@
-"""Django's check of cross-site requests, answered in JSON: the views are exempt from its own."""
+"""Django's CSRF check with JSON errors. The views are exempt from the check of the middleware."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ from . import errors
 
 
 def check(request: HttpRequest) -> None:
-    """Of requests with a cookie; bearer tokens cannot be sent across sites. Raises
-    Refused."""
+    """Raise ApiError if the request may have been forged by another site.
+
+    Requests with a bearer token are not checked: the middleware marks them, since other sites
+    cannot send tokens.
+    """
     _check.process_request(request)
     try:
         _check.process_view(request, lambda request: HttpResponse(), (), {})
-    except (RequestDataTooBig, TooManyFieldsSent) as error:  # it looks for the token in forms, too
+    except (RequestDataTooBig, TooManyFieldsSent) as error:  # the check also parses forms
         raise errors.too_large() from error
     except (BadRequest, MultiPartParserError) as error:
-        raise errors.invalid("The body is a broken form.") from error
+        raise errors.invalid("The body is not a valid form.") from error
 
 
 class _Check(CsrfViewMiddleware):
+    """Django's check, raising ApiError instead of returning an HTML page."""
+
     def _reject(self, request: HttpRequest, reason: str) -> Any:
         raise errors.forged(reason)
 

@@ -1,4 +1,4 @@
-"""``path("api/devices/", include("django_multisession.api.urls"))``: the views of `views`."""
+"""URLs of the API: ``path("api/devices/", include("django_multisession.api.urls"))``."""
 
 from django.urls import path
 

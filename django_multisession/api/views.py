@@ -1,4 +1,7 @@
-"""The views of the API. They need a user, by cookie (and then a CSRF token) or by bearer token."""
+"""The views of the API.
+
+They require a user, who is authenticated by a cookie with a CSRF token or by a bearer token.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ SCHEMA = Path(__file__).with_name("openapi.json")
 
 
 class ApiView(DecoratedView):
-    """Every answer but 204 is JSON, errors too."""
+    """A view for authenticated users. Every response except 204 is JSON, errors included."""
 
     decorators = (answer_503(unavailable().response), never_cache, csrf_exempt)
 
@@ -39,9 +42,9 @@ class ApiView(DecoratedView):
                 raise errors.not_authenticated()
             csrf.check(request)
             return super().dispatch(request, *args, **kwargs)
-        except ApiError as refused:
-            return refused.response()
-        except SessionGone:  # while the request was under way
+        except ApiError as error:
+            return error.response()
+        except SessionGone:  # the session was ended during the request
             logout(request)
             return errors.not_authenticated().response()
 
@@ -52,44 +55,49 @@ class ApiView(DecoratedView):
 
     @property
     def session(self) -> Any:
+        """The session of the request."""
         return self.request.session
 
     def require_recent(self) -> None:
-        """Raises Refused."""
+        """Raise ApiError if the user did not authenticate recently."""
         if not reauthentication.is_recent(self.session):
             raise errors.unconfirmed()
 
 
 class Devices(ApiView):
+    """The list of the user's devices, in pages of 100."""
+
     paginate_by = 100
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        found = Paginator(devices.of(request), self.paginate_by)
+        paginator = Paginator(devices.of(request), self.paginate_by)
         try:
-            page = found.page(request.GET.get("page", 1))
+            page = paginator.page(request.GET.get("page", 1))
         except InvalidPage as error:
-            raise errors.invalid(f"There are pages 1 to {found.num_pages}.") from error
-        facts = {"count": found.count, "page": page.number, "pages": found.num_pages}
-        return JsonResponse({**facts, "devices": [described(device) for device in page]})
+            raise errors.invalid(f"The page must be 1 to {paginator.num_pages}.") from error
+        numbers = {"count": paginator.count, "page": page.number, "pages": paginator.num_pages}
+        return JsonResponse({**numbers, "devices": [to_json(device) for device in page]})
 
 
 class OneDevice(ApiView):
+    """One device, which can be read, renamed and signed out."""
+
     def get(self, request: HttpRequest, handle: str) -> HttpResponse:
-        return JsonResponse(described(self._device(handle)))
+        return JsonResponse(to_json(self._device(handle)))
 
     def patch(self, request: HttpRequest, handle: str) -> HttpResponse:
-        """Rename it."""
+        """Set the label of the device."""
         device, label = self._device(handle), text_in(request, "label")
         try:
-            is_there = sessions.relabel(handle, label)
+            is_found = sessions.relabel(handle, label)
         except ValueError as error:
             raise errors.invalid(str(error)) from error
-        if not is_there:
+        if not is_found:
             raise errors.not_found()
-        return JsonResponse(described(device.called(label)))
+        return JsonResponse(to_json(device.with_label(label)))
 
     def delete(self, request: HttpRequest, handle: str) -> HttpResponse:
-        """End it. One's own is a logout."""
+        """Sign out the device. For the current one this is a logout."""
         device = self._device(handle)
         if device.is_current:
             logout(request)
@@ -99,7 +107,7 @@ class OneDevice(ApiView):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
     def _device(self, handle: str) -> Device:
-        """Raises Refused."""
+        """Return the user's device. Raises ApiError if there is none with this handle."""
         device = devices.get(self.request, handle)
         if device is None:
             raise errors.not_found()
@@ -107,12 +115,16 @@ class OneDevice(ApiView):
 
 
 class EndOthers(ApiView):
+    """Signs out all devices but the current one."""
+
     def post(self, request: HttpRequest) -> HttpResponse:
         self.require_recent()
         return JsonResponse({"ended": devices.end_others(request)})
 
 
 class Confirm(ApiView):
+    """Confirms the user's password, which counts as a recent authentication."""
+
     @sensitive_variables()
     def post(self, request: HttpRequest) -> HttpResponse:
         if not reauthentication.confirm_password(request, text_in(request, "password")):
@@ -122,13 +134,14 @@ class Confirm(ApiView):
 
 @require_safe
 def schema(request: HttpRequest) -> HttpResponse:
+    """Return the OpenAPI description, with the name of this project's session cookie."""
     description = json.loads(SCHEMA.read_text())
     description["components"]["securitySchemes"]["cookie"]["name"] = conf.cookie()["key"]
     return JsonResponse(description)
 
 
-def described(device: Device) -> dict[str, Any]:
-    """Times as ISO 8601 has them, in UTC."""
+def to_json(device: Device) -> dict[str, Any]:
+    """Return the device as a JSON object. Times become ISO 8601 in UTC."""
     info = device.info
     return {
         "handle": info.handle,

@@ -1,5 +1,7 @@
-"""Did the holder of a session prove lately who it is? Asked before devices are ended (ASVS 5.0,
-7.5.2), for a session may be stolen."""
+"""Recent authentication, required before devices are signed out (ASVS 5.0, 7.5.2).
+
+Whoever stole a session must not be able to sign out its owner.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +17,19 @@ from ..core.codec import is_storable
 from ..session import SessionStore
 from ..sessions import owners
 
-AUTHENTICATED_AT = "_multisession_login_at"  # a field: whole seconds since 1970
+AUTHENTICATED_AT = "_multisession_login_at"  # a session field: whole seconds since 1970
 
 
 def mark_authenticated(session: SessionStore) -> None:
-    """Of a session whose holder has just proved it."""
+    """Store in the session that its user authenticated just now."""
     session.update(_now(session))
 
 
 def is_recent(session: SessionStore) -> bool:
     """Return whether the user authenticated within MULTISESSION_REAUTHENTICATION_TIMEOUT.
 
-    A session that nobody logged in to with a browser, such as one of sessions.create(), counts from
-    its creation. No round trip if the session was read.
+    For a session without a login, such as one of sessions.create(), its creation counts. No
+    round trip if the session was read.
     """
     return _is_within(session, session.created_at, session.get(AUTHENTICATED_AT))
 
@@ -39,14 +41,17 @@ async def ais_recent(session: SessionStore) -> bool:
 
 @sensitive_variables("password")
 def confirm_password(request: HttpRequest, password: str) -> bool:
-    """Prove it by the user's password. Then the session gets a new key, as on every login (ASVS
-    5.0, 7.2.4). Whatever counts failed logins hears of a wrong one by Django's signal."""
+    """Return whether this is the user's password; if so, mark the session as authenticated.
+
+    Then the session also gets a new key, as on every login (ASVS 5.0, 7.2.4). A wrong password
+    sends Django's user_login_failed, so that packages that count failed logins count it.
+    """
     session: Any = request.session
     user = request.user
-    if not is_storable(password):  # nor can it be hashed
+    if not is_storable(password):  # lone surrogates, for example, cannot be hashed
         return False
-    found = authenticate(request, username=user.get_username(), password=password)
-    if found is None or owners.user_pk(found) != owners.user_pk(user):
+    authenticated = authenticate(request, username=user.get_username(), password=password)
+    if authenticated is None or owners.user_pk(authenticated) != owners.user_pk(user):
         return False
     session.update(_now(session))
     session.cycle_key()
@@ -60,8 +65,8 @@ async def aconfirm_password(request: HttpRequest, password: str) -> bool:
     user = await request.auser()
     if not is_storable(password):
         return False
-    found = await aauthenticate(request, username=user.get_username(), password=password)
-    if found is None or owners.user_pk(found) != owners.user_pk(user):
+    authenticated = await aauthenticate(request, username=user.get_username(), password=password)
+    if authenticated is None or owners.user_pk(authenticated) != owners.user_pk(user):
         return False
     await session.aupdate(_now(session))
     await session.acycle_key()
@@ -69,10 +74,14 @@ async def aconfirm_password(request: HttpRequest, password: str) -> bool:
 
 
 def _now(session: SessionStore) -> dict[str, int]:
+    """Return the session field that says that its user authenticated just now."""
     return {AUTHENTICATED_AT: int(session.storage.clock().timestamp())}
 
 
-def _is_within(session: SessionStore, begun: datetime | None, noted: float | None) -> bool:
-    limit, now = conf.reauthentication_timeout(), session.storage.clock().timestamp()
-    at = noted or (begun.timestamp() if begun else 0)
-    return limit is None or now - at < limit.total_seconds()
+def _is_within(
+    session: SessionStore, created_at: datetime | None, authenticated_at: float | None
+) -> bool:
+    """Return whether less than MULTISESSION_REAUTHENTICATION_TIMEOUT has passed since."""
+    timeout, now = conf.reauthentication_timeout(), session.storage.clock().timestamp()
+    since = authenticated_at or (created_at.timestamp() if created_at else 0)
+    return timeout is None or now - since < timeout.total_seconds()

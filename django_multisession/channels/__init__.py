@@ -1,5 +1,7 @@
-"""For Django Channels: WebSockets that close when their session ends. Needs the extra
-"channels"."""
+"""WebSockets that close when their session ends, for Django Channels.
+
+Needs the extra "channels".
+"""
 
 from __future__ import annotations
 
@@ -23,19 +25,22 @@ logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-RETRY = 5.0  # seconds; then what failed is tried again
+RETRY = 5.0  # seconds until a failed step is tried again
 
 
 class ClosesWithSession:
-    """A mixin: ``class Chat(ClosesWithSession, AsyncWebsocketConsumer)``, or any other consumer,
-    inside of Channels' ``AuthMiddlewareStack``.
+    """A mixin that closes a consumer's socket with the code 4401 when its session has ended.
 
-    Its socket closes with the code 4401 when its session has ended, in whatever process that
-    happened: ended by its owner or an administrator, with the user's others, by a logout, a new
-    password, or because a login gave the session another key, whose holder may connect anew. It
-    takes milliseconds where it is told through the channel layer, which CHANNEL_LAYERS names. The
-    session is looked for each ``session_check_interval`` seconds, too, and at its end: one round
-    trip each, which also serves those that ended untold. An outage closes nothing.
+    ``class Chat(ClosesWithSession, AsyncWebsocketConsumer)``; any other consumer works, too. It
+    must be inside Channels' ``AuthMiddlewareStack``.
+
+    - The session may have been ended in any process: by its owner or an administrator, with all
+      sessions of the user, by a logout or by a new password. A login, which gives the session a new
+      key, closes the socket as well; the client with the new cookie may connect again.
+    - The default channel layer of CHANNEL_LAYERS reports the end within milliseconds.
+    - The session is also read every ``session_check_interval`` seconds and when it expires, one
+      round trip each, in case a message was lost.
+    - An outage closes no socket.
     """
 
     session_ended_code = 4401
@@ -43,80 +48,85 @@ class ClosesWithSession:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         session = scope["session"]
-        watch = SessionWatcher(session, receive, send, self.session_check_interval)
-        await session.acreated_at()  # read it: an unknown key is none
-        task = asyncio.create_task(watch.run(self.session_ended_code))
+        watcher = SessionWatcher(session, receive, send, self.session_check_interval)
+        await session.acreated_at()  # reads the session, which drops an unknown key
+        task = asyncio.create_task(watcher.run(self.session_ended_code))
         try:
-            await super().__call__(scope, watch.receive, watch.send)  # type: ignore[misc]
+            await super().__call__(scope, watcher.receive, watcher.send)  # type: ignore[misc]
         finally:
             task.cancel()
             await asyncio.wait([task])
 
 
 class SessionWatcher:
-    """Looks after one socket, and stands between its consumer and the server."""
+    """Watches the session of one socket, between its consumer and the server."""
 
     def __init__(self, session: Any, receive: Receive, send: Send, interval: float) -> None:
         self._session, self._receive, self._send = session, receive, send
         self._interval = interval
-        self._handle: str | None = None  # of the session that is looked for; None: of a visitor
+        self._handle: str | None = None  # of the watched session; None: nothing stored yet
         self._wake = asyncio.Event()
-        self._ear = GroupListener(self._wake)
+        self._listener = GroupListener(self._wake)
         self._is_closed = False
 
     async def receive(self) -> Any:
-        """What the consumer hears: nothing from the client once the socket is closed."""
+        """Return the next message for the consumer.
+
+        Once the socket is closed, messages from the client are dropped.
+        """
         while True:
             message = await self._receive()
             if not (self._is_closed and message["type"] == "websocket.receive"):
-                self._notice()
+                self._wake_if_key_changed()
                 return message
 
     async def send(self, message: dict[str, Any]) -> None:
-        """What the consumer says, unless the socket is closed."""
-        self._notice()
+        """Send a message of the consumer, unless the socket is closed."""
+        self._wake_if_key_changed()
         if not self._is_closed:
             self._is_closed = message["type"] == "websocket.close"
             await self._send(message)
 
     async def run(self, code: int) -> None:
-        """Until the session has ended, or the consumer."""
+        """Close the socket with this code when the session has ended. Runs until then."""
         try:
-            while (left := await self._time_left()) > 0:
-                await self._wait(min(left, self._interval))
+            while (remaining := await self._time_left()) > 0:
+                await self._wait(min(remaining, self._interval))
             with _logged("A socket cannot be closed"):
                 await self.send({"type": "websocket.close", "code": code})
         finally:
-            await self._ear.close()
+            await self._listener.close()
 
-    def _stored(self) -> str | None:
-        """The handle, if anything may be stored under it."""
+    def _stored_handle(self) -> str | None:
+        """Return the session's handle, or None if the session is not stored yet."""
         session = self._session
         return None if session.is_unsaved else session.handle
 
-    def _notice(self) -> None:
-        """A consumer that logs somebody in gives the session a new key."""
-        if self._stored() not in (self._handle, None):
+    def _wake_if_key_changed(self) -> None:
+        """Wake run() if the consumer logged somebody in, which gives the session a new key."""
+        if self._stored_handle() not in (self._handle, None):
             self._wake.set()
 
     async def _time_left(self) -> float:
-        """Seconds until the session is over, as it is stored; 0: it is. Listens first, and looks
-        then: what happens in between is told."""
-        handle = self._handle = self._stored() or self._handle
-        await self._ear.listen(handle)
+        """Return the seconds until the stored session expires; 0 if it has ended.
+
+        Listen before reading the session, so that an end in between is reported.
+        """
+        handle = self._handle = self._stored_handle() or self._handle
+        await self._listener.listen(handle)
         if handle is None:
-            return self._interval  # nothing to lose
-        with _logged("Whether a session has ended cannot be told"):
+            return self._interval  # a visitor without a stored session
+        with _logged("The session of a socket cannot be read"):
             info = await sessions.aget(handle)
             if info is not None:
                 return (info.expires_at - store().storage.clock()).total_seconds()
-            is_another = self._stored() not in (handle, None)  # of a login in the meantime
-            return self._interval if is_another else 0
+            has_new_key = self._stored_handle() not in (handle, None)  # by a login meanwhile
+            return self._interval if has_new_key else 0
         return RETRY
 
     async def _wait(self, seconds: float) -> None:
-        """To be told something, or for the time to pass."""
-        with _logged("Connections cannot be given back"):
+        """Wait until something wakes this watcher, or for so many seconds."""
+        with _logged("Database connections cannot be closed"):
             await sync_to_async(close_old_connections)()
         timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
         try:
@@ -127,53 +137,59 @@ class SessionWatcher:
 
 
 class GroupListener:
-    """Hears of ends through the channel layer, and wakes who waits for that."""
+    """Listens to the channel layer, and sets an event when a session may have ended."""
 
     def __init__(self, wake: asyncio.Event) -> None:
         self._layer: Any = get_channel_layer()
         if self._layer is None:
             raise InvalidChannelLayerError(
-                "ClosesWithSession is told of sessions through a channel layer: set CHANNEL_LAYERS."
+                "ClosesWithSession needs a channel layer: set CHANNEL_LAYERS."
             )
         self._wake = wake
         self._channel = ""
         self._groups: set[str] = set()
-        # Waits for a message, and is never interrupted but at the end: layers would lose messages.
-        self._hears: asyncio.Task[Any] | None = None
+        # Waits for one message. Cancelled only in close(): layers would lose messages otherwise.
+        self._receiving: asyncio.Task[Any] | None = None
 
     async def listen(self, handle: str | None) -> None:
-        """Each time anew, because a layer forgets after a day."""
+        """Join the groups of this session and of all sessions.
+
+        Repeated on every call, because a layer forgets a membership after a day.
+        """
         self._groups |= {EVERYBODY, *([group_of(handle)] if handle else [])}
         with _logged("The channel layer cannot be reached", self._try_again):
             self._channel = self._channel or await self._layer.new_channel()
             for group in self._groups:
                 await self._layer.group_add(group, self._channel)
-            if self._hears is None:
-                self._hears = asyncio.create_task(self._layer.receive(self._channel))
-                self._hears.add_done_callback(self._heard)
+            if self._receiving is None:
+                self._receiving = asyncio.create_task(self._layer.receive(self._channel))
+                self._receiving.add_done_callback(self._received)
 
     async def close(self) -> None:
-        if self._hears is not None:
-            self._hears.cancel()
-            await asyncio.wait([self._hears])
+        """Stop listening and leave the groups."""
+        if self._receiving is not None:
+            self._receiving.cancel()
+            await asyncio.wait([self._receiving])
         for group in self._groups if self._channel else ():
             with _logged("The channel layer cannot be reached"):
                 await self._layer.group_discard(group, self._channel)
 
-    def _heard(self, task: asyncio.Task[Any]) -> None:
-        self._hears = None
+    def _received(self, task: asyncio.Task[Any]) -> None:
+        """Wake the watcher after a message; after an error, wake it in RETRY seconds."""
+        self._receiving = None
         if not task.cancelled():
             with _logged("The channel layer cannot be reached", self._try_again):
                 task.result()
                 self._wake.set()
 
     def _try_again(self) -> None:
+        """Wake the watcher in RETRY seconds, so that it calls listen() again."""
         asyncio.get_running_loop().call_later(RETRY, self._wake.set)
 
 
 @contextmanager
 def _logged(problem: str, then: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Whatever a library raises: a socket that nobody looks after would outlive its session."""
+    """Log any exception and call ``then``: an unwatched socket would outlive its session."""
     try:
         yield
     except Exception as error:

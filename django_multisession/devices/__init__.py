@@ -1,4 +1,4 @@
-"""The sessions of whoever sends a request, as pages and clients show them to their owner."""
+"""The sessions of the current user, as pages and API clients show them."""
 
 from __future__ import annotations
 
@@ -15,52 +15,60 @@ from ..sessions import owners
 from ..sessions.info import SessionInfo
 from ..web.geoip import place_of
 
-REASON = "ended_by_user"  # what session_ended tells
+REASON = "ended_by_user"  # the reason in the signal session_ended
 
 
 @dataclass(frozen=True)
 class Device:
-    """A session, and how to call it. Texts may hold whatever people and clients like: escape
-    them."""
+    """A session with its name and location, as its owner sees it.
+
+    Texts come from people and clients and may contain anything: escape them.
+    """
 
     info: SessionInfo
-    is_current: bool  # is it the one of the request?
+    is_current: bool  # True for the session of the request
 
     @property
     def name(self) -> str:
-        """The label that its owner gave it, or else what it is."""
+        """The label that the owner gave it, or else its browser and system."""
         return self.info.label or self.model
 
-    def called(self, label: str) -> Device:
-        """The same with another label."""
+    def with_label(self, label: str) -> Device:
+        """Return a copy with another label."""
         return replace(self, info=replace(self.info, label=label))
 
     @property
     def model(self) -> str:
-        """ "Firefox on Linux"."""
+        """The browser and system, such as "Firefox on Linux", in the reader's language."""
         return in_words(self.info.user_agent)
 
     @property
     def kind(self) -> str:
-        """ "computer", "mobile" or "other"."""
+        """The type of device: "computer", "mobile" or "other"."""
         return kind_of(self.info.user_agent)
 
     @cached_property
     def place(self) -> str:
-        """ "Berlin, Germany", where a database of Django's GeoIP2 knows it; else ""."""
+        """The location, such as "Berlin, Germany", or "" if no GeoIP2 database knows it."""
         return place_of(self.info.ip) if self.info.ip else ""
 
 
 def of(request: HttpRequest) -> list[Device]:
-    """This one first, then the most recently active. Nobody has none."""
+    """Return the user's devices: the current one first, then the most recently active.
+
+    An anonymous user has none. Costs as many round trips as `sessions.for_user`.
+    """
     if not request.user.is_authenticated:
         return []
-    found = [_device(info, request) for info in sessions.for_user(request.user)]
-    return sorted(found, key=lambda device: not device.is_current)
+    unsorted = [_device(info, request) for info in sessions.for_user(request.user)]
+    return sorted(unsorted, key=lambda device: not device.is_current)
 
 
 def get(request: HttpRequest, handle: str) -> Device | None:
-    """None: there is none, or it is somebody else's, which nobody is told. One round trip."""
+    """Return the user's device with this handle, or None.
+
+    None also for somebody else's session, so that its existence is not disclosed. One round trip.
+    """
     info = sessions.get(handle)
     if info is None or info.user_id != owners.user_pk(request.user):
         return None
@@ -68,18 +76,18 @@ def get(request: HttpRequest, handle: str) -> Device | None:
 
 
 def end(device: Device) -> bool:
-    """False: it has ended meanwhile."""
+    """End the session. Return False if it has ended already."""
     return device.info.end(reason=REASON)
 
 
 def end_others(request: HttpRequest) -> int:
-    """All but the one of the request; how many there were."""
+    """End all sessions of the user but the current one. Return how many were ended."""
     session: Any = request.session
     return sessions.log_out_everywhere(request.user, keep=session)
 
 
 def in_words(user_agent: str) -> str:
-    """ "Firefox on Linux", in the reader's language."""
+    """Return the browser and system, such as "Firefox on Linux", in the reader's language."""
     browser, system = parts_of(user_agent)
     if browser and system:
         return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}

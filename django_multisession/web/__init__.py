@@ -1,1 +1,1 @@
-"""Parts that views, middleware and admin pages share."""
+"""Helpers that views, middleware and admin pages share."""

@@ -1,4 +1,4 @@
-"""Requests of clients that are refused, told in JSON."""
+"""Errors that an API client receives as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from django.http import JsonResponse
 
 
 class ApiError(Exception):
-    """``error`` is a word for programs, ``detail`` a sentence for who writes them."""
+    """A request that is answered with an HTTP error.
+
+    ``error`` is a word that a program can test, ``detail`` a sentence for the program's author, and
+    ``headers`` are sent with the response.
+    """
 
     def __init__(
         self, status: HTTPStatus, error: str, detail: str, headers: dict[str, str] | None = None
@@ -17,11 +21,12 @@ class ApiError(Exception):
         self.status, self.error, self.detail, self.headers = status, error, detail, headers
 
     def response(self) -> JsonResponse:
-        facts = {"error": self.error, "detail": self.detail}
-        return JsonResponse(facts, status=self.status, headers=self.headers)
+        """Return the error as a response: ``{"error": "...", "detail": "..."}``."""
+        body = {"error": self.error, "detail": self.detail}
+        return JsonResponse(body, status=self.status, headers=self.headers)
 
 
 def unavailable() -> ApiError:
-    """Where sessions cannot be had. It does not show what the server said."""
-    detail = "The server that keeps sessions does not answer. Nothing was changed; try again."
+    """Return the error for an outage of the session server: 503, without the server's own text."""
+    detail = "The session server is not responding. Nothing was changed; try again later."
     return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail)

@@ -1,4 +1,4 @@
-"""Tokens in the Authorization header (RFC 6750): the keys of sessions without a browser."""
+"""Bearer tokens in the Authorization header (RFC 6750): session keys of clients without cookies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..core import keys
 from .api_errors import ApiError
 
 SCHEME = re.compile(r"bearer(?![\w-])", re.IGNORECASE)
-TOKEN_HEADER = "Session-Token"  # noqa: S105 - tells the client of a new token
+TOKEN_HEADER = "Session-Token"  # noqa: S105 - the name of the header that carries a new token
 REALM = "sessions"
 CHALLENGE = f'Bearer realm="{REALM}"'
 
-# What is wrong with a header.
+# The errors of RFC 6750, section 3.1: status, error, error_description.
 MALFORMED = (
     HTTPStatus.BAD_REQUEST,
     "invalid_request",
@@ -26,60 +26,70 @@ MALFORMED = (
 NO_TOKEN = (
     HTTPStatus.UNAUTHORIZED,
     "invalid_token",
-    "This is no token: tokens have 32 lower-case letters and digits.",
+    "This is not a token: a token has 32 lower-case letters and digits.",
 )
 UNKNOWN = (
     HTTPStatus.UNAUTHORIZED,
     "invalid_token",
-    "The token has ended or expired, or never was one.",
+    "The token is unknown, was ended, or has expired.",
 )
 
 
 def has_bearer_header(request: HttpRequest) -> bool:
-    """Is there a Bearer header, and no cookie of a session, which would count alone?"""
+    """Return whether the request is to be authenticated by a Bearer header.
+
+    A session cookie takes precedence: if there is one, the header is ignored.
+    """
     if conf.django_setting("SESSION_COOKIE_NAME") in request.COOKIES:
         return False
     return SCHEME.match(request.META.get("HTTP_AUTHORIZATION", "")) is not None
 
 
 def token_of(request: HttpRequest) -> str | None:
-    """What could be a token; None where none is offered. Raises Refused for anything else, which
-    must never reach a storage."""
+    """Return the well-formed token of the request, or None without a Bearer header.
+
+    Raises ApiError for a header that is malformed, which must never reach a storage.
+    """
     if not has_bearer_header(request):
         return None
     scheme, _, token = request.META["HTTP_AUTHORIZATION"].partition(" ")
     if scheme.lower() != "bearer" or not token or re.search(r"[\s,]", token):
-        raise _refused(*MALFORMED)
+        raise _error(*MALFORMED)
     if not keys.is_key(token):
-        raise _refused(*NO_TOKEN)
+        raise _error(*NO_TOKEN)
     return token
 
 
 def unknown_token() -> ApiError:
-    """Of a token under which there is nothing to be logged in to."""
-    return _refused(*UNKNOWN)
+    """Return the error for a token that has no live session, or whose user may not log in."""
+    return _error(*UNKNOWN)
 
 
 def finalize_response(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """The response without a cookie. A new key, of a new password for example, is told in a header
-    of its own, or the client would be locked out."""
+    """Return the response of a token request without its session cookie.
+
+    If the session has a new key, after a change of password for example, the key is sent in the
+    header Session-Token; otherwise the client would be locked out. ``Vary`` names Authorization
+    wherever the response depends on the session.
+    """
     if not has_bearer_header(request):
-        if has_vary_header(response, "Cookie"):  # and so on this header, where there is no cookie
+        if has_vary_header(response, "Cookie"):  # without a cookie, the header would have counted
             patch_vary_headers(response, ("Authorization",))
         return response
     cookie = response.cookies.pop(conf.django_setting("SESSION_COOKIE_NAME"), None)
-    if cookie is not None and cookie.value and not _is_the_same(request, cookie.value):
+    if cookie is not None and cookie.value and not _has_token(request, cookie.value):
         response.headers[TOKEN_HEADER] = cookie.value
         add_never_cache_headers(response)
     patch_vary_headers(response, ("Authorization",))
     return response
 
 
-def _is_the_same(request: HttpRequest, key: str) -> bool:
+def _has_token(request: HttpRequest, key: str) -> bool:
+    """Return whether the client sent this key already."""
     return bool(request.META["HTTP_AUTHORIZATION"].endswith(f" {key}"))
 
 
-def _refused(status: HTTPStatus, error: str, description: str) -> ApiError:
-    """The token itself is never told."""
+def _error(status: HTTPStatus, error: str, description: str) -> ApiError:
+    """Return the error with its WWW-Authenticate header. It never contains the token itself."""
     challenge = f'{CHALLENGE}, error="{error}", error_description="{description}"'
     return ApiError(status, error, description, {"WWW-Authenticate": challenge})

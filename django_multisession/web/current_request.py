@@ -1,4 +1,4 @@
-"""Whose request it is that code runs in, for what is told by signals of the database."""
+"""The current request, for receivers of model signals, which are not given a request."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _request: ContextVar[HttpRequest | None] = ContextVar("multisession_request", de
 
 @contextmanager
 def bind(request: HttpRequest) -> Iterator[None]:
+    """Make this the current request while the context lasts."""
     token = _request.set(request)
     try:
         yield
@@ -22,6 +23,9 @@ def bind(request: HttpRequest) -> Iterator[None]:
 
 
 def session() -> Any:
-    """The session of the request that is under way here; None outside of requests, and under
-    Django's own session middleware, which tells nobody."""
+    """Return the session of the current request, or None.
+
+    None outside of requests, and always under Django's own session middleware, which does not call
+    bind().
+    """
     return getattr(_request.get(), "session", None)

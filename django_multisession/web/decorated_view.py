@@ -1,4 +1,4 @@
-"""Views that bring their decorators along, wherever a project includes or subclasses them."""
+"""A base class for views that carry their decorators with them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ from django.views import View
 
 
 class DecoratedView(View):
-    decorators: ClassVar[Sequence[Callable[..., Any]]] = ()  # decorators, from the inside out
+    """A view that applies its decorators in as_view(), so that subclasses keep them."""
+
+    decorators: ClassVar[Sequence[Callable[..., Any]]] = ()  # from the innermost to the outermost
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """Return the view function, decorated."""
         view: Any = super().as_view(**initkwargs)
-        for guard in cls.decorators:
-            view = guard(view)
+        for decorator in cls.decorators:
+            view = decorator(view)
         return view  # type: ignore[no-any-return]

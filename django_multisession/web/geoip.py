@@ -1,4 +1,4 @@
-"""Where an address is, if Django's GeoIP2 has a database: GEOIP_PATH names it."""
+"""Locations of IP addresses, by Django's GeoIP2, if GEOIP_PATH names a database."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ from .. import conf
 
 logger = logging.getLogger(__name__)
 
-Location = tuple[str, str]  # city and country, in English; "" for what is not known
+Location = tuple[str, str]  # city and country, in English; "" if unknown
 UNKNOWN: Location = ("", "")
 
 
 def country_of(ip: str) -> str:
-    """Its name, in English; "" where it is not known. A lookup in a file, no request."""
+    """Return the country's name in English, or "" if unknown. Reads a file; no network request."""
     return _lookup()(ip)[1]
 
 
 def place_of(ip: str) -> str:
-    """In words, as far as the database knows: "Berlin, Germany", "Germany", ""."""
+    """Return the city and the country as far as known: "Berlin, Germany", "Germany" or ""."""
     return ", ".join(filter(None, _lookup()(ip)))
 
 
 @conf.cached_setting
 def _lookup() -> Callable[[str], Location]:
+    """The function that looks an IP address up. Without a usable database it finds nothing."""
     if conf.has_geoip():
         try:
-            return _opened()
-        except Exception as error:  # of whatever reads it; and what is missing then is a word
+            return _open_database()
+        except Exception as error:  # any reader's; a missing location is not worth an error page
             logger.warning("The database of GEOIP_PATH cannot be read: %s", error)
     return lambda ip: UNKNOWN
 
 
-def _opened() -> Callable[[str], Location]:
+def _open_database() -> Callable[[str], Location]:
+    """Open the database and return a cached lookup in it."""
     from django.contrib.gis.geoip2 import GeoIP2
     from geoip2.errors import AddressNotFoundError
 
@@ -45,7 +47,7 @@ def _opened() -> Callable[[str], Location]:
     def lookup(ip: str) -> Location:
         try:
             found = find(ip)
-        except (AddressNotFoundError, ValueError):  # of IPv6, a database of IPv4
+        except (AddressNotFoundError, ValueError):  # ValueError: IPv6 in a database of IPv4
             return UNKNOWN
         return str(found.get("city") or ""), str(found["country_name"] or "")
 

@@ -1,4 +1,4 @@
-"""Times in words, as pages show them: the exact one is in the markup."""
+"""Points in time in words, as pages show them. The markup contains the exact time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..engine import store
 
 MINUTE = 60
 
-# In many languages "3 days ago" has other words than "3 days".
+# Units of their own: in many languages "3 days ago" uses other forms than "3 days".
 PAST: dict[str, Any] = {
     "year": npgettext_lazy("ago", "%(num)d year", "%(num)d years", "num"),
     "month": npgettext_lazy("ago", "%(num)d month", "%(num)d months", "num"),
@@ -29,11 +29,12 @@ PAST: dict[str, Any] = {
 
 
 def now() -> datetime:
+    """Return the time by the clock of the configured storage, in UTC."""
     return store().storage.clock()
 
 
 def ago(at: datetime) -> SafeString:
-    """ "just now", "5 minutes ago"."""
+    """Return the time relative to now: "just now" within a minute, "5 minutes ago" after that."""
     if (now() - at).total_seconds() < MINUTE:
         return marked(at, _("just now"))
     span = timesince(at, now(), time_strings=PAST, depth=1)
@@ -41,5 +42,6 @@ def ago(at: datetime) -> SafeString:
 
 
 def marked(at: datetime, words: str) -> SafeString:
+    """Return a <time> element with these words; the exact local time is its title."""
     exact = date_format(timezone.localtime(at), "DATETIME_FORMAT")
     return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), exact, words)

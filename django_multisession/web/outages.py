@@ -1,4 +1,4 @@
-"""What pages say where sessions cannot be had."""
+"""Responses for requests during which the session server is down."""
 
 from __future__ import annotations
 
@@ -20,30 +20,33 @@ logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponse]
 
 
-def answer_503(answer: Callable[[], HttpResponse]) -> Callable[[View], View]:
-    """A decorator: answer with what says so. Who asks may not be known then: that is in a session,
-    too. So the answer shows neither a menu nor what the server said, and the middleware leaves the
-    session alone; but a key that was changed before, it still sends."""
+def answer_503(respond: Callable[[], HttpResponse]) -> Callable[[View], View]:
+    """Return a decorator that answers an outage with ``respond()``.
 
-    def decorated(view: View) -> View:
+    The session may be unreadable, and with it the user, so the response shows neither a menu nor
+    the server's error. The session is taken off the request, so that the middleware does not try to
+    save it; but if its key was changed before the outage, it stays, and the new key is sent.
+    """
+
+    def decorate(view: View) -> View:
         @wraps(view)
-        def telling(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def decorated(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             try:
                 return view(request, *args, **kwargs)
             except store().storage.outages:
                 _log()
                 if not getattr(request.session, "is_rekeyed", False):
                     del request.session
-                return answer()
+                return respond()
 
-        return telling
+        return decorated
 
-    return decorated
+    return decorate
 
 
 @contextmanager
 def raises_unavailable() -> Iterator[None]:
-    """For programs: raises Refused where sessions cannot be had."""
+    """Log an outage and raise it as an ApiError with status 503."""
     try:
         yield
     except store().storage.outages as outage:
@@ -52,15 +55,15 @@ def raises_unavailable() -> Iterator[None]:
 
 
 def page_503(template: str) -> Callable[[], HttpResponse]:
-    """An answer for people."""
+    """Return a function that renders this template as a page with status 503."""
 
-    def answer() -> HttpResponse:
+    def respond() -> HttpResponse:
         text = render_to_string(template)
         return HttpResponse(text, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
-    return answer
+    return respond
 
 
 def _log() -> None:
-    """Of the exception that is being handled."""
+    """Log the exception that is being handled."""
     logger.exception("Sessions cannot be reached")

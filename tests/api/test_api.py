@@ -1,4 +1,4 @@
-"""The API of one's devices: list them, rename and end them, by cookie and by token."""
+"""The devices API: listing, renaming and signing out devices, with a cookie and with a token."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def handler(request):
 
 @pytest.fixture
 def site(storage, handler, by, databases, settings, monkeypatch):
-    """On every storage."""
+    """Open a site on every storage."""
     with opened(storage, settings, monkeypatch, handler) as it:
         it.by = by
         yield it
@@ -38,7 +38,7 @@ def quick(memory_storage, by, databases, settings, monkeypatch):
 
 @BY
 def test_a_life(site):
-    """What most clients do, in one go."""
+    """List, rename and sign out devices in one run, as most clients do."""
     mine, other, third = (site.caller(site.ada) for _ in range(3))
     strangers = site.caller(site.grace)
     handles = [each["handle"] for each in mine.listed()]
@@ -56,7 +56,7 @@ def test_a_life(site):
     assert strangers.call("get", "/").status_code == 200
 
 
-# What follows is on the specification
+# The following tests run on the memory storage only
 
 
 @BY
@@ -64,7 +64,7 @@ def test_what_is_told_of_a_device(quick, clock):
     mine = quick.caller(quick.ada)
     begun = clock.now
     clock.advance(minutes=10)
-    (device,) = mine.listed()  # before it is touched
+    (device,) = mine.listed()  # before its session is touched
     (device,) = mine.listed()
     assert device == {
         "handle": mine.own,
@@ -103,9 +103,9 @@ def test_this_one_comes_first_then_the_most_recently_active(quick, clock):
 @BY
 def test_one_that_nothing_is_known_of(quick):
     mine, other = quick.caller(quick.ada), sessions.create(quick.ada)
-    told = mine.call("get", f"/{other.handle}/").json()
-    assert (told["name"], told["device"], told["kind"]) == ("Unknown device", "", "other")
-    assert (told["ip"], told["place"], told["is_current"]) == (None, "", False)
+    device = mine.call("get", f"/{other.handle}/").json()
+    assert (device["name"], device["device"], device["kind"]) == ("Unknown device", "", "other")
+    assert (device["ip"], device["place"], device["is_current"]) == (None, "", False)
 
 
 @BY
@@ -121,9 +121,9 @@ def test_a_label_is_taken_back(quick):
     mine = quick.caller(quick.ada)
     for label, name in (("x" * 100, "x" * 100), ("", "Firefox on Linux")):
         quick.storage.clock.advance(minutes=2)
-        mine.listed()  # touched, so that its device is known
-        told = mine.call("patch", f"/{mine.own}/", {"label": label}).json()
-        assert (told["label"], told["name"]) == (label, name)
+        mine.listed()  # touches the session, which stores its user agent
+        device = mine.call("patch", f"/{mine.own}/", {"label": label}).json()
+        assert (device["label"], device["name"]) == (label, name)
 
 
 @BY

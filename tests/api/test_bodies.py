@@ -1,4 +1,4 @@
-"""What clients may send to the API of devices, and what they are told of anything else."""
+"""Request bodies of the devices API: what is accepted, and the errors for anything else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from django_multisession import sessions
 from support.api_clients import error, opened
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
 TAKERS = [("patch", "/{own}/", "label"), ("post", "/confirm/", "password")]
 EACH = pytest.mark.parametrize(("method", "path", "name"), TAKERS)
@@ -91,13 +91,13 @@ def test_a_member_of_the_wrong_shape(mine, method, path, name, case):
 
 @EACH
 def test_what_is_wrong_is_told(mine, method, path, name):
-    told = {
-        "The body is no JSON.": b"{",
-        "The body must be an object.": b"[]",
-        f"The object needs '{name}', a text.": b"{}",
-        f"The object takes '{name}', and nothing else.": b'{"b": 1, "a": 1}',
+    details = {
+        "The body is not valid JSON.": b"{",
+        "The body must be a JSON object.": b"[]",
+        f"The object must have the member '{name}', a string.": b"{}",
+        f"The object may only have the member '{name}'.": b'{"b": 1, "a": 1}',
     }
-    for detail, body in told.items():
+    for detail, body in details.items():
         assert sent(mine, method, path, body).json()["detail"] == detail
 
 
@@ -120,7 +120,7 @@ def test_a_thousand_members_are_not_sent_back(mine, method, path, name):
     ],
 )
 def test_what_is_not_sent_as_json(mine, method, path, name, kind):
-    """Forms of other sites are sent as these."""
+    """Refuse the content types that forms of other sites can send."""
     body = json.dumps({name: "demo"}).encode()
     response = sent(mine, method, path, body, content_type=kind)
     assert (response.status_code, error(response)) == (415, "not_json")
@@ -129,7 +129,7 @@ def test_what_is_not_sent_as_json(mine, method, path, name, kind):
 
 @EACH
 def test_no_body_is_none_of_json(mine, method, path, name):
-    """Without one nobody says what it is."""
+    """Refuse a request without a body, which has no content type."""
     assert error(sent(mine, method, path, None)) == "not_json"
 
 

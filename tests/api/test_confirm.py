@@ -1,4 +1,4 @@
-"""Ending devices by the API asks for the password, some time after signing in."""
+"""Confirmation in the devices API: signing out devices needs a recent authentication."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.auth_pages import MODEL_BACKEND
 from support.auth_worlds import PASSWORD
 from support.project import hearing
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
 RIGHT, WRONG = {"password": PASSWORD}, {"password": "wrong"}
 
@@ -27,13 +27,13 @@ def site(request, memory_storage, databases, settings, monkeypatch):
 
 @pytest.fixture
 def others(site):
-    """A handle of another device of ada's."""
+    """Return the handle of another device of ada."""
     return site.caller(site.ada).own
 
 
 @pytest.fixture
 def mine(site, others, clock):
-    """Who signed in more than a quarter of an hour ago."""
+    """Return a caller that signed in more than 15 minutes ago."""
     it = site.caller(site.ada)
     clock.advance(seconds=901)
     return it
@@ -97,7 +97,7 @@ def test_anothers_is_not(site, mine, others):
 
 
 class Confused(ModelBackend):
-    """Takes everybody for grace."""
+    """An authentication backend that returns grace for any password."""
 
     def authenticate(self, request, **credentials):
         return get_user_model()._default_manager.get(username="grace")
@@ -117,10 +117,10 @@ def test_who_has_none_cannot(site, mine, others):
 
 
 def test_to_confirm_is_no_login(mine):
-    """Nothing that counts logins hears of it."""
-    with hearing(user_logged_in) as told:
+    """Confirming sends no user_logged_in."""
+    with hearing(user_logged_in) as sent:
         mine.call("post", "/confirm/", RIGHT)
-    assert told == []
+    assert sent == []
 
 
 def test_one_device_confirms_for_itself(site, mine, others, clock):
@@ -142,9 +142,9 @@ def test_ones_own_device_needs_none(mine, others):
 
 
 def test_whose_it_is_comes_first(site, mine):
-    """Who may not end it is not asked for a password."""
-    theirs = site.caller(site.grace)
-    assert mine.call("delete", f"/{theirs.own}/").status_code == 404
+    """For somebody else's device the error is 404, not a request for the password."""
+    foreign = site.caller(site.grace)
+    assert mine.call("delete", f"/{foreign.own}/").status_code == 404
 
 
 def test_a_project_may_never_ask(mine, others, settings):
@@ -159,7 +159,7 @@ def test_a_project_may_always_ask(site, others, settings):
 
 
 def test_one_that_is_ended_meanwhile_is_not_brought_back(site, mine, monkeypatch):
-    """And who asks is told so in JSON."""
+    """A session that is ended during the request is not stored again, and the error is JSON."""
     rename = site.storage.rename
 
     def ended_first(old, *facts):

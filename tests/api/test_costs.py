@@ -1,4 +1,4 @@
-"""The API of devices: round trips of each call, and what is said while the server is away."""
+"""The devices API: round trips of each call, and errors during an outage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.auth_worlds import PASSWORD
 from support.costs import counting
 from support.outages import Away, raising, raising_any
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
 NUMBERS = pytest.mark.parametrize("number", [2, 60])
 
@@ -23,8 +23,7 @@ def site(request, memory_storage, databases, settings, monkeypatch):
         yield it
 
 
-# Call -> what it costs. The session of whoever asks is one read, and that they are who they are
-# one query.
+# Call -> its cost. Reading the caller's session is one read, and loading the user is one query.
 CALLS = {
     "list": (("get", "/"), {"read": 1, "find": 1}, 1),
     "page": (("get", "/?page=1"), {"read": 1, "find": 1}, 1),
@@ -56,19 +55,19 @@ def other(site):
 @NUMBERS
 @pytest.mark.parametrize("name", CALLS)
 def test_what_a_call_costs(site, other, monkeypatch, name, number):
-    """However many devices there are."""
+    """The cost does not depend on the number of devices."""
     for _ in range(number - 2):
         sessions.create(site.ada)
     mine = site.caller(site.ada)
-    with counting(site.storage, monkeypatch) as told:
+    with counting(site.storage, monkeypatch) as counted:
         called(mine, other, name)
     _, verbs, queries = CALLS[name]
     if name == "schema" and site.by == "token":
-        verbs = {"read": 1}  # the middleware's: is the token a good one?
-    assert told == [verbs, queries]
+        verbs = {"read": 1}  # by the middleware, to check the token
+    assert counted == [verbs, queries]
 
 
-# With a token the middleware reads the session, before the API is called.
+# With a token the middleware reads the session before the API is called.
 OUTAGES = [
     (by, name, verb)
     for by in ("cookie", "token")
@@ -94,7 +93,7 @@ def test_an_outage_is_told(site, other, monkeypatch, name, verb):
 
 @pytest.mark.parametrize("verb", ["read", "find"])
 def test_another_error_is_one(site, monkeypatch, verb):
-    """Of the program. Nobody is told that it is the server's."""
+    """An exception other than an outage is a server error, not 503."""
     mine = site.caller(site.ada)
     monkeypatch.setattr(site.storage, verb, raising(ZeroDivisionError))
     with pytest.raises(AssertionError, match="may not answer 500"):
@@ -114,7 +113,7 @@ def test_an_outage_does_not_tell_clients_to_throw_their_token_away(site, monkeyp
 
 def test_what_storages_raise_is_known(storage, databases, settings, monkeypatch):
     if not storage.outages:
-        pytest.skip("It is in this process, which is there.")
+        pytest.skip("The memory storage is in this process and cannot be down.")
     with opened(storage, settings, monkeypatch) as site:
         mine = site.caller(site.ada)
         for kind in storage.outages:

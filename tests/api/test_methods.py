@@ -1,4 +1,4 @@
-"""The API of devices: methods that do nothing, and pages of the list."""
+"""The devices API: methods that are not allowed, and pages of the list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from django_multisession import sessions
 from support.api_clients import ROOT, Caller, error, opened
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
 BY = pytest.mark.parametrize("by", ["cookie", "token"])
 SOME = "A" * 43
@@ -78,4 +78,4 @@ def test_pages_of_a_hundred(site):
 def test_there_is_no_such_page(site, page):
     response = site.caller(site.ada).call("get", f"/?page={page}")
     assert (response.status_code, error(response)) == (400, "invalid")
-    assert response.json()["detail"] == "There are pages 1 to 1."
+    assert response.json()["detail"] == "The page must be 1 to 1."

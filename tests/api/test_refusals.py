@@ -1,5 +1,4 @@
-"""What the API of devices refuses: people it does not know, handles that are not theirs, and
-requests of other sites."""
+"""Requests that the devices API refuses: anonymous, cross-site, and for others' devices."""
 
 from __future__ import annotations
 
@@ -41,7 +40,7 @@ def on_every_storage(storage, databases, settings, monkeypatch):
 
 
 def answers(caller, handle):
-    """To whatever can be asked of it."""
+    """Return the responses to every method for this handle."""
     calls = [("get", None), ("patch", {"label": "mine now"}), ("delete", None)]
     return [caller.call(method, f"/{handle}/", body) for method, body in calls]
 
@@ -50,15 +49,15 @@ def answers(caller, handle):
 def test_another_users_device_is_as_unknown_as_one_that_never_was(on_every_storage, by):
     site = on_every_storage
     site.by = by
-    mine, theirs = site.caller(site.ada), site.caller(site.grace)
-    before = sessions.get(theirs.own)
+    mine, foreign = site.caller(site.ada), site.caller(site.grace)
+    before = sessions.get(foreign.own)
     nobodys = sessions.create().handle
     unknown = answers(mine, SOME)
     assert [response.status_code for response in unknown] == [404] * 3
-    for handle in (theirs.own, nobodys, keys.new_handle()):
-        told = answers(mine, handle)
-        assert [response.content for response in told] == [each.content for each in unknown]
-    assert sessions.get(theirs.own) == before
+    for handle in (foreign.own, nobodys, keys.new_handle()):
+        responses = answers(mine, handle)
+        assert [response.content for response in responses] == [each.content for each in unknown]
+    assert sessions.get(foreign.own) == before
     assert sessions.get(nobodys) is not None
 
 
@@ -69,9 +68,9 @@ NONSENSE = ["x", "A" * 42, "A" * 44, "a" * 32, "%00" * 43, "%F0%9F%8D%AA", "..",
 def test_what_is_no_handle_is_not_found_either(site, handle):
     mine = site.caller(site.ada)
     unknown = answers(mine, SOME)
-    told = answers(mine, handle)
-    assert [response.status_code for response in told] == [404] * 3
-    assert [response.content for response in told] == [each.content for each in unknown]
+    responses = answers(mine, handle)
+    assert [response.status_code for response in responses] == [404] * 3
+    assert [response.content for response in responses] == [each.content for each in unknown]
     assert mine.listed()
 
 
@@ -133,7 +132,7 @@ def test_without_the_middleware_for_it_a_token_is_nobodys(site, settings):
 
 @pytest.fixture
 def sender(site):
-    """Of a request that a page of another site has a browser of ada's send."""
+    """Return ada's browser as another site can use it: with the cookie, without a CSRF token."""
     mine = site.caller(site.ada)
     del mine.headers["x-csrftoken"]
     return mine
@@ -149,7 +148,7 @@ def assert_forged(response):
 def test_with_a_cookie_a_write_needs_a_csrf_token(
     site, sender, settings, method, path, body, has_middleware
 ):
-    """Whether or not the project's middleware looks after that."""
+    """The check does not depend on the project's CSRF middleware."""
     if not has_middleware:
         settings.MIDDLEWARE = [BEARER, USER]
     other = site.caller(site.ada)

@@ -1,4 +1,4 @@
-"""openapi.json, which the API serves: it is what it says, and says what there is."""
+"""openapi.json, which the API serves: it is valid OpenAPI and describes all of the API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def site(memory_storage, databases, settings, monkeypatch):
 
 
 def nodes(node):
-    """All there are in it."""
+    """Yield this node and all nodes below it."""
     yield node
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     for child in children:
@@ -30,7 +30,7 @@ def nodes(node):
 
 
 def operations():
-    """path, method, and what is said of it."""
+    """Yield path, method and description of each operation."""
     for path, item in SCHEMA["paths"].items():
         for method in item.keys() & METHODS:
             yield path, method, item[method]
@@ -86,21 +86,21 @@ def test_every_operation_has_a_name_of_its_own_and_every_answer_is_described():
 
 def test_parts_of_paths_are_parameters():
     for path, item in SCHEMA["paths"].items():
-        told = {each["name"] for each in item.get("parameters", []) if each["in"] == "path"}
-        assert told == {*re.findall(r"{(\w+)}", path)}
+        described = {each["name"] for each in item.get("parameters", []) if each["in"] == "path"}
+        assert described == {*re.findall(r"{(\w+)}", path)}
 
 
 def test_it_has_every_route_and_every_method_and_no_other():
-    there = set()
+    implemented = set()
     for pattern in urls.urlpatterns:
         path = "/" + re.sub(r"<(\w+)>", r"{\1}", str(pattern.pattern))
         view = getattr(pattern.callback, "view_class", None)
-        there |= {(path, m) for m in METHODS if (hasattr(view, m) if view else m == "get")}
-    assert there == {(path, method) for path, method, _ in operations()}
+        implemented |= {(path, m) for m in METHODS if (hasattr(view, m) if view else m == "get")}
+    assert implemented == {(path, method) for path, method, _ in operations()}
 
 
 def test_every_answer_of_every_view_is_there():
-    """Whoever is not known, and whoever finds the server away, is told so wherever they ask."""
+    """Every operation describes the errors for an anonymous request and for an outage."""
     for path, method, said in operations():
         if said.get("security") != []:
             assert {"400", "401", "503"} <= said["responses"].keys(), (method, path)

@@ -1,4 +1,4 @@
-"""What an administrator does to users in Django's admin, of whom they may be one."""
+"""Changes of users in Django's admin, by an administrator who may be that user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEW = {"password1": "jR4-unlikely", "password2": "jR4-unlikely"}
 
 
 class Urls:
-    """The pages, and the admin."""
+    """A URLconf with the pages of auth_pages and the admin."""
 
     urlpatterns = [path("admin/", admin.site.urls), *auth_pages.urlpatterns]
 
@@ -33,7 +33,7 @@ def world(databases, memory_storage, settings, monkeypatch):
 
 @pytest.fixture
 def browser(world):
-    """Of an administrator."""
+    """Return the browser of an administrator."""
     return world.browser("ada")
 
 
@@ -42,7 +42,7 @@ def users_page(user, page):
 
 
 def fields_of(response):
-    """Of a form, as a browser sends them back."""
+    """Return the form's data as a browser sends it."""
     form = response.context["adminform"].form
     split = {"last_login", "date_joined"}
     data = {n: form[n].value() for n in form.fields if n not in split and form[n].value()}

@@ -1,4 +1,4 @@
-"""Whose request it is that code runs in: known as long as it is under way, and to itself only."""
+"""The current request: known during the request, and only to code that runs in it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_request_knows_itself(world, view):
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("order", [[OURS, BLOCKING], [BLOCKING, OURS]])
 def test_a_request_knows_itself_beside_middleware_that_blocks(world, view, settings, order):
-    """Then Django moves it from threads to loops and back on its way."""
+    """Django moves the request between threads and event loops for sync and async middleware."""
     settings.MIDDLEWARE = [*order, USER]
     assert world.browser().run(view).content == b"True"
 
@@ -114,7 +114,7 @@ def test_the_next_request_under_djangos_middleware_knows_nothing(world, settings
 
 
 def test_a_request_within_a_request_is_its_own(world):
-    """As with Django's test client in a view, or where one site mounts another."""
+    """A view may call Django's test client, or one site may mount another."""
     outer, inner = world.browser("ada"), world.browser("grace")
 
     def script(request):
@@ -129,7 +129,7 @@ def test_a_request_within_a_request_is_its_own(world):
 
 
 def test_two_middlewares_of_ours_are_harmless(world, settings):
-    """A mistake that a check names."""
+    """A system check reports this mistake; it does no harm."""
     settings.MIDDLEWARE = [OURS, OURS, USER]
     browser, _other = world.browsers("ada", 2)
     browser.run(change)
@@ -155,7 +155,7 @@ def test_requests_in_threads_each_know_their_own(world):
 
 
 def test_requests_in_one_loop_each_know_their_own(world):
-    """They take turns in one thread."""
+    """Concurrent requests in one event loop share a thread."""
     clients = [AsyncClient() for _ in range(3)]
     met = []
 
@@ -195,7 +195,7 @@ def test_of_two_users_in_one_loop_each_keeps_their_own_session(world):
 
 
 def test_a_task_that_outlives_its_request_keeps_that_session(world):
-    """It was started by it. What is stored tells whether there is one still."""
+    """The task inherits the request's context, whether or not the session still exists."""
     _other, client = world.browser("ada"), AsyncClient()
     went_on = []
 

@@ -1,4 +1,4 @@
-"""What logging in, and what becomes of a user, means for sessions: on every storage."""
+"""Effects of logins and of changes of users on sessions, on every storage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def world(request, storage, databases, settings, monkeypatch):
 
 @pytest.fixture
 def change_password(world):
-    """In a view of the kind that the handler is made for."""
+    """Return a sync or async view function, whichever fits the handler."""
     return change if world.handler is Client else achange
 
 
@@ -75,7 +75,7 @@ def test_a_new_password_under_atomic_requests(world, monkeypatch):
 
 
 def test_a_new_password_that_is_rolled_back(world, monkeypatch):
-    """Where the sessions are in the same database, too."""
+    """A rolled back password change ends no session, even if sessions are in the same database."""
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
     browser, other = world.browsers("ada", 2)
 
@@ -127,7 +127,7 @@ def test_too_many_refused(world, settings, log_in):
 
 
 def test_too_many_refused_under_atomic_requests(world, settings, monkeypatch):
-    """What the login did to the session may be rolled back: a user is in none of it."""
+    """The login's writes may be rolled back; no session keeps the user in either case."""
     settings.MULTISESSION_SESSIONS_PER_USER = 1
     settings.MULTISESSION_ON_SESSION_LIMIT = "refuse"
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)

@@ -1,4 +1,4 @@
-"""MULTISESSION_SESSIONS_PER_USER: who logs in once more, and what ends for it."""
+"""MULTISESSION_SESSIONS_PER_USER with "end_oldest": sessions that end after one more login."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import alogin
 from django.db import connections
+from django.test import override_settings
 
-from django_multisession import sessions
+from django_multisession import sessions, signals
+from django_multisession.auth import limits
 from django_multisession.backends import memory
 from support.auth_pages import MODEL_BACKEND, change
 from support.auth_worlds import DJANGOS, USER
@@ -41,7 +43,7 @@ def test_one_is_all_there_may_be(world, settings):
 
 
 def test_who_was_here_a_moment_ago_stays(world):
-    """Active is not the same as young."""
+    """The last activity counts, not the creation."""
     first, second = world.browsers("ada", 2)
     world.storage.clock.advance(minutes=5)
     assert first.user == "ada"
@@ -57,7 +59,7 @@ def test_each_user_has_their_own(world):
 
 
 def test_all_beyond_end_where_there_were_more(world, settings):
-    """Of a time when more were allowed. They go on until somebody logs in."""
+    """Sessions beyond a lowered limit continue until the next login, which ends all of them."""
     settings.MULTISESSION_SESSIONS_PER_USER = None
     browsers = world.browsers("ada", 5)
     settings.MULTISESSION_SESSIONS_PER_USER = 2
@@ -135,7 +137,7 @@ def test_with_atomic_requests(world, monkeypatch):
 
 
 def test_at_one_moment_as_many_stay_as_may(world, monkeypatch):
-    """Whichever: no clock tells."""
+    """With equal times it does not matter which sessions stay."""
     monkeypatch.setattr(world.storage.clock, "advance", lambda **_: None)
     for number in range(1, 6):
         world.browser("ada")
@@ -143,7 +145,7 @@ def test_at_one_moment_as_many_stay_as_may(world, monkeypatch):
 
 
 def test_one_that_gets_a_new_key_meanwhile_ends_all_the_same(world, monkeypatch):
-    """Its user logs in again, or changes the password, when somebody has counted it already."""
+    """A session may get a new key, by a login or a new password, after it was counted."""
     first, _second = world.browsers("ada", 2)
     find = world.storage.find
 
@@ -158,7 +160,7 @@ def test_one_that_gets_a_new_key_meanwhile_ends_all_the_same(world, monkeypatch)
     assert len(world.handles(world.ada)) == 2
 
 
-# By user
+# Limits that depend on the user
 
 
 def test_the_limit_may_depend_on_the_user(world, settings):
@@ -174,7 +176,7 @@ def test_the_limit_may_depend_on_the_user(world, settings):
 
 
 def test_a_user_who_is_gone_is_not_asked_about(world, settings, caplog):
-    """An engine keeps what a database forgot: by a raw delete, or where that was restored."""
+    """A storage may have sessions of users that were deleted by a raw delete or by a restore."""
     settings.MULTISESSION_SESSIONS_PER_USER = "support.auth_pages.limit_of"
     type(world.ada).objects.filter(pk=world.ada.pk)._raw_delete("default")
     sessions.create(world.ada)
@@ -188,7 +190,7 @@ def test_without_a_limit_nobody_is_counted(world, settings, monkeypatch):
     assert world.browser("ada").user == "ada"
 
 
-# Those that no browser began
+# Tokens
 
 
 def test_tokens_count(world):
@@ -215,3 +217,37 @@ def test_tokens_of_nobody_do_not_count(world):
     for _ in range(3):
         sessions.create(data={"cart": [1]})
     assert [each.user for each in browsers] == ["ada", "ada"]
+
+
+# Receivers
+
+
+@pytest.mark.parametrize(
+    ("limit", "action", "is_connected"),
+    [
+        (None, "end_oldest", False),
+        (2, "refuse", False),
+        (2, "end_oldest", True),
+        ("support.auth_pages.limit_of", "end_oldest", True),
+    ],
+)
+def test_saves_are_received_only_while_a_limit_ends_sessions(limit, action, is_connected):
+    changed = {
+        "MULTISESSION_SESSIONS_PER_USER": limit,
+        "MULTISESSION_ON_SESSION_LIMIT": action,
+    }
+    with override_settings(**changed):
+        assert is_limit_connected() is is_connected
+    assert not is_limit_connected()
+
+
+def is_limit_connected():
+    """Return whether both signals have the receiver; disconnect() returns whether it had."""
+    connected = set()
+    for signal in (signals.session_created, signals.session_saved):
+        is_connected = signal.disconnect(limits.keep_to_limit)
+        if is_connected:
+            signal.connect(limits.keep_to_limit)
+        connected.add(is_connected)
+    (is_connected,) = connected
+    return is_connected

@@ -1,4 +1,4 @@
-"""Users of other models: other primary keys, proxies, tables of their own, no is_active."""
+"""Custom user models: other primary keys, proxies, derived tables, no is_active."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_new_password(model, world, change):
 
 
 def test_one_that_is_deactivated(model, world):
-    """Where it is no field, it is not among those that are saved either."""
+    """If is_active is not a field, update_fields never names it."""
     world.browsers("ada", 2)
     world.ada.is_active = False
     world.ada.save(update_fields=["username"])
@@ -66,7 +66,7 @@ def test_those_that_are_deleted_along_with_something_else(model, world, members)
     assert stranger.user == "grace"
 
 
-# Beside the project's model
+# Models that derive from the user model
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_deleted_by_a_model_derived_from_it(world, derived):
 
 
 def test_what_is_beside_the_user_may_go_alone(world, customer):
-    """No customer any more, but a user still."""
+    """Deleting only the derived row keeps the user, and so the sessions."""
     browser = world.browser("ada")
     customer.delete(keep_parents=True)
     assert world.ended == []
@@ -122,7 +122,7 @@ def test_what_is_beside_the_user_may_go_alone(world, customer):
 
 
 def test_one_that_knows_no_is_active(memory_storage, databases, settings, monkeypatch):
-    """Django asks for it where it is, and takes who has none for active."""
+    """A user without is_active counts as active, as in Django."""
     with inhabited(memory_storage, settings, monkeypatch) as world:
         browser = world.browser("ada")
         bare = SimpleNamespace(pk=world.ada.pk, _password=None)
@@ -154,6 +154,6 @@ assert SessionStore(session.session_key)["cart"] == [1]
 
 
 def test_a_project_without_users_has_sessions_too():
-    """Django's own do not need django.contrib.auth either."""
+    """Like Django's session app, this one works without django.contrib.auth."""
     done = subprocess.run([sys.executable, "-c", BARE], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""What saves a user, and is no new password; and how it is left to Django."""
+"""Saves of users that do not change the password, and projects that leave logouts to Django."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_password_alone(world, two):
 
 
 def test_a_password_that_is_stored_later(world, two):
-    """Django has forgotten by then that it was set: each save makes it forget."""
+    """Django clears the plain text on the first save, which does not store the new password."""
 
     def script(request):
         request.user.set_password("new")
@@ -84,8 +84,10 @@ async def aupgrade(request):
 
 @pytest.mark.parametrize("script", [upgrade, aupgrade])
 def test_another_hash_of_the_same_password(world, two, settings, script):
-    """It is stored when a password is checked, and hashed as was usual once. The sessions
-    stay where they are; that Django does not accept them any more is its own affair."""
+    """Checking a password stores a new hash if the hasher has changed.
+
+    That ends no session, although Django itself no longer accepts them.
+    """
     kept = world.handles(world.ada)
     settings.PASSWORD_HASHERS = [
         "django.contrib.auth.hashers.ScryptPasswordHasher",
@@ -108,7 +110,7 @@ def test_a_new_user_has_no_sessions_to_end(world, two, monkeypatch):
     manager.filter(pk__in=[linus.pk, eve.pk])._raw_delete("default")
 
 
-# Left to Django
+# Logouts by Django
 
 
 @changes
@@ -122,7 +124,7 @@ def test_the_setting_switches_it_off(world, two, settings, change):
 
 @changes
 def test_with_djangos_middleware_it_is_left_to_django(world, two, settings, change):
-    """Whose middleware does not tell which session is to stay."""
+    """With Django's middleware the session to keep is not known, so none is ended."""
     settings.MIDDLEWARE = [DJANGOS, USER]
     two[0].run(change)
     assert world.handles(world.ada) == {each.handle for each in two}
@@ -163,7 +165,7 @@ def test_users_are_saved_where_sessions_are_nobodys(world, two, settings, refere
 
 
 def test_a_user_of_another_name_in_the_references(world, settings):
-    """A callable that tells the user by something else than Django's field."""
+    """A callable may compute the user reference."""
     settings.MULTISESSION_REFERENCES = {"user": f"{__name__}.user_of"}
     browsers = world.browsers("ada", 2)
     browsers[0].run(change)

@@ -1,4 +1,4 @@
-"""A storage that is down when sessions should end: nobody believes that they did."""
+"""Outages while sessions are to be ended: no failure is hidden."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def down(*args):
 
 @pytest.fixture
 def ending_fails(world, monkeypatch):
-    """Reading and saving a session works."""
+    """Let only delete_matching fail; sessions can still be read and saved."""
     monkeypatch.setattr(world.storage, "delete_matching", down)
     return world
 
@@ -37,7 +37,7 @@ def test_whoever_saves_a_user_is_told(ending_fails, fate):
 
 @pytest.mark.parametrize("change", [change, achange])
 def test_a_request_fails(world, ending_fails, change):
-    """The password is stored by then, so that Django itself turns the others away."""
+    """The password is already stored, so Django itself refuses the other sessions."""
     browser, other = world.browsers("ada", 2)
     browser.run(change, status=500)
     world.ada.refresh_from_db()
@@ -61,14 +61,14 @@ def test_where_logins_are_refused_one_that_cannot_be_counted_fails(world, settin
 
 
 def test_else_it_goes_on_and_is_logged(world, settings, monkeypatch, caplog):
-    """It is stored by then."""
+    """The login is already stored; the failure is logged."""
     settings.MULTISESSION_SESSIONS_PER_USER = 1
     monkeypatch.setattr(world.storage, "find", down)
     assert world.browser("ada").user == "ada"
     assert "server is down" in caplog.text
 
 
-# Servers that are not there
+# Servers that are down
 
 
 def redis():

@@ -1,4 +1,4 @@
-"""A new password, by Django's views and forms or in code: the user's other sessions end at once."""
+"""Password changes, by Django's views and forms or in code: they end the user's other sessions."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ changes = pytest.mark.parametrize("change", [change, achange])
 
 
 def reset(browser, user, path="reset"):
-    """What a link in a mail leads to."""
+    """Follow the link of a password reset mail and set a new password."""
     user.refresh_from_db()
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     response = browser.get(f"/{path}/{uid}/{default_token_generator.make_token(user)}/")
     return browser.post(response.url, **NEW)
 
 
-# In Django's views
+# By Django's views
 
 
 def test_djangos_view_ends_all_others_and_keeps_this_one(world):
@@ -92,7 +92,7 @@ def test_a_reset_where_somebody_else_is_logged_in(world):
     assert world.handles(world.grace) == set()
 
 
-# In forms and in code
+# By forms and by code
 
 
 @changes
@@ -117,7 +117,7 @@ def test_others_are_left_alone(world, change):
 
 @changes
 def test_an_administrator_keeps_their_own_session(world, change):
-    """Whose key Django renews, as if the password were theirs."""
+    """Django cycles the administrator's key as if the password were theirs."""
     admin = world.browser("grace")
     world.browsers("ada", 2)
     world.grace.refresh_from_db()
@@ -153,7 +153,7 @@ def test_djangos_forms(world, form):
 
 
 def test_taking_the_password_away_is_a_change_too(world):
-    """As the admin's form does where it disables logging in with a password."""
+    """The admin's form can disable logging in with a password."""
     browser, _other = world.browsers("ada", 2)
 
     def script(request):
@@ -167,7 +167,7 @@ def test_taking_the_password_away_is_a_change_too(world):
 
 
 def test_outside_of_requests_all_end(world):
-    """In a task of a queue, for example."""
+    """A background task has no request, so no session is kept."""
     world.browsers("ada", 2)
     world.ada.set_password("new")
     world.ada.save()
@@ -195,7 +195,7 @@ def test_a_receiver_that_fails_spares_no_session(world, caplog):
 
 @changes
 def test_without_a_new_hash_this_session_is_kept_but_of_no_use(world, change):
-    """That is how Django treats it, too."""
+    """Without update_session_auth_hash() Django itself refuses the session."""
     browser, _other = world.browsers("ada", 2)
 
     def script(request):
@@ -213,7 +213,7 @@ def test_without_a_new_hash_this_session_is_kept_but_of_no_use(world, change):
 
 
 def test_a_request_that_logs_in_and_changes_the_password(world):
-    """A first password for somebody invited, for example. Nothing is stored yet."""
+    """An invited user may set a password in the request of the first login, before any save."""
     world.browsers("ada", 2)
     visitor = world.browser()
 

@@ -1,4 +1,4 @@
-"""What logging in does to sessions, through Django's handlers, views and functions."""
+"""Effects of logins on sessions, through Django's handlers, views and functions."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_djangos_engines_are_left_alone(world, login, settings, tmp_path, engine
 
 @pytest.mark.parametrize("request_", [None, HttpRequest()], ids=["no request", "no session"])
 def test_logins_without_a_session_are_left_alone(world, settings, request_):
-    """Of an API that authenticates otherwise, and tells of it."""
+    """An API with another authentication may send user_logged_in without a session."""
     settings.MULTISESSION_SESSIONS_PER_USER = 1
     settings.MULTISESSION_ON_SESSION_LIMIT = "refuse"
     world.browser("ada")
@@ -164,7 +164,7 @@ EVERY_SIGNAL = (
 
 @pytest.fixture
 def everywhere():
-    """``everywhere(receiver)``: connects it to every signal."""
+    """Return a function that connects a receiver to every signal."""
     with ExitStack() as stack:
 
         def connect(receiver):
@@ -193,7 +193,7 @@ def test_a_receiver_that_fails_is_logged_and_breaks_nothing(
 
 
 class Fails:
-    """Django's dispatcher logs receivers by their names, and this one has none."""
+    """A receiver without a __qualname__, by which Django's dispatcher would log it."""
 
     def __call__(self, sender, **facts):
         raise RuntimeError("of a receiver")

@@ -1,4 +1,4 @@
-"""MULTISESSION_ON_SESSION_LIMIT "refuse": whose login fails, and what is left of it."""
+"""MULTISESSION_ON_SESSION_LIMIT "refuse": refused logins, and the sessions after them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from django.contrib.auth import alogin, login
 from django.utils import translation
 
 from django_multisession import sessions
-from django_multisession.auth import TooManySessions, check_limit
+from django_multisession.auth import TooManySessions
+from django_multisession.auth.limits import check_limit
 from support.auth_pages import MODEL_BACKEND
 from support.auth_worlds import DJANGOS, PASSWORD, USER
 
-ONE = "You are logged in on 1 device already. Log out there first."
-TWO = "You are logged in on 2 devices already. Log out on one of them first."
+ONE = "You are already signed in on 1 device. Sign out that device first."
+TWO = "You are already signed in on 2 devices. Sign out one of them first."
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def visit(request):
 
 
 def is_nobody(browser):
-    """Nothing of a user is in the session, whatever cookie there is."""
+    """Return whether the browser's session contains no user."""
     fields = browser.run(lambda request: [*request.session.keys()]).content
     return b"_auth_user" not in fields and browser.user == ""
 
@@ -92,7 +93,7 @@ async def aenter(request):
 
 @pytest.mark.parametrize("script", [enter, aenter])
 def test_a_view_that_goes_on_has_nobody_logged_in(world, two, script):
-    """And the middleware, which then saves the session, neither."""
+    """A view that catches the error continues without a user, and so does the saved session."""
     script.user = world.ada
     for visitor in (world.browser(), world.browser("grace")):
         visitor.run(script)
@@ -108,7 +109,7 @@ def test_who_is_logged_in_may_log_in_again_in_the_same_browser(world, two):
 
 
 def test_in_a_browser_of_another_user(world, two):
-    """Django has ended the other's session by then."""
+    """Django flushes the other user's session before the login is refused."""
     browser = world.browser("grace")
     assert browser.log_in("ada").status_code == 403
     assert is_nobody(browser)
@@ -153,7 +154,7 @@ def test_djangos_test_client_is_told(world, two):
     assert len(world.handles(world.ada)) == 2
 
 
-# By user
+# Limits that depend on the user
 
 
 def test_the_limit_may_depend_on_the_user(world, settings):
@@ -176,24 +177,24 @@ def test_without_a_limit_nobody_is_refused(world, settings, monkeypatch):
     assert world.browser("ada").user == "ada"
 
 
-# What is said
+# Error messages
 
 
 def test_the_message_is_in_the_visitors_language(world, two, monkeypatch):
-    asked = []
+    translated = []
 
     def ngettext(one, many, number):
-        asked.append((one % {"limit": number}, many % {"limit": number}, number))
+        translated.append((one % {"limit": number}, many % {"limit": number}, number))
         return "Schon %(limit)d mal angemeldet."
 
     monkeypatch.setattr(translation._trans, "ngettext", ngettext)
     response = world.browser().log_in("ada")
     assert response.content.decode() == "Schon 2 mal angemeldet."
-    assert asked == [(ONE.replace("1 d", "2 d"), TWO, 2)]
+    assert translated == [(ONE.replace("1 d", "2 d"), TWO, 2)]
 
 
 def test_a_form_may_ask_before(world, two):
-    """And say it beside its fields."""
+    """AuthenticationForm checks the limit first and shows the error."""
     visitor = world.browser()
     response = visitor.log_in("ada", path="/politely/")
     assert (response.status_code, response.content.decode()) == (200, TWO)

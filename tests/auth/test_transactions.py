@@ -1,4 +1,4 @@
-"""What happens to a user in a transaction: sessions end once it is committed, or never."""
+"""Changes of users in transactions: sessions end after the commit, and never after a rollback."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_transaction_within_the_view(world, two):
 
 
 def test_a_transaction_within_an_awaited_view(world, two):
-    """They run in a thread, and know whose request it is there, too."""
+    """The transaction runs in a thread, which has the context of the request."""
 
     @sync_to_async
     @transaction.atomic
@@ -89,7 +89,7 @@ def atomic(world, monkeypatch):
 
 
 def test_with_atomic_requests_the_new_key_stays(world, two, atomic):
-    """It was given to the session before the others ended."""
+    """The session gets its new key before the other sessions are ended."""
     old = two[0].handle
     two[0].run(change)
     assert world.handles(world.ada) == {two[0].handle} != {old}

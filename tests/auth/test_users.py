@@ -1,4 +1,4 @@
-"""A user who is deactivated or deleted: all their sessions end at once."""
+"""Deactivating or deleting a user ends all of the user's sessions at once."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_one_who_is_active_again_logs_in_again(world, two):
 
 
 def test_a_query_tells_nobody(world, two):
-    """Nor does it tell Django's own receivers. But nobody inactive is let in."""
+    """QuerySet.update() sends no signal. The sessions stay, but Django refuses inactive users."""
     people().filter(username="ada").update(is_active=False)
     assert world.ended == []
     assert [each.user for each in two] == ["", ""]
@@ -145,7 +145,7 @@ def test_in_an_awaited_view_that_deletes(world, two):
     assert world.reasons() == ["deleted"] * 2
 
 
-# Oneself
+# Users who deactivate or delete themselves
 
 
 def test_who_deletes_themselves_and_logs_out(world, two):
@@ -176,7 +176,7 @@ def test_who_deletes_themselves_and_does_no_more(world, two):
 
 
 def test_who_deletes_themselves_and_is_told_so(world, settings):
-    """By a message that is kept in the session, for the page to come."""
+    """A message for the next page is stored in the session, which was flushed."""
     settings.MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
     settings.MIDDLEWARE += ["django.contrib.messages.middleware.MessageMiddleware"]
     browser = world.browser("ada")
@@ -188,7 +188,7 @@ def test_who_deletes_themselves_and_is_told_so(world, settings):
     browser.run(script)
 
 
-# Raw
+# Raw saves, as by loaddata
 
 
 def test_fixtures_that_are_loaded_end_nothing(world, two, tmp_path):

@@ -1,4 +1,4 @@
-"""What ClosesWithSession makes of a consumer; in one process, with a channel layer in memory."""
+"""ClosesWithSession in one process, with an in-memory channel layer."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from django_multisession.engine import store
 from support.channel_consumers import Echo, Often, closed, echo, opened
 from support.project import install
 
-# Channels closes old connections now and then, and looks at them for that.
+# Channels calls close_old_connections(), which accesses the database.
 pytestmark = pytest.mark.usefixtures("layer", "databases")
 
 
 @pytest.fixture(autouse=True)
 def engine(memory_storage: Any, settings: Any, monkeypatch: Any) -> None:
-    """On the specification."""
+    """Configure the memory storage."""
     install(memory_storage, settings, monkeypatch)
 
 
 def run(scenario: Any, consumer: Any) -> None:
-    """With a stored session, in a loop."""
+    """Run the scenario in an event loop, with a socket that has a stored session."""
 
     async def begin() -> None:
         token = await sessions.acreate()
@@ -72,7 +72,7 @@ def test_nothing_is_sent_after_the_close():
 
 
 def test_nothing_is_heard_after_the_close():
-    """Whoever does not answer it can go on sending for a while."""
+    """A client that ignores the close can send for a while."""
     consumer = Echo()
 
     async def scenario(socket, session):
@@ -130,7 +130,7 @@ def test_it_leaves_them_also_when_the_session_has_ended(layer):
 def test_a_visitor_without_a_session_is_left_alone():
     async def scenario():
         async with opened(Often(), store()()) as socket:
-            await asyncio.sleep(0.2)  # it looks four times
+            await asyncio.sleep(0.2)  # four checks
             await sessions.aclear()
             await echo(socket)
 
@@ -147,7 +147,7 @@ def test_so_is_one_of_an_unknown_session():
 
 
 def test_a_session_that_expires(clock):
-    """Nobody tells; the time comes."""
+    """No message reports an expiry; the periodic check finds it."""
 
     async def scenario(socket, session):
         clock.advance(days=15)
@@ -157,7 +157,7 @@ def test_a_session_that_expires(clock):
 
 
 def test_one_that_goes_on_longer_than_it_was_known():
-    """At the end that was known, it looks."""
+    """At the known expiry the session is read again, and its new expiry counts."""
 
     async def scenario():
         token = await sessions.acreate(expires_in=0.3)
@@ -172,7 +172,7 @@ def test_one_that_goes_on_longer_than_it_was_known():
 
 
 def test_one_that_is_read_again_in_the_consumer():
-    """That it is over is learnt there first."""
+    """The consumer may notice the end before the watcher does."""
 
     class Reads(Echo):
         async def receive(self, text_data=None, bytes_data=None):

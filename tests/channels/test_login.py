@@ -1,4 +1,4 @@
-"""A consumer with ClosesWithSession in which somebody logs in."""
+"""Logins in a consumer with ClosesWithSession."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from django_multisession.engine import store
 from support.channel_consumers import Echo, Often, closed, opened
 from support.project import install
 
-# Channels closes old connections now and then, and looks at them for that.
+# Channels calls close_old_connections(), which accesses the database.
 pytestmark = pytest.mark.usefixtures("layer", "databases")
 
 
 @pytest.fixture(autouse=True)
 def engine(memory_storage: Any, settings: Any, monkeypatch: Any) -> None:
-    """On the specification."""
+    """Configure the memory storage."""
     install(memory_storage, settings, monkeypatch)
 
 
 class TestLogin:
-    """In the consumer."""
+    """Logins that the consumer itself performs."""
 
     @pytest.fixture
     def user(self):

@@ -1,5 +1,4 @@
-"""However a session ends, and in whatever process: its sockets close at once, on every server, and
-no others."""
+"""Sockets on several servers close at once when their session ends, in whatever way."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ import pytest
 from support.demo_sites import Browser
 from support.sockets_servers import Site, Visits, all_closed, all_open, handle_of, site_on, visits
 
-pytestmark = pytest.mark.thorough  # servers, and seconds that pass
+pytestmark = pytest.mark.thorough  # starts servers and takes seconds
 
 ENDED = {4401}
 
-# Ways to end the session of a victim, by another browser of the same user, or in another process.
+# Ways to end one session: by another browser of the same user, or in another process.
 ONE: dict[str, Callable[[Visits, Browser, Browser], Any]] = {
     "device": lambda _, other, victim: other.submit("/", f"/devices/{handle_of(victim)}/end/"),
     "others": lambda _, other, victim: other.submit("/", "/devices/end-others/"),
@@ -30,13 +29,13 @@ ONE: dict[str, Callable[[Visits, Browser, Browser], Any]] = {
         "/", f"/admin/django_multisession/session/{handle_of(victim)}/delete/", post="End"
     ),
 }
-# All sessions of a user.
+# Ways to end all sessions of a user.
 USER: dict[str, Callable[[Visits, str], Any]] = {
     "everywhere": lambda visits, name: Browser(visits.addresses[1]).open(f"/of-user/{name}/"),
     "deactivated": lambda visits, name: Browser(visits.addresses[0]).open(f"/deactivate/{name}/"),
     "command": lambda visits, name: visits.site.manage("endsessions", "--yes", "--user", name),
 }
-# All of everybody.
+# Ways to end all sessions.
 EVERYBODY: dict[str, Callable[[Visits], Any]] = {
     "page": lambda visits: Browser(visits.addresses[1]).open("/everybody/"),
     "command": lambda visits: visits.site.manage("endsessions", "--yes", "--all"),
@@ -47,7 +46,7 @@ EVERYBODY: dict[str, Callable[[Visits], Any]] = {
 def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Site, list[str]]]:
-    """Two processes of a site."""
+    """Serve a site with two processes."""
     with ExitStack() as stack:
         site = stack.enter_context(site_on(request.param, tmp_path_factory.mktemp("sockets")))
         yield site, [stack.enter_context(site.serve()) for _ in range(2)]
@@ -92,7 +91,7 @@ def test_all_sessions_of_everybody_end(world: Visits, way: str) -> None:
 
 
 def test_a_new_password(world: Visits) -> None:
-    """The session that it comes from gets a new key, so its sockets connect anew."""
+    """The session that changes the password gets a new key, so its sockets close, too."""
     name, new = str(uuid4()), ["new_password1", "new_password2"]
     victim, other, stranger = world.log_in(name), world.log_in(name), world.log_in()
     ended = [*world.open_everywhere(victim), *world.open_everywhere(other)]
@@ -104,7 +103,7 @@ def test_a_new_password(world: Visits) -> None:
 
 
 def test_a_session_that_a_login_gave_a_new_key(world: Visits) -> None:
-    """What was opened as a visitor goes on as nobody but a visitor."""
+    """A login gives the session a new key, so sockets opened before it close."""
     browser = Browser(world.addresses[0])
     browser.open("/")
     sockets = world.open_everywhere(browser)
@@ -123,7 +122,7 @@ def test_a_session_that_just_expires(world: Visits) -> None:
 
 
 def test_a_session_that_ends_behind_everybodys_back(world: Visits) -> None:
-    """Nobody is told; those who look often see it soon."""
+    """A session deleted without a signal is noticed by the periodic check."""
     browser = world.log_in()
     sockets, left = world.open_everywhere(browser, "often"), world.open(world.log_in(), "often")
     browser.open(f"/untold/{handle_of(browser)}/")

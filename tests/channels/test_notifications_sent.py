@@ -1,4 +1,4 @@
-"""What sockets are told of, through the channel layer: only what has happened, and to whom."""
+"""Messages to the channel layer: sent only for committed changes, and to the right group."""
 
 from __future__ import annotations
 
@@ -18,67 +18,69 @@ from support.subjects import STORAGES
 
 
 @pytest.fixture
-def told_of(layer: Any, monkeypatch: Any) -> Callable[[str | None], list[str]]:
-    """``told_of(handle)``: the types of what the sockets of this session were told since it was
-    last asked for. None: what all were told."""
-    told: list[tuple[str, str]] = []
+def messages_to(layer: Any, monkeypatch: Any) -> Callable[[str | None], list[str]]:
+    """Return a function that returns the types of new messages to a session's group.
+
+    For None it returns those to the group of all sockets.
+    """
+    sent: list[tuple[str, str]] = []
     send = layer.group_send
 
     async def group_send(group: str, message: dict[str, Any]) -> None:
-        told.append((group, message["type"]))
+        sent.append((group, message["type"]))
         await send(group, message)
 
     monkeypatch.setattr(layer, "group_send", group_send)
 
-    def told_of(handle: str | None) -> list[str]:
+    def messages_to(handle: str | None) -> list[str]:
         group = group_of(handle) if handle else EVERYBODY
-        heard = [each for each in told if each[0] == group]
-        told[:] = [each for each in told if each[0] != group]
-        return [type for _, type in heard]
+        matching = [each for each in sent if each[0] == group]
+        sent[:] = [each for each in sent if each[0] != group]
+        return [type for _, type in matching]
 
-    return told_of
+    return messages_to
 
 
 @pytest.mark.usefixtures("layer")
 class TestWho:
-    def test_the_session_that_ended(self, quick, clock, told_of):
+    def test_the_session_that_ended(self, quick, clock, messages_to):
         first, second = tokens(quick, 2, clock)
         quick.end(first)
-        assert told_of(first) == ["multisession.ended"]
-        assert told_of(second) == []
+        assert messages_to(first) == ["multisession.ended"]
+        assert messages_to(second) == []
 
-    def test_each_of_several(self, quick, clock, told_of):
+    def test_each_of_several(self, quick, clock, messages_to):
         handles = tokens(quick, 3, clock, _auth_user_id="7")
         quick.log_out_everywhere(7, keep=handles[0])
-        assert [len(told_of(each)) for each in handles] == [0, 1, 1]
+        assert [len(messages_to(each)) for each in handles] == [0, 1, 1]
 
-    def test_everybody_once(self, quick, clock, told_of):
+    def test_everybody_once(self, quick, clock, messages_to):
         handles = tokens(quick, 2, clock)
         quick.clear()
-        assert len(told_of(None)) == 1
-        assert [told_of(each) for each in handles] == [[], []]
+        assert len(messages_to(None)) == 1
+        assert [messages_to(each) for each in handles] == [[], []]
 
-    def test_nobody_where_there_was_no_session(self, quick, clock, told_of):
+    def test_nobody_where_there_was_no_session(self, quick, clock, messages_to):
         (handle,) = tokens(quick, 1, clock)
         quick.end(handle)
-        told_of(handle)
+        messages_to(handle)
         assert not quick.end(handle)
-        assert told_of(handle) == []
+        assert messages_to(handle) == []
 
-    def test_not_of_the_end_that_was_known(self, quick, clock, told_of):
-        """Who looks after a socket knows when its session expires."""
+    def test_not_of_the_end_that_was_known(self, quick, clock, messages_to):
+        """An expiry sends no message, since sockets know it."""
         key = quick.create().session_key
         handle = store()(key).handle
         clock.advance(days=15)
         assert store()(key).load() == {}
-        assert told_of(handle) == []
+        assert messages_to(handle) == []
 
     @pytest.mark.parametrize("verb", ["flush", "cycle_key", "delete"])
-    def test_whatever_the_session_itself_does(self, quick, told_of, dialect, verb):
+    def test_whatever_the_session_itself_does(self, quick, messages_to, dialect, verb):
         session = quick.create()
         handle = session.handle
         getattr(dialect(session), verb)()
-        assert told_of(handle) == ["multisession.ended"]
+        assert messages_to(handle) == ["multisession.ended"]
 
 
 def test_names_are_allowed_in_every_layer(quick, clock, layer):
@@ -114,52 +116,52 @@ class TestTransactions:
         storage.clear()
 
     def test_at_once_where_sessions_are_kept_elsewhere(
-        self, memory_storage, settings, monkeypatch, told_of
+        self, memory_storage, settings, monkeypatch, messages_to
     ):
-        """What a transaction does is no business of theirs."""
+        """A storage outside the database does not wait for the transaction."""
         install(memory_storage, settings, monkeypatch)
         handle = sessions.create().handle
         with transaction.atomic():
             sessions.end(handle)
-            assert told_of(handle) == ["multisession.ended"]
+            assert messages_to(handle) == ["multisession.ended"]
             transaction.set_rollback(True)
-        assert told_of(handle) == []
+        assert messages_to(handle) == []
 
-    def test_told_once_it_is_committed(self, handle, told_of):
+    def test_told_once_it_is_committed(self, handle, messages_to):
         with transaction.atomic():
             sessions.end(handle)
-            assert told_of(handle) == []
-        assert told_of(handle) == ["multisession.ended"]
+            assert messages_to(handle) == []
+        assert messages_to(handle) == ["multisession.ended"]
 
-    def test_nothing_is_told_of_what_is_rolled_back(self, handle, told_of):
+    def test_nothing_is_told_of_what_is_rolled_back(self, handle, messages_to):
         with transaction.atomic():
             sessions.end(handle)
             sessions.clear()
             transaction.set_rollback(True)
-        assert told_of(handle) == told_of(None) == []
+        assert messages_to(handle) == messages_to(None) == []
 
-    def test_nor_of_what_a_savepoint_took_back(self, handle, told_of):
+    def test_nor_of_what_a_savepoint_took_back(self, handle, messages_to):
         with transaction.atomic():
             with transaction.atomic():
                 sessions.end(handle)
                 transaction.set_rollback(True)
             sessions.clear()
-        assert told_of(handle) == []
-        assert len(told_of(None)) == 1
+        assert messages_to(handle) == []
+        assert len(messages_to(None)) == 1
 
-    def test_of_two_databases_each_one_tells(self, handle, told_of):
-        """Whichever keeps sessions: whoever is told looks."""
+    def test_of_two_databases_each_one_tells(self, handle, messages_to):
+        """Each commit of several transactions sends a message; the receivers read the session."""
         if "postgres" not in connections:
             missing("server for postgres")
         with transaction.atomic():
             with transaction.atomic(using="postgres"):
                 sessions.end(handle)
-                assert told_of(handle) == []
-            assert len(told_of(handle)) == 1
-        assert len(told_of(handle)) == 1
+                assert messages_to(handle) == []
+            assert len(messages_to(handle)) == 1
+        assert len(messages_to(handle)) == 1
 
     def test_a_layer_that_fails_does_not_break_the_commit(
-        self, handle, told_of, monkeypatch, caplog
+        self, handle, messages_to, monkeypatch, caplog
     ):
         monkeypatch.setattr(get_channel_layer(), "group_send", None)
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The engines as Django uses them: login, logout, commands, handlers, in both dialects."""
+"""The engines as Django uses them: logins, logouts, commands and handlers, in both dialects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class Blocking:
-    """Django's functions, called."""
+    """Django's sync functions."""
 
     login = staticmethod(auth.login)
     logout = staticmethod(auth.logout)
@@ -34,7 +34,7 @@ class Blocking:
 
 
 class Awaited:
-    """The same, awaited."""
+    """Django's async functions, awaited."""
 
     login = staticmethod(async_to_sync(auth.alogin))
     logout = staticmethod(async_to_sync(auth.alogout))
@@ -67,7 +67,7 @@ def store(storage):
 
 @pytest.fixture
 def request_with(store):
-    """``request_with(key)``: a request whose cookie holds this key."""
+    """Return a function that returns a request with the session of this key."""
 
     def make(key=None):
         request = HttpRequest()
@@ -79,7 +79,7 @@ def request_with(store):
 
 @pytest.fixture
 def logged_in(request_with, users, django_auth):
-    """A request of ada's, logged in and saved."""
+    """Return a request of ada, logged in and saved."""
     request = request_with()
     django_auth.login(request, users[0], MODEL_BACKEND)
     django_auth.save(request.session)
@@ -91,7 +91,7 @@ def found(storage, user):
 
 
 def test_a_login_is_indexed_in_both_dialects(storage, logged_in, users):
-    """No other engine has this right for async logins, nor has the example in Django's docs."""
+    """Other engines do not index async logins, nor does the example in Django's documentation."""
     assert found(storage, users[0]) == [logged_in.session.handle]
 
 

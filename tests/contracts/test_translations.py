@@ -1,4 +1,4 @@
-"""The translations that come along: of everything there is to read, complete and compiled."""
+"""The package's translations: complete, compiled, and without unmarked texts."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ every_language = pytest.mark.parametrize("language", LANGUAGES)
 
 HEADER = ["Project-Id-Version", "Language", "MIME-Version", "Content-Type"]
 HEADER += ["Content-Transfer-Encoding", "Plural-Forms"]
-# What a translation may not change: where values go, markup, and examples of what to type.
+# Parts that a translation must keep: placeholders, markup, and examples of input.
 FIXED = re.compile(
     r"%\(\w+\)[a-z]|%[a-z%]|<[^>]*>|&\w+;|[A-Z]+_[A-Z_]+|\buser:42\b|\d+\.\d+[\d./]+"
 )
 
-FIRST = "You stay signed in here. {{ n }} more:"
+FIRST = "You stay signed in. {{ n }} more:"
 MARKED = [
     ("{% translate 'Save' %}", []),
     ("<p>{% blocktranslate count n=n %}one{% plural %}two{% endblocktranslate %}…</p>", []),
     ("{% comment %}Why{% endcomment %}{# Why #}<b id='words'>&nbsp;3 ({{ number }})</b>", []),
-    (f"<p>{FIRST}</p>", ["You stay signed in here.  more:"]),
+    (f"<p>{FIRST}</p>", ["You stay signed in.  more:"]),
     ('<nav aria-label="Pages {{ n }}" class="no text">', ["Pages"]),
     ('<input type="submit" value="Go"><input type="hidden" value="text">', ["Go"]),
     ('<button name="reveal" value="yes"></button>', []),
@@ -78,7 +78,7 @@ def test_no_translation_is_empty_or_a_guess(language):
 
 @every_language
 def test_what_is_compiled_is_what_is_written(language):
-    """After a change: see CONTRIBUTING."""
+    """CONTRIBUTING says how to compile a changed catalog."""
     written, compiled = po(language), mo(language)
     assert translated(compiled) == translated(written)
     assert compiled.plural_forms == written.plural_forms
@@ -93,21 +93,21 @@ def test_placeholders_stay_as_they_are(language):
 
 @every_language
 def test_texts_end_as_they_do_in_english(language):
-    """With a full stop or not, with a colon: what is put behind them depends on it."""
+    """The final punctuation must match, because text may be appended."""
     for texts, forms in translated(po(language)).values():
         for form in forms:
             assert end(form) == end(texts[-1]), form
 
 
 def end(text):
-    """Its last sign, as it is in English."""
+    """Return the final punctuation mark as its English equivalent, or an empty string."""
     last = unicodedata.normalize("NFKC", text[-1:]).replace("。", ".")
     return last if last in ".?:;" else ""
 
 
 @every_language
 def test_a_catalog_begins_with_what_lasts(language):
-    """No dates, no names, no comments: they would change whenever somebody looks for texts."""
+    """The header has no dates, names or comments, which would change with every makemessages."""
     head = po_path(language).read_text().partition("\n\n")[0]
     assert head.startswith('msgid ""\nmsgstr ""\n"')
     assert re.findall(r'^"([\w-]+): ', head, re.MULTILINE) == HEADER
@@ -124,7 +124,7 @@ def test_django_finds_them(language):
         assert ngettext(one, many, 5) == there[None, one][1][-1]
 
 
-# What is not marked
+# Unmarked texts
 
 
 @pytest.mark.parametrize(("template", "texts"), MARKED)

@@ -1,4 +1,4 @@
-""" "Your devices": what the pages cost, in verbs of the storage and queries of the database."""
+"""Device pages: their cost in storage calls and database queries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.admin_site import own
 from support.costs import counting
 from support.device_pages import END_OTHERS, PAGE, STALE, url
 
-# The session of whoever asks is one read, and that they are who they are one query.
+# Reading the user's session is one read, and loading the user is one query.
 ONE = {"read": 1}
 NUMBERS = pytest.mark.parametrize("number", [1, 45])
 
@@ -21,12 +21,12 @@ def other(home, ada):
 
 @pytest.fixture
 def cost(home, mine, monkeypatch):
-    """``cost(method, path)``: [verbs, queries] of a request."""
+    """Return a function that sends a request and returns its storage calls and database queries."""
 
     def ask(method, path, **data):
-        with counting(home.storage, monkeypatch) as told:
+        with counting(home.storage, monkeypatch) as counted:
             assert method(path, data).status_code in (200, 302, 404)
-        return told
+        return counted
 
     return ask
 
@@ -68,7 +68,7 @@ def test_all_others(home, ada, mine, cost, number):
 
 
 def test_a_password_is_a_new_key_and_one_query(home, mine, other, cost):
-    """Besides, the session is touched after so long, which the new key takes along."""
+    """After that time a touch is due, too; it is part of the rename to the new key."""
     home.clock.advance(**STALE)
     verbs, queries = cost(mine.post, url(other, "end"), password="demo")
     assert verbs == {"read": 2, "rename": 1, "delete": 1}
@@ -85,6 +85,6 @@ def test_whether_to_ask_costs_nothing(home, ada, mine, monkeypatch, rf):
     request = rf.get("/")
     request.user, request.session = ada, mine.session
     assert request.session["_auth_user_id"]
-    with counting(home.storage, monkeypatch) as told:
+    with counting(home.storage, monkeypatch) as counted:
         assert not ConfirmForm(request=request).fields
-    assert told == [{}, 0]
+    assert counted == [{}, 0]

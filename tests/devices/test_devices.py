@@ -1,4 +1,4 @@
-""" "Your devices": the list, and who sees what on it."""
+"""Device pages: the list."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.user_agents import FIREFOX, IPHONE
 
 
 class TestEverywhere:
-    """What people come for, on every storage."""
+    """The main use of the pages, on every storage."""
 
     @pytest.fixture
     def home(self, storage, databases, settings, monkeypatch):
@@ -50,11 +50,11 @@ class TestEverywhere:
         assert [*home.reasons().values()] == ["logged_out_everywhere"] * 2
 
     def test_they_sign_out_here(self, home, ada, mine):
-        here, other = own(mine), home.add(ada)
-        response = mine.post(url(here, "end"))
+        current, other = own(mine), home.add(ada)
+        response = mine.post(url(current, "end"))
         assert (response.status_code, response.url) == (302, "/who/")
         assert not is_logged_in(mine)
-        assert home.reasons() == {here: "logged_out"}
+        assert home.reasons() == {current: "logged_out"}
         assert home.is_there(other)
 
     def test_they_prove_who_they_are(self, home, ada, mine):
@@ -87,12 +87,12 @@ class TestCard:
     def test_what_it_tells(self, home, ada, mine):
         home.add(ada, agent=IPHONE, ip="2001:db8::1", label="Phone")
         home.clock.advance(minutes=5)
-        here, phone = cards(mine.get(PAGE))
+        current, phone = cards(mine.get(PAGE))
         assert phone == (
             "Phone Mobile Safari on iOS 2001:db8::1 Last seen 5 minutes ago "
             "Signed in 5 minutes ago Rename Sign out"
         )
-        assert here.startswith("Firefox on Linux This device 127.0.0.1 Last seen ")
+        assert current.startswith("Firefox on Linux This device 127.0.0.1 Last seen ")
 
     def test_only_this_one_is_this(self, home, ada, mine):
         home.several(3, user=ada)
@@ -139,7 +139,7 @@ class TestAlone:
     def test_there_is_nothing_to_sign_out_elsewhere(self, mine):
         assert "Sign out all other devices" not in words(mine.get(PAGE))
         page = mine.get(f"{PAGE}end-others/")
-        assert "You are signed in nowhere else." in words(page)
+        assert "You are not signed in on any other device." in words(page)
         assert b"<form" not in page.content
 
     def test_with_another_there_is(self, home, ada, mine):
@@ -148,7 +148,7 @@ class TestAlone:
 
     def test_all_others_are_none(self, home, mine):
         response = mine.post(f"{PAGE}end-others/", follow=True)
-        assert told(response) == ["You are signed in nowhere else."]
+        assert told(response) == ["You are not signed in on any other device."]
         assert (listed(response), home.ended) == ([own(mine)], [])
 
 

@@ -1,4 +1,4 @@
-""" "Your devices": what ends one, and who has to prove first who they are."""
+"""Device pages: signing out devices, and confirming the password first."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from support.project import hearing
 
 @pytest.fixture
 def lost(home, ada, mine):
-    """The handle of another device of ada's."""
+    """Return the handle of another device of ada."""
     return home.add(ada, label="Phone")
 
 
 @pytest.fixture
 def stale(home, lost):
-    """A while after ada signed in."""
+    """Let so much time pass after ada signed in that the password is required."""
     home.clock.advance(**STALE)
 
 
@@ -39,7 +39,7 @@ class TestAsking:
 
     def test_to_look_does_not_sign_out_here(self, home, mine):
         page = mine.get(url(own(mine), "end"))
-        assert "Sign out here?" in words(page)
+        assert "This is the device you are using now." in words(page)
         assert is_logged_in(mine)
 
     def test_the_list_takes_no_orders(self, home, mine, lost):
@@ -81,7 +81,7 @@ class TestLongAgo:
     def test_the_password_is_asked(self, mine, lost, page):
         response = mine.get(page(lost))
         assert asks_password(response)
-        assert "confirm that it is you" in words(response)
+        assert "Enter your password to confirm it is you." in words(response)
         assert 'autocomplete="current-password"' in response.content.decode()
 
     @each_page
@@ -89,7 +89,11 @@ class TestLongAgo:
     def test_without_it_nothing_ends(self, home, mine, lost, page, data):
         key = mine.cookies["sessionid"].value
         response = mine.post(page(lost), data)
-        said = "This is not your password." if data.get("password") else "This field is required."
+        said = (
+            "That password is not correct. Try again."
+            if data.get("password")
+            else "This field is required."
+        )
         assert said in words(response)
         assert asks_password(response)
         assert (home.ended, mine.cookies["sessionid"].value) == ([], key)
@@ -97,10 +101,10 @@ class TestLongAgo:
 
     @each_page
     def test_with_it_they_end_and_one_stays_under_a_new_key(self, home, mine, lost, page):
-        old, here = mine.cookies["sessionid"].value, own(mine)
+        old, current = mine.cookies["sessionid"].value, own(mine)
         mine.post(page(lost), {"password": "demo"})
         assert listed(mine.get(PAGE)) == [own(mine)]
-        assert (home.is_there(lost), home.is_there(here)) == (False, False)
+        assert (home.is_there(lost), home.is_there(current)) == (False, False)
         assert mine.cookies["sessionid"].value != old
 
     def test_it_is_asked_once(self, home, ada, mine, lost):
@@ -120,16 +124,16 @@ class TestLongAgo:
         assert home.is_there(lost)
 
     def test_the_device_ended_meanwhile(self, home, mine, lost, monkeypatch):
-        """Between the look at it and its end."""
+        """The device may be signed out between reading and deleting it."""
         delete = home.storage.delete
         monkeypatch.setattr(home.storage, "delete", lambda *args: [delete(*args), None][1])
         response = mine.post(url(lost, "end"), {"password": "demo"}, follow=True)
-        assert told(response) == ["This device was signed out already."]
+        assert told(response) == ["This device was already signed out."]
 
 
 @pytest.mark.usefixtures("stale")
 class TestWithoutPassword:
-    """People who sign in elsewhere."""
+    """Users without a password, who sign in with an external service."""
 
     @pytest.fixture
     def mine(self, home, ada):
@@ -170,18 +174,20 @@ class TestWithoutPassword:
 
 
 class TestAgain:
-    """What a browser sends twice does no harm."""
+    """A form may be sent twice."""
 
     def test_one_that_has_ended_is_gone(self, home, mine, lost):
         assert mine.post(url(lost, "end")).status_code == 302
         for response in (mine.post(url(lost, "end")), mine.get(url(lost, "end"))):
             assert response.status_code == 404
-            assert "There is no such device" in words(response)
+            assert "Device not found" in words(response)
         assert home.reasons() == {lost: "ended_by_user"}
 
     def test_all_others_twice(self, home, mine, lost):
         assert told(mine.post(END_OTHERS, follow=True)) == ["1 other device is signed out."]
-        assert told(mine.post(END_OTHERS, follow=True)) == ["You are signed in nowhere else."]
+        assert told(mine.post(END_OTHERS, follow=True)) == [
+            "You are not signed in on any other device."
+        ]
         assert len(home.ended) == 1
 
     def test_to_name_one_that_has_ended(self, home, mine, lost):
@@ -190,11 +196,11 @@ class TestAgain:
         assert sessions.get(lost) is None
 
     def test_to_sign_out_here_twice(self, home, mine):
-        here = own(mine)
-        mine.post(url(here, "end"))
-        response = mine.post(url(here, "end"))
-        assert (response.status_code, response.url) == (302, f"/login/?next={url(here, 'end')}")
-        assert home.reasons() == {here: "logged_out"}
+        current = own(mine)
+        mine.post(url(current, "end"))
+        response = mine.post(url(current, "end"))
+        assert (response.status_code, response.url) == (302, f"/login/?next={url(current, 'end')}")
+        assert home.reasons() == {current: "logged_out"}
 
 
 @pytest.mark.parametrize(

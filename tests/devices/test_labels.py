@@ -1,4 +1,4 @@
-""" "Your devices": names that people give, which may be anything, and are shown as they are."""
+"""Device pages: names of devices, which may contain anything and are shown unchanged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TestRename:
         assert label_of(phone) == ""
 
     def test_a_form_without_the_field_takes_the_name_away(self, mine, phone):
-        """As an empty one, which is what browsers send."""
+        """A missing field counts as an empty one."""
         assert mine.post(url(phone, "rename")).status_code == 302
         assert label_of(phone) == ""
 
@@ -81,7 +81,7 @@ class TestRename:
 
     def test_half_a_character(self):
         form = LabelForm({"label": "\ud83c"})
-        assert form.errors == {"label": ["This name holds a character that cannot be stored."]}
+        assert form.errors == {"label": ["This name contains a character that cannot be stored."]}
 
     def test_a_mistake_keeps_what_was_typed(self, mine, phone):
         response = rename(mine, phone, f"{'x' * 101}{EVIL}")
@@ -94,7 +94,7 @@ class TestRename:
         assert card.startswith("Phone ")
 
     def test_one_that_ends_meanwhile_has_no_name(self, home, mine, phone, monkeypatch):
-        """Between the look at it and the change."""
+        """The device may be signed out between reading and changing it."""
         update = home.storage.update
 
         def late(handle, change):
@@ -103,13 +103,13 @@ class TestRename:
 
         monkeypatch.setattr(home.storage, "update", late)
         response = rename(mine, phone, "Kitchen")
-        assert told(response) == ["This device was signed out already."]
+        assert told(response) == ["This device was already signed out."]
         assert not home.is_there(phone)
 
 
 @pytest.fixture
 def pages(home, ada, mine):
-    """Every page that names a device, and the messages."""
+    """Return a function that opens every page that shows a device's name, messages included."""
 
     def walk(handle):
         found = [mine.get(PAGE), mine.get(END_OTHERS)]
@@ -144,7 +144,7 @@ class TestEscaping:
             assert name in words(page)
 
     def test_a_name_that_runs_the_other_way_turns_nothing_else(self, home, ada, pages):
-        """It is in an element of its own, wherever it stands between other words."""
+        """The name is inside a <bdi> element wherever other text surrounds it."""
         name = "\u202egnp.exe"
         *shown, last = pages(home.add(ada, label=name))
         for page in shown:
@@ -157,7 +157,7 @@ class TestEscaping:
 
 
 def test_a_name_is_kept_through_whatever_the_device_does(home, mine):
-    """Its own requests do not know of it."""
+    """The device's own requests and logins do not change its name."""
     rename(mine, own(mine), "Desk")
     home.clock.advance(minutes=5)
     assert named(mine.get(PAGE)) == {own(mine): "Desk"}

@@ -1,4 +1,4 @@
-""" "Your devices" while the server that keeps sessions is away."""
+"""Device pages during an outage of the session server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.admin_site import is_logged_in, own, words
 from support.device_pages import END_OTHERS, PAGE, STALE, lived_in, url, use_frame
 from support.outages import Away, broken, raising_any
 
-SAYS = "Devices cannot be shown"
+SAYS = "Your devices cannot be shown"
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def browser(mine, other):
     return mine
 
 
-# Page -> what is asked, and which verbs that needs besides `read`.
+# Page -> its request, and the storage calls it needs besides `read`.
 PAGES = {
     "list": (lambda b, h: b.get(PAGE), {"find"}),
     "rename": (lambda b, h: b.get(url(h, "rename")), set()),
@@ -66,7 +66,7 @@ def test_it_is_told_and_nobody_is_logged_out(home, browser, other, monkeypatch, 
 
 @pytest.mark.parametrize("page", ["rename", "renamed", "end", "ended", "no device"])
 def test_while_the_device_is_looked_for(home, browser, other, monkeypatch, page):
-    """It is known by then who asks."""
+    """The outage may begin after the user was loaded."""
     read = home.storage.read
 
     def fail(handle, *names):
@@ -82,7 +82,7 @@ def test_while_the_device_is_looked_for(home, browser, other, monkeypatch, page)
 def test_while_the_password_is_confirmed(home, browser, other, monkeypatch):
     home.clock.advance(**STALE)
     with monkeypatch.context() as patch:
-        broken(patch, home.storage, "rename")  # to a new key
+        broken(patch, home.storage, "rename")  # the rename to a new key
         assert_told(browser.post(url(other, "end"), {"password": "demo"}))
     assert is_logged_in(browser)
     assert home.is_there(other)
@@ -90,7 +90,7 @@ def test_while_the_password_is_confirmed(home, browser, other, monkeypatch):
 
 @pytest.mark.parametrize(("page", "verb"), [("one", "delete"), ("others", "delete_matching")])
 def test_right_after_the_password_was_confirmed(home, browser, other, monkeypatch, page, verb):
-    """The session has a new key by then, and the old one is dead: the browser must be told."""
+    """The session already has a new key, and the old one is dead, so the cookie must be sent."""
     home.clock.advance(**STALE)
     path = url(other, "end") if page == "one" else END_OTHERS
     with monkeypatch.context() as patch:
@@ -138,7 +138,7 @@ def test_another_error_is_one(home, browser, monkeypatch, verb):
 
 
 def test_in_the_projects_frame(home, browser, settings, tmp_path, monkeypatch):
-    """Which finds neither a user nor a request there."""
+    """The project's layout is rendered without a user and without a request."""
     text = "OURS {{ user.username }} {% block content %}{% endblock %}"
     use_frame(settings, tmp_path, text)
     broken(monkeypatch, home.storage, "read")
@@ -149,7 +149,7 @@ def test_in_the_projects_frame(home, browser, settings, tmp_path, monkeypatch):
 
 def test_what_storages_say_is_known(storage, databases, settings, monkeypatch):
     if not storage.outages:
-        pytest.skip("It is in this process, which is there.")
+        pytest.skip("The memory storage is in this process and cannot be down.")
     with lived_in(storage, settings, monkeypatch) as home:
         browser = home.browser(home.user("ada"))
         for error in storage.outages:

@@ -1,4 +1,4 @@
-""" "Your devices": people who have more than a page of them."""
+"""Device pages: pagination of the list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_multisession.views import DeviceList
 from support.admin_site import own, words
 from support.device_pages import PAGE, listed
 
-MANY = 44  # and this one
+MANY = 44  # besides the current one
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def test_page_by_page(all_of_them, mine):
     assert listed(mine.get(PAGE)) == pages[0]
 
 
-# What somebody may write into the address, and the page that it is.
+# Value of ?page= -> the page that is shown.
 ASKED = {"999": 3, "-1": 3, "0": 3, "": 1, "x": 1, "1.5": 1, "٣": 3, "9" * 5000: 1}
 
 
 def test_a_page_that_there_is_not(all_of_them, mine):
-    """As Django's own: what is no number is the first, what is too much the last."""
+    """Paginator.get_page() shows the first page for text, and the last for a number too high."""
     for number, shown in ASKED.items():
         page = mine.get(PAGE, {"page": number})
         assert listed(page) == all_of_them[20 * shown - 20 : 20 * shown]

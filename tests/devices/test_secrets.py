@@ -1,4 +1,4 @@
-""" "Your devices": what an error report tells, which is no password and no key."""
+"""Device pages: error reports contain neither passwords nor session keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SECRET = "correct-horse-battery"
 
 
 class Broken(ModelBackend):
-    """A server of passwords that does not answer, asked by somebody who takes care of them."""
+    """An authentication backend that hides its password and fails."""
 
     @sensitive_variables()
     def authenticate(self, request, **credentials):
@@ -25,7 +25,7 @@ class Broken(ModelBackend):
 
 @pytest.fixture
 def reports():
-    """As Django mails them to administrators: whole, with what the code had in hands."""
+    """Return the error reports of the requests, with local variables, as Django mails them."""
     found = []
 
     def receive(request, **facts):

@@ -1,4 +1,4 @@
-""" "Your devices" in the projects there are: frames, languages, handlers, users, parts left out."""
+"""Device pages in different projects: layouts, languages, handlers, user models, missing apps."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ DJANGOS = "django.contrib.sessions.middleware.SessionMiddleware"
 
 
 def walk(home, browser, other):
-    """All pages, and what can be done on them; ends all others."""
+    """Return the responses of all pages and forms. Signs out all other devices."""
     pages = [browser.get(each) for each in (PAGE, END_OTHERS, url(other, "rename"))]
     pages.append(browser.get(url(other, "end")))
     pages.append(browser.post(url(other, "rename"), {"label": "x"}, follow=True))
     pages.append(browser.post(url(other, "end"), follow=True))
     home.clock.advance(**STALE)
-    pages.append(browser.post(END_OTHERS))  # asks who it is
+    pages.append(browser.post(END_OTHERS))  # asks for the password
     pages.append(browser.post(END_OTHERS, {"password": "demo"}, follow=True))
     assert {page.status_code for page in pages} == {200}
     assert listed(pages[-1]) == [own(browser)]
-    return [*pages, browser.get(url(other, "end"))]  # the one that there is not
+    return [*pages, browser.get(url(other, "end"))]  # not found
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ class TestOwnFrame:
 
 
 class TestOwnViews:
-    """Of device_pages."""
+    """The subclass of a view in device_pages."""
 
     @pytest.fixture(autouse=True)
     def template(self, home, settings, tmp_path):
@@ -126,7 +126,7 @@ class TestOwnViews:
         assert not home.is_there(other)
 
     def test_another_page_to_sign_in(self, home, ada, mine, other):
-        """For visitors, and for those who have to do so again."""
+        """The view's login_url is used for visitors and for signing in again."""
         page = f"/own/{other}/end/"
         assert home.browser().get(page).url == f"/sso/?next={page}"
         assert mine.get(page).content == f"Firefox on Linux?/sso/?next={page}?".encode()
@@ -160,7 +160,7 @@ def test_times_without_zones(home, mine, other, settings):
 
 
 def test_without_messages(home, mine, other, settings):
-    """Neither the app, nor its middleware, nor its context processor."""
+    """The pages work without the messages app, its middleware and its context processor."""
     settings.INSTALLED_APPS = [
         each for each in settings.INSTALLED_APPS if each not in (MESSAGES, "django.contrib.admin")
     ]
@@ -186,7 +186,7 @@ def test_sessions_that_are_saved_with_every_request(home, mine, other, settings)
 
 
 class InLoops:
-    """A browser over ASGI, called as the other one is."""
+    """An ASGI client with the interface of the sync client."""
 
     def __init__(self, user):
         self.client = AsyncClient()

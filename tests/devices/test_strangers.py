@@ -1,4 +1,4 @@
-""" "Your devices": who is not logged in, whose devices they are not, and whose page sent a form."""
+"""Device pages: anonymous visitors, other users' devices, and cross-site requests."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FORMS = {"rename": {"label": "mine"}, "end": {"password": PASSWORD}}
 
 @pytest.fixture
 def hers(home, mine):
-    """The handle of grace's."""
+    """Return the handle of a device of grace."""
     return home.add(home.user("grace"), label="Phone")
 
 
 @pytest.fixture
 def pages(mine, home, ada):
-    """All there are, of a device of ada's."""
+    """Return the paths of all pages, for a device of ada."""
     handle = home.add(ada)
     return [PAGE, END_OTHERS, *(url(handle, act) for act in ACTS)]
 
@@ -64,7 +64,7 @@ class TestVisitors:
 
 
 def facts_of(response):
-    """Its headers, but for the one that has the time of day."""
+    """Return the headers except Expires, which depends on the time."""
     return tuple(pair for pair in response.headers.items() if pair[0] != "Expires")
 
 
@@ -104,7 +104,7 @@ class TestNotOnes:
         assert home.is_there(hers)
 
     def test_no_page_has_the_key(self, home, ada, mine, pages):
-        """Of this one, which is the only one that the request tells."""
+        """No page contains the key of the current session, the only key in the request."""
         key = mine.cookies["sessionid"].value
         responses = [mine.get(page) for page in [*pages, url(own(mine), "end")]]
         responses.append(mine.post(pages[-1], follow=True))
@@ -119,7 +119,7 @@ CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 
 @pytest.fixture(params=[True, False], ids=["with", "without"])
 def strict(request, home, ada, settings):
-    """A browser that checks, in projects with Django's middleware and without."""
+    """Return a client that checks CSRF, in projects with and without Django's CSRF middleware."""
     if not request.param:
         settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != CSRF]
     browser = Client(enforce_csrf_checks=True)

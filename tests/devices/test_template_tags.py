@@ -1,4 +1,4 @@
-"""``{% load multisession %}``: what a project's own pages tell of sessions."""
+"""The template tags of ``{% load multisession %}``."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TestDevices:
         assert told == [{"read": 1, "find": 1}, 1]
 
     def test_templates_end_nothing(self, home, ada, mine, rf):
-        """Django calls whatever can be called."""
+        """Templates call any callable, so the methods that end sessions must refuse."""
         request = rf.get("/")
         request.user, request.session = ada, mine.session
         render("{% devices as d %}{{ d.0.info.end }}{{ d.0.info.aend }}", request=request)
@@ -70,7 +70,7 @@ class TestDevices:
 
     def test_without_the_request_it_says_what_to_do(self, mine, settings):
         use_templates(settings, without="processors.request")
-        remedy = "add 'django.template.context_processors.request'"
+        remedy = "add the context processor 'django.template.context_processors.request'"
         with pytest.raises(ImproperlyConfigured, match=remedy):
             mine.get("/tagged/")
         with pytest.raises(ImproperlyConfigured, match=remedy):
@@ -88,7 +88,7 @@ def now(memory_storage, settings, monkeypatch):
     [
         ({"seconds": 0}, "just now"),
         ({"seconds": 59}, "just now"),
-        ({"seconds": -30}, "just now"),  # by another server's clock
+        ({"seconds": -30}, "just now"),  # the clocks of two servers differ
         ({"seconds": 60}, "1\xa0minute ago"),
         ({"minutes": 119}, "1\xa0hour ago"),
         ({"days": 20}, "2\xa0weeks ago"),

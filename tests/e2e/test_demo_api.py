@@ -1,4 +1,4 @@
-"""The JSON API of devices in the demo, over real HTTP: with a browser's cookie and with a token."""
+"""The demo's devices API over real HTTP, with a browser's cookie and with a token."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ pytestmark = pytest.mark.thorough
 
 API = "/api/devices/"
 
-Response = tuple[int, Any]
+Answer = tuple[int, Any]
 
 
 class Script:
-    """A client with a token and without cookies. It records responses and new tokens."""
+    """A client with a token and without cookies. It keeps all responses and its latest token."""
 
     def __init__(self, site: str, token: str) -> None:
-        self.site, self.tokens, self.responses = site, [token], list[str]()
+        self.site, self.tokens, self.answered = site, [token], list[str]()
         self._opener = build_opener(ProxyHandler({}))
 
     @property
     def token(self) -> str:
         return self.tokens[-1]
 
-    def ask(self, method: str, path: str = "", **body: str) -> Response:
+    def ask(self, method: str, path: str = "", **body: str) -> Answer:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         data = json.dumps(body).encode() if body else None
         request = Request(self.site + API + path, data, headers, method=method)
@@ -43,11 +43,11 @@ class Script:
             with error:
                 return self._read(error)
 
-    def _read(self, response: Any) -> Response:
+    def _read(self, response: Any) -> Answer:
         assert "Set-Cookie" not in response.headers
         self.tokens += response.headers.get_all("Session-Token", [])
         text = response.read().decode()
-        self.responses.append(text)
+        self.answered.append(text)
         return response.status, json.loads(text) if text else None
 
 
@@ -59,11 +59,11 @@ def demo(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dem
 
 @pytest.fixture
 def script(demo: Demo) -> Iterator[Script]:
-    """A client with a token of ada. No response may contain a token."""
+    """Return a script of ada. Afterwards: no response body contained a token."""
     script = Script(demo.site, demo.key("ada", label="backup"))
     yield script
-    assert script.responses
-    assert not [text for text in script.responses for token in script.tokens if token in text]
+    assert script.answered
+    assert not [text for text in script.answered for token in script.tokens if token in text]
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_token_is_one_of_the_devices(script: Script, ada: Browser) -> None:
     status, answer = script.ask("GET")
     own, *others = answer["devices"]
     assert (status, own["name"], own["is_current"]) == (200, "backup", True)
-    assert handle_of(ada) in {device["handle"] for device in others}
+    assert handle_of(ada) in {each["handle"] for each in others}
     assert "backup" in ada.open("/devices/")
 
 
@@ -115,7 +115,7 @@ def test_a_token_ends_all_others(script: Script, ada: Browser) -> None:
 
 
 def test_a_confirmed_token_is_another(script: Script) -> None:
-    """Confirming replaces the token. A response header contains the new one."""
+    """Confirming sends a new token in a header, and the old one is dead."""
     old = Script(script.site, script.token)
     assert script.ask("POST", "confirm/", password="wrong")[0] == 403
     assert script.token == old.token
@@ -127,6 +127,6 @@ def test_a_confirmed_token_is_another(script: Script) -> None:
 def test_a_browser_asks_with_its_cookie(ada: Browser) -> None:
     own, *_ = json.loads(ada.open(API))["devices"]
     assert (own["handle"], own["is_current"]) == (handle_of(ada), True)
-    with pytest.raises(HTTPError, match="403"):  # any other site could make the browser send this
+    with pytest.raises(HTTPError, match="403"):  # another site could make a browser send this
         ada.open(f"{API}end-others/", {})
     assert json.loads(ada.texts[-1])["error"] == "csrf"

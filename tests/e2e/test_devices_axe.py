@@ -1,6 +1,6 @@
-"""Whoever sees badly or has no mouse can use the pages of devices, as far as axe-core knows.
+"""The device pages pass the accessibility rules of axe-core.
 
-Each of them, in the package's own frame and in a project's, light and dark, large and small.
+Every page, in the package's layout and in a project's, light and dark, large and small.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCREENS = [(size, colours) for size in (DESKTOP, PHONE) for colours in ("light",
 
 
 class Visit:
-    """Somebody with this many devices, on one of them, where it is long ago that they signed in."""
+    """A user with this number of devices, who signed in on the current one long ago."""
 
     def __init__(self, chromium: Chromium, demo: Demo, devices: int = 2, **user: str) -> None:
         self.chromium, self.demo = chromium, demo
@@ -41,7 +41,7 @@ class Visit:
 
 
 def mislabel(visit: Visit) -> None:
-    """No browser sends so long a name by itself."""
+    """Send a name that is too long, which the field's maxlength would prevent."""
     visit.open_other("rename")
     visit.chromium.run("document.querySelector('[name=label]').removeAttribute('maxlength')")
     visit.chromium.type("label", "x" * 101)
@@ -59,11 +59,11 @@ def rename(visit: Visit) -> None:
 def guess(visit: Visit) -> None:
     visit.open_other("end")
     confirm(visit.chromium, "a guess")
-    assert visit.chromium.all(".errorlist li") == ["This is not your password."]
+    assert visit.chromium.all(".errorlist li") == ["That password is not correct. Try again."]
 
 
 def confirmed(visit: Visit) -> None:
-    """Where the password is known already."""
+    """Open a page that does not ask for the password."""
     visit.open(page_of(visit.own, "end"))
     assert not visit.chromium.all("[type=password]")
 
@@ -80,11 +80,11 @@ def elsewhere(visit: Visit) -> None:
 
 def gone(visit: Visit) -> None:
     visit.open(page_of("A" * 43, "end"))
-    assert "There is no such device" in visit.chromium.text
-    assert len(visit.chromium.errors()) == 1  # that it is a 404
+    assert "Device not found" in visit.chromium.text
+    assert len(visit.chromium.errors()) == 1  # the 404 itself
 
 
-# Name -> how many devices there are, and how to get there.
+# Name -> the number of devices, and the steps to the page.
 PAGES: dict[str, tuple[int, Callable[[Visit], None]]] = {
     "one device": (1, lambda visit: visit.open(LIST)),
     "many devices": (45, lambda visit: visit.open(LIST)),
@@ -104,7 +104,7 @@ PAGES: dict[str, tuple[int, Callable[[Visit], None]]] = {
 
 @pytest.fixture(scope="module", params=["own", "project"])
 def demo(request: Any, demos: Any) -> Demo:
-    """``params``: whose frame its pages of devices have."""
+    """Run a demo whose device pages have the layout of the parameter."""
     return demos("db", FRAME=request.param)
 
 
@@ -142,7 +142,7 @@ def test_who_has_no_password_is_told_accessibly(chromium: Chromium, demo: Demo) 
 
 @contextmanager
 def outage(demo: Demo) -> Iterator[None]:
-    """The database knows of no sessions."""
+    """Rename the table of sessions away, as an outage."""
     rename = "ALTER TABLE {} RENAME TO {}"
     tables = ["django_multisession_session", "away"]
     with closing(sqlite3.connect(demo.folder / "demo.sqlite3", timeout=20)) as database:
@@ -157,7 +157,7 @@ def test_an_outage_is_told_accessibly(chromium: Chromium, demo: Demo) -> None:
     Visit(chromium, demo)
     with outage(demo):
         chromium.open(LIST)
-    assert "Devices cannot be shown" in chromium.text
+    assert "Your devices cannot be shown" in chromium.text
     assert_is_accessible(chromium)
     chromium.open(LIST)
     assert "Your devices" in chromium.all("h1")

@@ -1,4 +1,4 @@
-"""The pages of devices in Chromium, as two browsers of one user meet them, on every engine."""
+"""The device pages in Chromium, used by two browsers of one user, on every engine."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def name(demo: Demo) -> str:
 
 @pytest.fixture
 def browsers(drivers: Pair, demo: Demo, name: str) -> Iterator[Pair]:
-    """A laptop's and a phone's. No page makes a console complain, none shows a key."""
+    """Return a laptop and a phone. Afterwards: no console error, and no page showed a key."""
     for browser, user_agent in zip(drivers, (LAPTOP, IPHONE), strict=True):
         browser.begin(demo.site)
         browser.pretend(user_agent)
@@ -69,7 +69,7 @@ def browsers(drivers: Pair, demo: Demo, name: str) -> Iterator[Pair]:
 
 @pytest.fixture
 def pair(browsers: Pair, name: str) -> Pair:
-    """Both are signed in, the phone before."""
+    """Sign in on both, the phone first."""
     for browser in browsers[::-1]:
         sign_in(browser, name)
     return browsers
@@ -77,7 +77,7 @@ def pair(browsers: Pair, name: str) -> Pair:
 
 @pytest.fixture
 def stale(browsers: Pair, demo: Demo, name: str) -> Pair:
-    """Both, too; but on the laptop it was long ago."""
+    """Sign in on both, on the laptop long ago."""
     laptop, phone = browsers
     sign_in(phone, name)
     settle(laptop, demo, name, LAPTOP, data=LONG_AGO)
@@ -137,7 +137,7 @@ def test_ones_own_is_a_logout(pair: Pair) -> None:
     laptop, phone = pair
     old = handle(phone)
     act(phone, "end", old)
-    assert "Sign out here?" in phone.text
+    assert "This is the device you are using now." in phone.text
     confirm(phone)
     assert "Hello, stranger." in phone.text
     assert not is_signed_in(phone)
@@ -179,12 +179,12 @@ def test_a_new_password_puts_the_other_out(pair: Pair) -> None:
 
 @everywhere
 def test_who_signed_in_long_ago_is_asked_for_the_password(stale: Pair) -> None:
-    """Once: then it is known for a while. The key is another from then on."""
+    """The password is asked for once, and the session gets a new key."""
     laptop, phone = stale
     act(laptop, "end", handle(phone))
     before = handle(laptop)
     confirm(laptop, "a guess")
-    assert "This is not your password." in laptop.text
+    assert "That password is not correct. Try again." in laptop.text
     assert handle(laptop) == before
     assert is_signed_in(phone)
     confirm(laptop, PASSWORD)
@@ -243,7 +243,7 @@ def test_no_script_is_needed(browsers: Pair, name: str, demo: Demo) -> None:
 
 @in_database
 def test_the_keyboard_is_enough(pair: Pair) -> None:
-    """From button to button as one reads, each of which shows that it is meant."""
+    """Tab goes from button to button in reading order, and each shows its focus."""
     laptop, phone = pair
     laptop.open(LIST)
     passed = focus_on(laptop, "Sign out all other devices")
@@ -262,7 +262,7 @@ def test_the_keyboard_is_enough(pair: Pair) -> None:
 
 @everywhere
 def test_nothing_that_is_shown_is_markup(browsers: Pair, name: str, demo: Demo) -> None:
-    """Neither what clients call themselves nor what people call them."""
+    """Neither user agents nor names become markup."""
     laptop, phone = browsers
     phone.pretend(HOSTILE)
     for browser in (phone, laptop):

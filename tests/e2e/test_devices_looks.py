@@ -1,5 +1,4 @@
-"""What the pages of devices look like in Chromium: whatever is to be shown, on whatever screen, and
-where one reads from right to left."""
+"""The layout of the device pages in Chromium: long texts, all screen sizes, right-to-left text."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ BOXES = """
     return arguments[1].map(part => article.querySelector(part).getBoundingClientRect())
         .map(box => [box.left, box.right]);
 """
-# Of buttons and links of one word, how many lines these take.
+# The number of lines that each button and link of one word takes.
 LINES = """
     return [...document.querySelectorAll(".multisession-button")]
         .filter(each => !each.innerText.trim().includes(" "))
@@ -50,7 +49,7 @@ LINES = """
 
 @pytest.fixture(scope="module", params=["own", "project"])
 def demo(request: Any, demos: Any) -> Demo:
-    """``params``: whose frame its pages of devices have."""
+    """Run a demo whose device pages have the layout of the parameter."""
     return demos("db", FRAME=request.param)
 
 
@@ -61,7 +60,7 @@ def name(demo: Demo) -> str:
 
 @pytest.fixture
 def wide(demo: Demo, name: str) -> str:
-    """The handle of a device with long names of all kinds."""
+    """Return the handle of a device with long texts."""
     return demo.session(name, label=WIDE, user_agent=HOSTILE, ip=ADDRESS)
 
 
@@ -119,7 +118,7 @@ def test_who_reads_from_right_to_left_finds_all_mirrored(
 def test_a_name_from_right_to_left_leaves_the_rest_alone(
     chromium: Chromium, demo: Demo, name: str
 ) -> None:
-    """What stands before and behind it stays there."""
+    """The elements before and after a right-to-left name keep their places."""
     demo.session(name, label=HEBREW, user_agent=IPHONE, ip=ADDRESS)
     chromium.open(LIST)
     icon, title, acts = chromium.run(

@@ -1,5 +1,7 @@
-"""The lines of the README for scripts without a browser, run as they are written: against a demo,
-on every engine. Only the address of the site is another."""
+"""The README's curl commands, run as they are written against a demo, on every engine.
+
+Only the site's URL is replaced.
+"""
 
 from __future__ import annotations
 
@@ -37,11 +39,11 @@ def test_the_lines_for_scripts_do_what_is_told(place: str, tmp_path: Path) -> No
 
 
 def answers(folder: Path, place: dict[str, str], site: str) -> list[object]:
-    """Of each line that shows one; None where it shows nothing."""
+    """Return the response to each line, or None if the line prints nothing."""
     if not shutil.which("curl"):
         missing("curl")
     lines = [f"SITE={site}" if line.startswith("SITE=") else line for line in LINES]
-    # "python" is the one that has Django, wherever that is.
+    # "python" has to be the interpreter that has Django.
     begin = ["set -euo pipefail", f'python() {{ "{sys.executable}" -W error "$@"; }}']
     script = "\n".join([*begin, *(f"{line}\necho" for line in lines)])
     shown = subprocess.run(

@@ -1,5 +1,4 @@
-"""What servers make of sockets whose session ends, or is none: what the consumers are told, what is
-left behind, and other servers and channel layers than the usual ones."""
+"""Sockets on real servers: disconnect codes, groups, and other servers and channel layers."""
 
 from __future__ import annotations
 
@@ -35,7 +34,7 @@ def end(world: Visits, browser: Browser) -> None:
 
 
 def test_a_socket_closes_when_its_session_ends(world: Visits) -> None:
-    """The quick one. See test_sockets."""
+    """The quick test; the others are marked thorough."""
     browser = world.log_in()
     socket, other = world.open(browser), world.open(world.log_in())
     end(world, browser)
@@ -61,8 +60,7 @@ class TestConsumers:
         assert all_closed([socket]) == {4999}
 
     def test_one_that_answers_when_it_is_too_late_is_refused(self, world: Visits) -> None:
-        """The session ends between the handshake and the answer, before which the close may be, or
-        right behind it."""
+        """The session ends during the handshake; the close comes before or after the reply."""
         with pytest.raises((InvalidStatus, ConnectionClosedError)) as caught:
             world.open(world.log_in(), "slow")
         if isinstance(caught.value, InvalidStatus):
@@ -78,7 +76,7 @@ class TestConsumers:
 
     @pytest.mark.parametrize("has_session", [True, False])
     def test_one_that_logs_in_itself(self, world: Visits, has_session: bool) -> None:
-        """It stays open, and closes when the session ends that it got."""
+        """The socket stays open, and closes when the session of the login ends."""
         browser = Browser(world.addresses[0])
         if has_session:
             browser.open("/")
@@ -99,14 +97,14 @@ class TestConsumers:
 
 
 def members(group: str) -> set[str]:
-    """What is in the group, in Redis."""
+    """Return the channels in this group, from Redis."""
     return {*ALONE.server.client.zrange(f"asgi:group:{group}", 0, -1)}
 
 
 @pytest.mark.thorough
 class TestGroups:
     def in_both(self, browser: Browser) -> tuple[str, str]:
-        """The group of the session, and who is in it, and in that of all."""
+        """Return the session's group and its channel, which is in the group of all sockets, too."""
         group = f"multisession.{handle_of(browser)}"
         wait_until(lambda: members(group), "joining the group of the session")
         (member,) = members(group)

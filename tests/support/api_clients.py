@@ -1,4 +1,4 @@
-"""Clients of the API of devices: whatever they are answered must be as openapi.json has it."""
+"""Clients of the devices API that check each response against openapi.json."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.user_agents import FIREFOX
 
 ROOT = "/api/devices"
 SCHEMA = json.loads(Path(django_multisession.api.__file__).with_name("openapi.json").read_text())
-# What methods are answered that do nothing, and that are not described therefore.
+# Responses to methods that are not allowed, and therefore not described.
 ELSE = {status: {"$ref": "#/components/responses/Invalid"} for status in ("401", "405", "503")}
 CSRF_TOKEN = "c" * 32
 
@@ -41,12 +41,12 @@ formats = FormatChecker([])
 def is_utc(text: object) -> bool:
     if not isinstance(text, str):
         return True
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 knows no Z
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not parse Z
     return moment.utcoffset() == timedelta(0)
 
 
 def resolved(node: dict[str, Any]) -> Any:
-    """What a $ref leads to."""
+    """Return the node that a chain of $ref leads to."""
     while "$ref" in node:
         place: Any = SCHEMA
         for step in node["$ref"].removeprefix("#/").split("/"):
@@ -56,7 +56,7 @@ def resolved(node: dict[str, Any]) -> Any:
 
 
 def operation(method: str, path: str) -> dict[str, Any] | None:
-    """As the description has it. None: the method does nothing there."""
+    """Return the description of the operation, or None if the method is not allowed."""
     item = SCHEMA["paths"].get(path, SCHEMA["paths"]["/{handle}/"])
     return item.get(method)
 
@@ -67,7 +67,7 @@ def assert_valid(data: Any, schema: dict[str, Any]) -> None:
 
 
 def assert_documented(response: Any, method: str, path: str) -> None:
-    """The status, the type of the body, and its members."""
+    """Assert that status, content type and body are as described."""
     found, status = operation(method, path), str(response.status_code)
     answers = found["responses"] if found else ELSE
     assert status in answers, f"{method} {path} may not answer {status}: {response.content!r}"
@@ -81,7 +81,7 @@ def assert_documented(response: Any, method: str, path: str) -> None:
 
 
 class Caller(Browser):
-    """Calls the API by a cookie, or by a token, over one of Django's two handlers."""
+    """A client that calls the API with a cookie or a token, under WSGI or ASGI."""
 
     def __init__(
         self, handler: type[Client | AsyncClient], token: str | None = None, **headers: str
@@ -90,7 +90,7 @@ class Caller(Browser):
         self.token, self.headers = token, {"user-agent": FIREFOX, **headers}
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """``body`` is sent as JSON, or as it is where it is bytes already."""
+        """Send a request and check the response. ``body`` is encoded as JSON unless it is bytes."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         kind = headers.pop("content_type", "application/json")
         if self.token is not None:
@@ -110,7 +110,7 @@ class Caller(Browser):
         return response
 
     def log_in_as(self, user: Any) -> None:
-        """With a cookie, and a CSRF token in each request."""
+        """Log in with a cookie, and send a CSRF token with each request."""
         self.client.force_login(user)
         self.client.cookies["csrftoken"] = CSRF_TOKEN
         self.headers["x-csrftoken"] = CSRF_TOKEN
@@ -122,7 +122,7 @@ class Caller(Browser):
 
     @property
     def own(self) -> str:
-        """The handle of its session."""
+        """The handle of the caller's session."""
         key = self.token or self.client.cookies["sessionid"].value
         return keys.hash_key(key)
 
@@ -137,14 +137,14 @@ class Caller(Browser):
 
 
 class Site:
-    """Where ada and grace may call the API."""
+    """A site with the API, and the users ada and grace."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.by = world, "cookie"  # how they call it
+        self.world, self.by = world, "cookie"  # how callers authenticate
         self.ada, self.grace, self.storage = world.ada, world.grace, world.storage
 
     def caller(self, user: Any = None, **headers: str) -> Caller:
-        """A second younger than the one before."""
+        """Return a caller whose session is a second younger than the previous one."""
         self.storage.clock.advance(seconds=1)
         if user is not None and self.by == "token":
             return Caller(self.world.handler, sessions.create(user).session_key, **headers)
@@ -165,5 +165,5 @@ def opened(
 
 
 def error(response: Any) -> str:
-    """The word for programs."""
+    """Return the error word of the response."""
     return json.loads(response.content)["error"]

@@ -1,4 +1,4 @@
-"""The pages of a site where people log in, and where a test may do anything in a request."""
+"""A site with logins, and with views that run a test's function in a request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from django_multisession.middleware import SessionMiddleware
 
 MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
-script: Callable[[Any], Any] | None = None  # what the next request does; see World.Browser.run
+# The function that the view of the next request runs; see Browser.run().
+script: Callable[[Any], Any] | None = None
 
 
 def run(request: HttpRequest) -> HttpResponse:
@@ -62,7 +63,7 @@ urlpatterns = [
 ]
 
 
-# What settings name
+# Objects that settings name
 
 
 @sync_only_middleware
@@ -71,19 +72,19 @@ def blocking(get_response: Any) -> Any:
 
 
 class OurMiddleware(SessionMiddleware):
-    """Of a project that adds something to it."""
+    """A project's subclass of the middleware."""
 
 
 def limit_of(user: Any) -> int | None:
-    """Two for the staff, one for grace, as many as they like for others."""
+    """Return 2 for staff, 1 for grace, and no limit for others."""
     return 2 if user.is_staff else 1 if user.get_username() == "grace" else None
 
 
-# Changing passwords in code, in both dialects
+# Password changes in code, in both dialects
 
 
 def change(request: HttpRequest, user: Any = None) -> None:
-    """As a view should."""
+    """Change the password and keep the session, as a view should."""
     user = user or request.user
     user.set_password("new")
     user.save()
@@ -91,7 +92,7 @@ def change(request: HttpRequest, user: Any = None) -> None:
 
 
 async def achange(request: HttpRequest, user: Any = None) -> None:
-    request.user = await request.auser()  # Django 5.2 would block, looking for it
+    request.user = await request.auser()  # Django 5.2 would load it synchronously
     user = user or request.user
     user.set_password("new")
     await user.asave()

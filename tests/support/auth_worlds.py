@@ -1,4 +1,4 @@
-"""People who log in to the pages of auth_pages, whose sessions are kept in a storage."""
+"""Users and their browsers at the site of auth_pages, with sessions in a given storage."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ USER = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
 NAMES = ["ada", "grace"]
 PASSWORD = "demo"
-MEMBERS = ["Club", "Profile", "Numbered", "Named", "Derived", "Customer"]  # those with tables
+# Models with tables of their own.
+MEMBERS = ["Club", "Profile", "Numbered", "Named", "Derived", "Customer"]
 NEW = {"new_password1": "jR4-unlikely", "new_password2": "jR4-unlikely"}
 
 
 class Browser:
-    """Keeps cookies, over one of Django's two handlers."""
+    """A client with cookies, under WSGI or ASGI."""
 
     def __init__(self, handler: type[Client | AsyncClient]) -> None:
         self.client = handler(raise_request_exception=False)
@@ -45,7 +46,7 @@ class Browser:
         return self.post(path, username=name, password=password)
 
     def run(self, script: Callable[[Any], Any], status: int = 200) -> Any:
-        """A request whose view does this, called or awaited."""
+        """Send a request whose view runs this function or coroutine function."""
         auth_pages.script = script
         response = self.post("/arun/" if inspect.iscoroutinefunction(script) else "/run/")
         assert response.status_code == status, response.content
@@ -53,7 +54,7 @@ class Browser:
 
     @property
     def user(self) -> str:
-        """Who is logged in, as its next request tells; "" for nobody."""
+        """The name of the logged-in user, by a new request; "" if anonymous."""
         response = self.get("/who/")
         assert response.status_code == 200
         return response.content.decode()
@@ -72,7 +73,7 @@ class Browser:
 
 
 class World:
-    """Two users, their browsers, and what became of their sessions."""
+    """Two users, their browsers, and a record of their ended sessions."""
 
     def __init__(self, storage: Storage, handler: type[Client | AsyncClient]) -> None:
         self.storage, self.handler = storage, handler
@@ -81,9 +82,9 @@ class World:
         self.ended: list[tuple[str, str]] = []  # handle, reason
 
     def browser(self, name: str | None = None) -> Browser:
-        """A new one, where this user is logged in, a moment later than in the one before.
+        """Return a new browser in which this user logged in, a second after the previous one.
 
-        Django looks at MIDDLEWARE when the first request comes.
+        Django reads MIDDLEWARE on a client's first request.
         """
         self.storage.clock.advance(seconds=1)
         browser = Browser(self.handler)
@@ -96,11 +97,11 @@ class World:
         return [self.browser(name) for _ in range(number)]
 
     def handles(self, user: Any) -> set[str]:
-        """Of the sessions that are stored for this user."""
+        """Return the handles of this user's stored sessions."""
         return {handle for handle, _ in self.storage.find("user", str(user.pk))}
 
     def reasons(self) -> list[str]:
-        """Why sessions ended since this was last asked, but for new keys."""
+        """Return the reasons of ended sessions since the last call, without "rotated"."""
         reasons = [reason for _, reason in self.ended if reason != "rotated"]
         self.ended.clear()
         return reasons
@@ -118,17 +119,17 @@ def inhabited(
     settings.SESSION_ENGINE = memory.__name__
     settings.MIDDLEWARE = [OURS, USER]
     monkeypatch.setattr(memory.SessionStore, "storage", storage)
-    it = World(storage, handler)
-    signals.session_ended.connect(it.note)
+    world = World(storage, handler)
+    signals.session_ended.connect(world.note)
     try:
-        yield it
+        yield world
     finally:
-        signals.session_ended.disconnect(it.note)
+        signals.session_ended.disconnect(world.note)
         people = get_user_model()._default_manager.filter(username__in=NAMES)
-        people._raw_delete(people.db)  # nobody is told of it
+        people._raw_delete(people.db)  # sends no signals
 
 
-# What becomes of users
+# Changes of users
 
 
 def set_password(user: Any) -> None:
@@ -145,7 +146,7 @@ def delete(user: Any) -> None:
     user.delete()
 
 
-# Where the project changes its engine
+# Projects that change their engine
 
 
 def use(settings: Any, engine: str, middleware: str = OURS, before: Iterable[str] = ()) -> None:
@@ -154,25 +155,25 @@ def use(settings: Any, engine: str, middleware: str = OURS, before: Iterable[str
 
 
 def restarted(browser: Browser) -> Browser:
-    """Who has the same cookies, at a site that was started anew."""
+    """Return a browser with the same cookies for a restarted site."""
     again = Browser(type(browser.client))
     again.client.cookies = browser.client.cookies
     return again
 
 
 def copy_of(browser: Browser) -> Browser:
-    """Somebody who has the cookies as they are now."""
+    """Return a browser with a copy of the current session cookie."""
     thief = Browser(type(browser.client))
     thief.client.cookies["sessionid"] = browser.client.cookies["sessionid"].value
     return thief
 
 
-# Where users are of other models
+# Projects with other user models
 
 
 @contextmanager
 def joined(settings: Any) -> Iterator[AppConfig]:
-    """For a fixture: the app of the models is installed, and has its tables."""
+    """Install the app of the user models and create its tables, for a fixture."""
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "support.members"]
     apps.clear_cache()
     with connection.schema_editor() as editor:

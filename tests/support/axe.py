@@ -15,20 +15,20 @@ from support.chromium import Chromium
 from support.servers import missing
 
 INSTALLED = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
-# WCAG 2.2 up to level AA, and what is only wise.
+# WCAG 2.2 up to level AA, and best practices.
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RUN = """
     const [where, tags, done] = arguments;
     axe.run(where, {runOnly: tags, resultTypes: ["violations"]})
         .then(found => done(found.violations), error => done(String(error)));
 """
-# Colours that fade into others are none yet.
+# End all transitions, during which colours are not final.
 FINISH = "document.getAnimations().forEach(each => each.finish())"
 PRESENT = "return arguments[0].filter(each => document.querySelector(each)).map(each => [each])"
 
 
 def violations(browser: Chromium, *parts: str) -> list[str]:
-    """Of the page, or else of what these selectors name in it."""
+    """Return the violations on the page, or only in the elements of these selectors."""
     browser.run(source())
     browser.run(FINISH)
     where = {"include": browser.run(PRESENT, parts)} if parts else {"include": [["html"]]}
@@ -39,7 +39,7 @@ def violations(browser: Chromium, *parts: str) -> list[str]:
 
 @cache
 def source() -> str:
-    """Skips the test, or fails it, where there is none."""
+    """Return the source of axe-core. Without it, skip the test or fail it."""
     path = Path(os.environ.get("MULTISESSION_AXE") or INSTALLED)
     if not path.is_file():
         missing("axe-core")

@@ -1,4 +1,4 @@
-"""Who sends a token, and no cookie, to the pages of auth_pages."""
+"""Clients of the site of auth_pages that send a token and no cookie."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from support.auth_worlds import OURS, USER, Browser, World, inhabited
 BEARER = "django_multisession.middleware.BearerSessionMiddleware"
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 
-HANDLERS = {"params": [Client, AsyncClient], "ids": ["wsgi", "asgi"]}  # of a fixture
+HANDLERS = {"params": [Client, AsyncClient], "ids": ["wsgi", "asgi"]}  # for a fixture's parameters
 
 
 class Bearer(Browser):
-    """Sends its token with each request, and learns of a new one, over one of Django's two
-    handlers. Whoever puts cookies into its client has these sent, too."""
+    """A client that sends its token with each request and takes over a new one, under WSGI or ASGI.
+
+    Cookies that a test sets on its ``client`` are sent, too.
+    """
 
     def __init__(self, handler: type[Client | AsyncClient], token: str, **options: Any) -> None:
         self.client = handler(raise_request_exception=False, **options)
@@ -35,7 +37,7 @@ class Bearer(Browser):
         return self.send("post", path, data)
 
     def send(self, method: str, path: str, data: Any = None, **headers: str) -> Any:
-        """``authorization`` may be another one."""
+        """Send a request. The header ``authorization`` may be overridden."""
         headers = {"authorization": f"Bearer {self.token}", **headers}
         call = self._called(getattr(self.client, method))
         response = call(path, data, headers=headers)
@@ -49,7 +51,7 @@ class Bearer(Browser):
 
 
 def bearer(world: World, user: Any = None, **facts: Any) -> Bearer:
-    """With a session of its own, a second younger than the one before."""
+    """Return a client with a new session, a second younger than the previous one."""
     world.storage.clock.advance(seconds=1)
     return Bearer(world.handler, sessions.create(user, **facts).session_key)
 
@@ -62,18 +64,18 @@ def with_token(world: World, token: str) -> Bearer:
 def opened(
     storage: Storage, settings: Any, monkeypatch: Any, handler: type[Client | AsyncClient] = Client
 ) -> Iterator[World]:
-    """A world whose middleware takes tokens, too."""
-    with inhabited(storage, settings, monkeypatch, handler) as it:
+    """Open a world with BearerSessionMiddleware."""
+    with inhabited(storage, settings, monkeypatch, handler) as world:
         assert settings.MIDDLEWARE == [OURS, USER]
         settings.MIDDLEWARE = [BEARER, USER]
-        yield it
+        yield world
 
 
 def assert_refused(response: Any, error: str = "invalid_token", status: int = 401) -> None:
-    """As RFC 6750 has it, and for people, too."""
-    told = json.loads(response.content)
-    assert (response.status_code, told["error"]) == (status, error)
-    challenge = f'Bearer realm="sessions", error="{error}", error_description="{told["detail"]}"'
+    """Assert that the response is an error by RFC 6750 with a JSON body."""
+    body = json.loads(response.content)
+    assert (response.status_code, body["error"]) == (status, error)
+    challenge = f'Bearer realm="sessions", error="{error}", error_description="{body["detail"]}"'
     assert response["WWW-Authenticate"] == challenge
     assert "Authorization" in response["Vary"]
     assert dict(response.cookies) == {}

@@ -1,4 +1,4 @@
-"""Channels in this process: a layer in memory, and sockets without a server."""
+"""Channels in this process: an in-memory layer, and sockets without a server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from django_multisession import signals
 from django_multisession.channels import ClosesWithSession, notifications
 
 UID = "multisession_sockets"
-DEADLINE = 10  # seconds for an answer
+DEADLINE = 10  # seconds until a response
 
 
 @contextmanager
 def layered(settings: Any) -> Iterator[Any]:
-    """For a fixture: the layer of a project that has one. Receivers are connected."""
+    """Configure a channel layer and connect the receivers, for a fixture."""
     backend = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     settings.CHANNEL_LAYERS = {"default": backend}
     notifications.connect()
@@ -30,7 +30,7 @@ def layered(settings: Any) -> Iterator[Any]:
 
 
 class Echo(ClosesWithSession, AsyncWebsocketConsumer):
-    """Says what it is told, and remembers what it was called with."""
+    """A consumer that echoes texts and records them and its close codes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class Echo(ClosesWithSession, AsyncWebsocketConsumer):
 
 
 class Often(Echo):
-    """Looks at its session often."""
+    """A consumer that checks its session often."""
 
     session_check_interval = 0.05
 
 
 @asynccontextmanager
 async def opened(consumer: Any, session: Any) -> AsyncIterator[Any]:
-    """A socket without a server, which was heard; its tasks are over at the end."""
+    """Open a socket without a server. Its tasks must be finished at the end."""
     before = asyncio.all_tasks()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -75,7 +75,7 @@ async def echo(socket: Any) -> None:
 
 
 async def closed(socket: Any) -> int:
-    """The code that it is closed with."""
+    """Return the code with which the server closes the socket."""
     message = await socket.receive_output(DEADLINE)
     assert message["type"] == "websocket.close"
     return int(message["code"])

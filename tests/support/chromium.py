@@ -20,14 +20,14 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from support.servers import missing
 
-DEADLINE = 60  # seconds for a page
+DEADLINE = 60  # seconds until a page is loaded
 DESKTOP, PHONE, NARROW = (1280, 900), (390, 844), (320, 640)
 OPTIONS = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 BUTTON = (
     "//input[@type='submit' and @value={0}] | //button[normalize-space()={0}]"
     " | //a[normalize-space()={0}]"
 )
-# What is wider than the page, and what scrolls sideways, unless it is made for that: the table.
+# Elements wider than the page, and elements that scroll sideways, except the table.
 TOO_WIDE = """
     const page = document.documentElement;
     const wide = [...document.body.querySelectorAll("*")].filter(element => {
@@ -39,7 +39,7 @@ TOO_WIDE = """
     }).map(element => `${element.tagName}.${element.className} ${element.id}`);
     return page.scrollWidth > page.clientWidth ? [`${page.scrollWidth} px`, ...wide] : wide;
 """
-# Of the texts in what a selector names: how much they differ from what is behind them, by WCAG.
+# The contrast ratios, by WCAG, of all texts in the elements of a selector.
 CONTRASTS = """
     const parts = color => color.match(/[\\d.]+/g).map(Number);
     const light = color => parts(color).slice(0, 3).map(x => x / 255)
@@ -59,14 +59,14 @@ CONTRASTS = """
 
 
 class Chromium:
-    """One browser; each test begins with a new person in it: `begin`."""
+    """One browser; each test begins as a new visitor, with `begin`."""
 
     def __init__(self, driver: Chrome) -> None:
         self.driver = driver
         self.begin("")
 
     def begin(self, site: str) -> None:
-        """Without cookies, in English, in light colours, in a large window, and with scripts."""
+        """Reset the browser: no cookies, English, light colours, a large window, scripts on."""
         self.site, self.texts, self.keys = site, [], set()
         self.driver.get("about:blank")
         self.driver.execute_cdp_cmd("Network.enable", {})
@@ -78,7 +78,7 @@ class Chromium:
         self.errors()
 
     def look(self, size: tuple[int, int] = DESKTOP, colours: str = "light") -> None:
-        """At the same page, on another screen."""
+        """Show the same page on another screen."""
         width, height = size
         screen = {
             "width": width,
@@ -95,11 +95,11 @@ class Chromium:
         self.driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", headers)
 
     def pretend(self, user_agent: str) -> None:
-        """To be another browser; "": none."""
+        """Send this user agent, or none if ""."""
         self.driver.execute_cdp_cmd("Emulation.setUserAgentOverride", {"userAgent": user_agent})
 
     def run_scripts(self, value: bool) -> None:
-        """Those of pages; what a test asks for runs anyway."""
+        """Allow or forbid scripts of pages; scripts of a test always run."""
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not value})
 
     # Pages
@@ -109,26 +109,26 @@ class Chromium:
         self._keep()
 
     def press(self, name: str) -> None:
-        """The button or the link of this name, or else of this CSS selector; it opens a page."""
+        """Press the button or link with this name or CSS selector, which must open a page."""
         is_selector = name.startswith(("#", ".", "[", "main "))
         found = self.find(name) if is_selector else self.find(BUTTON.format(f'"{name}"'), By.XPATH)
         self.leave(found.click, name)
 
     def leave(self, act: Callable[[], None], name: str) -> None:
-        """By whatever opens another page."""
+        """Call ``act``, which must open another page, and wait for that page."""
         self.driver.execute_script("window.leaving = true")
         act()
         self._wait().until(_arrived, f"{name!r} opens no page")
         self._keep()
 
     def type(self, name: str, text: str) -> None:
-        """Into the field of a form."""
+        """Type into the field of a form."""
         field = self.find(f'main [name="{name}"]')
         field.clear()
         field.send_keys(text)
 
     def take_over(self, key: str) -> None:
-        """The session of another browser."""
+        """Take over the session of this key."""
         cookie = {"name": "sessionid", "value": key, "url": self.site, "httpOnly": True}
         self.driver.execute_cdp_cmd("Network.setCookie", cookie)
         self.keys.add(key)
@@ -139,13 +139,13 @@ class Chromium:
         self.type("password", password)
         self.press(".submit-row [type=submit]")
 
-    # What is on a page
+    # Contents of a page
 
     def find(self, what: str, by: str = By.CSS_SELECTOR) -> WebElement:
         return self._wait().until(lambda driver: driver.find_element(by, what), what)
 
     def all(self, selector: str) -> list[str]:
-        """The texts of what is shown there."""
+        """Return the visible texts of the elements of a selector."""
         script = "return [...document.querySelectorAll(arguments[0])].map(each => each.innerText)"
         return list(self.run(script, selector))
 
@@ -157,7 +157,7 @@ class Chromium:
         return self.driver.execute_script(script, *arguments)
 
     def errors(self) -> list[str]:
-        """What the console told since it was last asked. Chromium asks for an icon by itself."""
+        """Return the console messages since the last call, without those about the favicon."""
         told = [entry["message"] for entry in self.driver.get_log("browser")]
         return [message for message in told if "/favicon.ico" not in message]
 
@@ -169,13 +169,13 @@ class Chromium:
         self.keys |= {each["value"] for each in cookies if each["name"] == "sessionid"}
 
     def _wait(self) -> WebDriverWait[Chrome]:
-        # While one page goes and another comes, any question may fail.
+        # While one page replaces another, any command may fail.
         return WebDriverWait(self.driver, DEADLINE, 0.02, [WebDriverException])
 
 
 @contextmanager
 def running() -> Iterator[Chromium]:
-    """Skips the test, or fails it, where there is no Chromium."""
+    """Start Chromium. Without it, skip the test or fail it."""
     chromium, chromedriver = (shutil.which(name) for name in ("chromium", "chromedriver"))
     if not (chromium and chromedriver):
         missing("chromium and chromedriver")

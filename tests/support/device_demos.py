@@ -1,4 +1,4 @@
-"""People at the pages of their devices, in Chromium: who they are, and what they see there."""
+"""Helpers for users of the device pages in Chromium."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from support.chromium import Chromium
 LIST, OTHERS = "/devices/", "/devices/end-others/"
 HEADINGS = ".multisession-device h2"
 PASSWORD = "their own"
-LONG_AGO = {AUTHENTICATED_AT: 1}  # what a session holds whose user is asked for the password
+LONG_AGO = {AUTHENTICATED_AT: 1}  # data of a session whose user has to confirm the password
 LAPTOP = (
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36"
 )
-# 500 characters, of which ua-parser makes 'My<b ...>App">...</script> on iOS'.
+# 500 characters; ua-parser makes 'My<b ...>App">...</script> on iOS' of them.
 HOSTILE = (
     'My<b class=hacked>App</b>"><script>window.hacked=1</script>/1 CFNetwork/1 Darwin/22 '.ljust(
         500, "x"
@@ -31,14 +31,14 @@ NUMBERS = count(1)
 
 
 def newcomer(demo: Demo, password: str = PASSWORD) -> str:
-    """The name of somebody who is signed in nowhere."""
+    """Create a user without sessions and return the name."""
     name = f"person-{next(NUMBERS)}"
     demo.user(name, password=password)
     return name
 
 
 def sign_in(browser: Chromium, name: str, password: str = PASSWORD) -> None:
-    """As people do, by the form; to which whoever is not signed in is sent."""
+    """Sign in with the form, to which the device pages redirect."""
     browser.open(LIST)
     browser.type("username", name)
     browser.type("password", password)
@@ -46,7 +46,7 @@ def sign_in(browser: Chromium, name: str, password: str = PASSWORD) -> None:
 
 
 def settle(browser: Chromium, demo: Demo, name: str, user_agent: str, **options: object) -> str:
-    """Signed in without the form. The handle."""
+    """Sign in without the form. Return the handle."""
     key = demo.key(name, user_agent=user_agent, ip="127.0.0.1", **options)
     browser.begin(demo.site)
     browser.pretend(user_agent)
@@ -55,13 +55,13 @@ def settle(browser: Chromium, demo: Demo, name: str, user_agent: str, **options:
 
 
 def is_signed_in(browser: Chromium) -> bool:
-    """At the next click."""
+    """Return whether the browser is still signed in, by opening the list."""
     browser.open(LIST)
     return "Your devices" in browser.all("h1")
 
 
 def names(browser: Chromium) -> list[str]:
-    """What the devices are called on this page, without the mark."""
+    """Return the names of the devices on this page, without the mark "This device"."""
     return browser.all(f"{HEADINGS} bdi")
 
 
@@ -70,7 +70,7 @@ def own_name(browser: Chromium) -> list[str]:
 
 
 def act(browser: Chromium, what: str, handle: str) -> None:
-    """ "rename" or "end" a device, up to the page that asks."""
+    """Open the page on which the device is renamed ("rename") or signed out ("end")."""
     browser.open(LIST)
     browser.press(f'[href="{page_of(handle, what)}"]')
 
@@ -80,17 +80,17 @@ def page_of(handle: str, what: str) -> str:
 
 
 def confirm(browser: Chromium, password: str | None = None) -> None:
-    """What a page asks, by its only button."""
+    """Submit the page's form, with this password if it asks for one."""
     if password is not None:
         browser.type("password", password)
     browser.press(".multisession-choice button")
 
 
-# Without a mouse
+# Keyboard only
 
 
 def focus_on(browser: Chromium, name: str) -> list[str]:
-    """Tab until it is reached, and no further than through the page. What was passed on the way."""
+    """Press Tab until this element has the focus. Return the texts of all elements on the way."""
     passed: list[str] = []
     while True:
         press_key(browser, Keys.TAB)
@@ -106,5 +106,5 @@ def press_key(browser: Chromium, key: str) -> None:
 
 
 def press_enter(browser: Chromium) -> None:
-    """Where that opens a page."""
+    """Press Enter on an element that opens a page."""
     browser.leave(lambda: press_key(browser, Keys.ENTER), "what is focused")

@@ -1,4 +1,4 @@
-"""A site with the pages of one's devices, for those who are signed in to it."""
+"""A site with the device pages, and its users."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ PAGE = "/devices/"
 END_OTHERS = f"{PAGE}end-others/"
 LOGIN = "/login/"
 ACTS = ["rename", "end"]
-PASSWORD = "demo"  # of all users
-STALE = {"minutes": 16}  # after so long the password is asked for
+PASSWORD = "demo"  # the password of all users
+STALE = {"minutes": 16}  # after this time the password is required
 
 TAGGED = "{% load multisession %}{% devices as d %}{% for each in d %}{{ each.name }};{% endfor %}"
 
-# Of the page with the name of a device: its handle, and what it is called.
+# The handle and the name of a device in a page.
 NAME = re.compile(r'(?s)<h2 id="device-([\w-]{43})"><bdi>(.*?)</bdi>')
 CARD = re.compile(r"(?s)<article.*?</article>")
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
@@ -40,7 +40,7 @@ class FewDevices(views.DeviceList):
 
 
 class OwnEnd(views.DeviceEnd):
-    """Of a project, with another template, way back and page to sign in."""
+    """A project's subclass with another template, success_url and login_url."""
 
     template_name = "own_end.html"
     success_url = "/who/"
@@ -48,7 +48,7 @@ class OwnEnd(views.DeviceEnd):
 
 
 def tagged(request: HttpRequest) -> HttpResponse:
-    """A page of the project's own."""
+    """Render a page of the project with the template tags."""
     return HttpResponse(Template(TAGGED).render(RequestContext(request)))
 
 
@@ -63,7 +63,7 @@ urlpatterns = [
 
 
 class Home(Office):
-    """Whose browsers have used the page to sign in, so their clients are known."""
+    """A site whose browsers sign in with the form, so that their clients are stored."""
 
     def browser(self, user: Any = None, **options: Any) -> Client:
         browser = super().browser(**options)
@@ -75,7 +75,7 @@ class Home(Office):
 
 @contextmanager
 def lived_in(storage: Storage, settings: Any, monkeypatch: Any) -> Iterator[Home]:
-    """For a fixture. The project brings no templates: the frame is the one that comes along."""
+    """Open the site with the package's own layout, for a fixture."""
     with admin_site.opened(storage, settings, monkeypatch, Home) as it:
         settings.ROOT_URLCONF = __name__
         settings.LOGIN_REDIRECT_URL = "/who/"
@@ -84,7 +84,10 @@ def lived_in(storage: Storage, settings: Any, monkeypatch: Any) -> Iterator[Home
 
 
 def use_templates(settings: Any, *directories: Any, without: str = "demo.") -> None:
-    """Of these directories, and of apps; and no context processor of those left out."""
+    """Use templates of these directories and of apps.
+
+    Context processors whose path contains ``without`` are left out.
+    """
     (engine,) = settings.TEMPLATES
     processors = engine["OPTIONS"]["context_processors"]
     kept = [each for each in processors if without not in each]
@@ -93,7 +96,7 @@ def use_templates(settings: Any, *directories: Any, without: str = "demo.") -> N
 
 
 def use_frame(settings: Any, directory: Path, text: str) -> None:
-    """The project's, around all pages of devices."""
+    """Use this text as the project's layout of the device pages."""
     frame = directory / "django_multisession" / "base.html"
     frame.parent.mkdir()
     frame.write_text(text)
@@ -105,7 +108,7 @@ def url(handle: str, act: str) -> str:
 
 
 def named(response: Any) -> dict[str, str]:
-    """Handle -> what it is called, in the order of the page."""
+    """Return handle -> name of the devices, in the order of the page."""
     assert response.status_code == 200
     pairs = NAME.findall(response.content.decode())
     assert len(dict(pairs)) == len(pairs)
@@ -117,7 +120,7 @@ def listed(response: Any) -> list[str]:
 
 
 def cards(response: Any) -> list[str]:
-    """Each as it is read, in the order of the page."""
+    """Return the text of each device, in the order of the page."""
     found = CARD.findall(response.content.decode())
     return [" ".join(unescape(re.sub("<[^>]*>", " ", card)).split()) for card in found]
 

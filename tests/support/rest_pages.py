@@ -1,4 +1,4 @@
-"""Views of Django REST framework, which know people by their tokens."""
+"""Views of Django REST framework with bearer authentication."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Members(Who):
 
 
 class Both(Members):
-    """By cookie, too."""
+    """A view with bearer and cookie authentication."""
 
     authentication_classes = [BearerSessionAuthentication, SessionAuthentication]
 
@@ -50,7 +50,7 @@ urlpatterns = [
     path("both/", Both.as_view()),
 ]
 
-PAGES = ["/members/", "/both/"]  # which ask for a user
+PAGES = ["/members/", "/both/"]  # pages that require a user
 MIDDLEWARE = {"none": [], "django": [DJANGOS, CSRF, USER], "ours": [OURS, CSRF, USER]}
 MIDDLEWARE["bearer"] = [BEARER, CSRF, USER]
 

@@ -1,4 +1,4 @@
-"""Views that do with the session of the request what their names say; a project's URLconf."""
+"""A URLconf of views that each do to the request's session what their name says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server processes of sockets_site, several of one site, and the sockets of their visitors."""
+"""Server processes of sockets_site, and the sockets of its visitors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.demo_sites import DEADLINE, PLACES, Browser, environment, manage
 from support.redis_servers import ALONE
 from support.servers import HOST, free_port, missing, wait_until
 
-SOON = 1.0  # seconds from the answer to whoever ended a session, to the close
+SOON = 1.0  # seconds from the response that ended a session to the close
 SERVERS = {
     "uvicorn": ["uvicorn", "--log-level", "warning", "--host", HOST, "--port"],
     "daphne": ["daphne", "--verbosity", "0", "--bind", HOST, "--port"],
@@ -31,17 +31,17 @@ SERVERS = {
 
 
 class Site:
-    """A site, for server processes and commands. All of them see the same sessions."""
+    """A site with several server processes and commands, which share its sessions."""
 
     def __init__(self, folder: Path, place: dict[str, str], layer: str) -> None:
-        """``layer``: the URL of the Redis of the channel layer, if there is one."""
+        """Create the site. ``layer`` is the URL of the channel layer's Redis, or ""."""
         self.folder = folder
         notes = {"DISCONNECTS": str(folder / "codes"), "CHANNEL_LAYER": layer}
         self.place = {**place, **notes, "DJANGO_SETTINGS_MODULE": "support.sockets_settings"}
         self.manage("demo", "--no-serve")
 
     def manage(self, *arguments: str) -> str:
-        """What a command says, in a process of its own. It must go well."""
+        """Run a management command, which must succeed, and return its output."""
         with manage(self.folder, self.place, *arguments) as process:
             said = process.communicate(timeout=DEADLINE)[0]
         assert process.returncode == 0, said
@@ -49,7 +49,7 @@ class Site:
 
     @contextmanager
     def serve(self, server: str = "uvicorn", **more: str) -> Iterator[str]:
-        """A server process; its address."""
+        """Run a server process and return its URL."""
         port = free_port()
         command = [
             sys.executable,
@@ -60,7 +60,7 @@ class Site:
         ]
         with (self.folder / f"log-{port}").open("wb") as log:
             outer = environment(self.folder, {**self.place, **more})
-            # Not in the checkout: python -m would take the package from there.
+            # Outside the checkout, from which python -m would import the package.
             options: dict[str, Any] = {"cwd": self.folder, "stdout": log, "stderr": log}
             process = subprocess.Popen(command, env=outer, **options)
         address = f"http://{HOST}:{port}"
@@ -73,11 +73,11 @@ class Site:
 
     @property
     def logged(self) -> str:
-        """What all servers had to complain of."""
+        """The logs of all servers."""
         return "".join(log.read_text() for log in sorted(self.folder.glob("log-*")))
 
     def codes(self) -> list[str]:
-        """What the consumers' disconnect() was called with, so far."""
+        """The codes with which the consumers' disconnect() was called so far."""
         notes = self.folder / "codes"
         return notes.read_text().splitlines() if notes.exists() else []
 
@@ -93,7 +93,7 @@ def _answers(process: subprocess.Popen[bytes], address: str, site: Site) -> bool
 
 @contextmanager
 def _on_postgres() -> Iterator[dict[str, str]]:
-    """A database of its own."""
+    """Create a PostgreSQL database for the site."""
     if "postgres" not in settings.DATABASES:
         missing("server for postgres")
     entry = settings.DATABASES["postgres"]
@@ -109,14 +109,14 @@ def _on_postgres() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def site_on(kind: str, folder: Path, layer: str | None = None) -> Iterator[Site]:
-    """Where sessions are kept in this; by default with a channel layer on the tests' Redis."""
+    """Open a site with this kind of storage. The default channel layer is the tests' Redis."""
     with ExitStack() as stack:
         on = stack.enter_context(_on_postgres()) if kind == "postgres" else PLACES[kind]()
         yield Site(folder, on, ALONE.url if layer is None else layer)
 
 
 class Socket:
-    """Of whoever has this session key; open in the ``with`` block."""
+    """A socket with the session of this key, open during the ``with`` block."""
 
     def __init__(self, address: str, key: str | None, path: str = "echo") -> None:
         self.path = path
@@ -132,13 +132,13 @@ class Socket:
         self._connection.__exit__(*error)
 
     def says(self, text: str) -> str:
-        """The answer to what it is sent."""
+        """Send a text and return the response."""
         self._connection.send(json.dumps(text) if self.path == "json" else text)
         answer = self._connection.recv(DEADLINE)
         return str(json.loads(answer) if self.path == "json" else answer)
 
     def closed(self, within: float = SOON, since: float | None = None) -> int:
-        """The code that it is closed with, within so many seconds."""
+        """Return the close code, which must come within so many seconds."""
         end = (time.monotonic() if since is None else since) + within
         with pytest.raises(ConnectionClosed) as caught:
             self._connection.recv(end - time.monotonic())
@@ -148,19 +148,19 @@ class Socket:
 
 
 class Visits:
-    """Of a site that several processes serve: browsers, and sockets on each of them."""
+    """Browsers and sockets of a site that is served by several processes."""
 
     def __init__(self, site: Site, addresses: list[str], stack: ExitStack) -> None:
         self.site, self.addresses, self._stack = site, addresses, stack
 
     def log_in(self, name: str = "") -> Browser:
-        """By default somebody new."""
+        """Return a browser in which this user, by default a new one, is logged in."""
         browser = Browser(self.addresses[0])
         browser.open(f"/enter/{name or uuid4()}/")
         return browser
 
     def open(self, browser: Browser | None, path: str = "echo", server: int = 0) -> Socket:
-        """One that was heard: it is looked after."""
+        """Open a socket and wait for its first echo, so that its session is watched."""
         key = browser.key if browser else None
         socket = self._stack.enter_context(Socket(self.addresses[server], key, path))
         socket.says("hello")
@@ -172,7 +172,7 @@ class Visits:
 
 @contextmanager
 def visits(site: Site, addresses: list[str]) -> Iterator[Visits]:
-    """With nothing to complain of: no server may log an error."""
+    """Open visits. Afterwards: no server logged an error."""
     with ExitStack() as stack:
         yield Visits(site, addresses, stack)
     assert "Traceback" not in site.logged, site.logged
@@ -185,7 +185,7 @@ def handle_of(browser: Browser) -> str:
 
 
 def all_closed(sockets: list[Socket], within: float = SOON) -> set[int]:
-    """The codes. The time begins now."""
+    """Return the close codes of the sockets, which must close within so many seconds from now."""
     now = time.monotonic()
     return {socket.closed(within, now) for socket in sockets}
 

@@ -1,5 +1,7 @@
-"""The demo's settings, of a project with WebSockets: Channels, on the Redis that CHANNEL_LAYER
-names, or with no channel layer. DATABASES may name another database than SQLite."""
+"""The demo's settings with Channels, on the Redis of CHANNEL_LAYER or without a layer.
+
+DATABASES may name another database than SQLite.
+"""
 
 import json
 import os
@@ -12,12 +14,12 @@ INSTALLED_APPS = [*INSTALLED_APPS, "channels"]
 ROOT_URLCONF = "support.sockets_site"
 
 if url := os.environ.get("CHANNEL_LAYER"):
-    # It waits for 5 seconds at a time, which redis-py takes for an outage by default.
+    # The layer waits 5 seconds at a time, which redis-py takes for an outage by default.
     hosts = [{"address": url, "socket_timeout": 20}]
     layer = os.environ.get("LAYER", "core.RedisChannelLayer")
     CHANNEL_LAYERS = {"default": {"BACKEND": f"channels_redis.{layer}", "CONFIG": {"hosts": hosts}}}
 
-# What is logged must be seen, on stderr.
+# Logs must go to stderr, which the tests read.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

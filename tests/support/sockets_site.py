@@ -1,5 +1,7 @@
-"""A site with WebSockets: that of the demo, consumers, and pages that end sessions in whatever way
-there is. An ASGI application, for processes of their own."""
+"""The demo's site with WebSocket consumers, and views that end sessions in all ways.
+
+An ASGI application for server processes.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,13 @@ LOG = os.environ.get("DISCONNECTS", os.devnull)
 
 
 def note(path: str, code: int) -> None:
-    """What a consumer was told when its socket closed."""
+    """Write the code with which a consumer's socket was closed to the log."""
     with open(LOG, "a") as file:
         file.write(f"{path} {code}\n")
 
 
 class Echo(ClosesWithSession, AsyncWebsocketConsumer):
-    """Says what it is told, and who it is told by; does what it is asked for."""
+    """A consumer that echoes texts with the user's name, and runs commands."""
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         verb, _, name = (text_data or "").partition(" ")
@@ -59,7 +61,7 @@ class Echo(ClosesWithSession, AsyncWebsocketConsumer):
 
 
 class Often(Echo):
-    """Looks for itself, and does not wait to be told."""
+    """A consumer that checks its session often."""
 
     session_check_interval = 0.3
 
@@ -85,18 +87,18 @@ class Json(ClosesWithSession, JsonWebsocketConsumer):
 
 
 class Slow(Echo):
-    """Its session ends between the handshake and the answer to it."""
+    """A consumer whose session ends during the handshake."""
 
     async def connect(self) -> None:
         await sessions.aend(self.scope["session"].handle)
         await super().connect()
 
 
-# Pages: what is to be done to whom
+# Views
 
 
 def enter(request: HttpRequest, name: str) -> JsonResponse:
-    """Logs in whoever it is, if need be a new user."""
+    """Log in the user of this name, who is created if necessary."""
     user, is_new = get_user_model().objects.get_or_create(username=name)
     if is_new:
         user.set_password("demo")
@@ -138,7 +140,7 @@ def rolled_back(request: HttpRequest, handle: str) -> JsonResponse:
 
 
 def untold(request: HttpRequest, handle: str) -> JsonResponse:
-    """Behind everybody's back."""
+    """Delete the session from the storage without a signal."""
     return JsonResponse({"ended": store().storage.delete(handle) is not None})
 
 

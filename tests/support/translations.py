@@ -1,4 +1,4 @@
-"""What the package has to say, and what its catalogs make of it. Without gettext's programs."""
+"""The package's marked texts and its catalogs, read without the gettext programs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ import django_multisession
 
 PACKAGE = Path(django_multisession.__file__).parent
 TEMPLATES = sorted(PACKAGE.glob("templates/**/*.html"))
-MODULES = [each for each in sorted(PACKAGE.glob("**/*.py")) if each.parent.name != "migrations"]
+MODULES = [path for path in sorted(PACKAGE.glob("**/*.py")) if path.parent.name != "migrations"]
 LANGUAGES = sorted(path.name for path in (PACKAGE / "locale").iterdir())
 
-KEYWORDS = {  # name -> which arguments are texts, and which one is the context ("c")
+KEYWORDS = {  # name -> the arguments that are texts, and the context ("c")
     "_": None,
     "gettext": None,
     "ngettext": (1, 2),
@@ -34,10 +34,10 @@ KEYWORDS |= {f"{name}_lazy": which for name, which in KEYWORDS.items() if name !
 Key = tuple[str | None, str]  # context and text; of a text with a plural, its singular
 Texts = tuple[str, ...]  # the text, or singular and plural
 
-# In Python: arguments and attributes that people read, and what is called with such.
+# Arguments and attributes in Python that people read, and functions that take such texts.
 READ = {"description", "help_text", "label", "search_help_text", "short_description", "title"}
 READ |= {"verbose_name", "verbose_name_plural"}
-TELLING = {"ValidationError", "add_message", "message_user", "tell"}
+TEXT_FUNCTIONS = {"ValidationError", "add_message", "message_user", "redirect_with", "tell"}
 ATTRIBUTES = {"alt", "aria-description", "aria-label", "placeholder", "title", "value"}
 NO_TEXT = [
     r"{% comment\b.*?{% endcomment %}",
@@ -50,11 +50,14 @@ NOT_TEXT = re.compile("|".join(NO_TEXT), re.DOTALL)
 LETTER = re.compile(r"[^\W\d_]")
 
 
-# What is marked
+# Marked texts
 
 
 def marked() -> dict[Key, Texts]:
-    """As `makemessages` would find it: a text that also has a plural is one message."""
+    """Return all marked texts, as `makemessages` finds them.
+
+    A text that also occurs with a plural is one message.
+    """
     found: dict[Key, Texts] = {}
     for path in [*MODULES, *TEMPLATES]:
         for context, texts in _marked_in(path):
@@ -65,7 +68,7 @@ def marked() -> dict[Key, Texts]:
 
 def _marked_in(path: Path) -> Iterator[tuple[str | None, Texts]]:
     source = path.read_text()
-    if path.suffix == ".html":  # what becomes of it is Python, but for where lines begin
+    if path.suffix == ".html":  # templatize() makes Python of it, with other indentation
         source = "\n".join(line.strip() for line in templatize(source).splitlines())
     for _, texts, _, context in extract("python", BytesIO(source.encode()), KEYWORDS):
         yield context, _tuple(texts)
@@ -75,7 +78,7 @@ def _tuple(texts: str | tuple[str, ...] | list[str]) -> Texts:
     return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
-# What is translated
+# Catalogs
 
 
 def po_path(language: str) -> Path:
@@ -83,7 +86,7 @@ def po_path(language: str) -> Path:
 
 
 def po(language: str) -> Catalog:
-    """Forms of a plural that are not there are empty; too many raise an error."""
+    """Return the .po catalog. Missing plural forms are empty; too many raise an error."""
     with po_path(language).open("rb") as file:
         return read_po(file, abort_invalid=True)
 
@@ -94,22 +97,22 @@ def mo(language: str) -> Catalog:
 
 
 def translated(catalog: Catalog) -> dict[Key, tuple[Texts, Texts]]:
-    """The texts, and what they are in its language: as many as that has forms."""
+    """Return each message with its texts and its translations, one for each plural form."""
     found = {}
     for message in catalog:
         context, texts = message.context, _tuple(message.id)
-        if isinstance(context, bytes):  # as `read_mo` leaves it
+        if isinstance(context, bytes):  # read_mo() does not decode it
             context = context.decode()
         found[context, texts[0]] = (texts, _tuple(message.string))
     del found[None, ""]  # the header
     return found
 
 
-# What is not marked
+# Unmarked texts
 
 
 class _Reader(HTMLParser):
-    """Collects what a page shows, or reads out."""
+    """A parser that collects the texts that a page shows or a screen reader reads."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +128,7 @@ class _Reader(HTMLParser):
 
 
 def untranslatable(template: str) -> list[str]:
-    """Texts of it that stand there as they are. Entities and punctuation are no texts."""
+    """Return the texts of a template that are not marked. Entities and punctuation do not count."""
     reader = _Reader()
     reader.feed(NOT_TEXT.sub("", template))
     reader.close()
@@ -133,12 +136,12 @@ def untranslatable(template: str) -> list[str]:
 
 
 def unmarked(module: str) -> list[str]:
-    """Texts in Python that people would read as they are."""
+    """Return the unmarked texts in Python code that people would read."""
     found = []
     for node in ast.walk(ast.parse(module)):
         if isinstance(node, ast.Call):
-            found += [each.value for each in node.keywords if each.arg in READ]
-            found += node.args if _name(node.func) in TELLING else []
+            found += [keyword.value for keyword in node.keywords if keyword.arg in READ]
+            found += node.args if _name(node.func) in TEXT_FUNCTIONS else []
         elif isinstance(node, ast.Assign):
             found += [node.value for target in node.targets if _name(target) in READ]
     texts = [node.value for node in found if isinstance(node, ast.Constant)]

@@ -1,4 +1,4 @@
-"""Load: visitors who send one request after another and remember what they were promised."""
+"""Load: visitors that send one request after another and record what was saved."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from redis.exceptions import ConnectionError, TimeoutError
 from django_multisession.session import SessionStore
 from support.redis_servers import wait_until
 
-LOST = (ConnectionError, TimeoutError)  # what a caller is told while there is no server
+LOST = (ConnectionError, TimeoutError)  # the exceptions during an outage
 
 
 class Visitor:
-    """Whoever has one session, and adds one to its number with every request."""
+    """A visitor with one session, who increments its number with every request."""
 
     def __init__(self, store: type[SessionStore], **fields: Any) -> None:
         holder = store()
@@ -35,23 +35,23 @@ class Visitor:
             self.safe = self.saved
 
     def recognise(self, holder: SessionStore) -> None:
-        """It is logged in, and what was promised to be safe is there."""
+        """Assert that the session still exists and has every number that is safe."""
         number = holder.get("n")
         assert holder.session_key is not None, "logged out"
         assert self.safe <= number <= self.tried
 
 
 class Load:
-    """Visitors in a thread each, and new ones now and then, while in the ``with`` block.
+    """Visitors in threads, and new ones now and then, during the ``with`` block.
 
-    ``is_durable``: is whatever was saved safe? Else only what was `secured`.
+    If ``is_durable``, every save is safe; otherwise only what was `secured`.
     """
 
     def __init__(self, stores: Iterable[type[SessionStore]], *, is_durable: bool = True) -> None:
         self.is_durable = is_durable
         self.visitors = [Visitor(store) for store in stores]
-        self.losses: list[Exception] = []  # of connections, which every caller must expect
-        self.failures: list[BaseException] = []  # whatever else went wrong
+        self.losses: list[Exception] = []  # lost connections, which every caller must expect
+        self.failures: list[BaseException] = []  # all other exceptions
         self._threads = [threading.Thread(target=self._run, args=(v,)) for v in self.visitors]
         self._over = threading.Event()
 
@@ -68,7 +68,7 @@ class Load:
             raise self.failures[0]
 
     def go_on(self) -> None:
-        """Wait until everybody saved something once more, by requests that began after this."""
+        """Wait until every visitor saved once more, by a request that began after this call."""
         counts = {visitor: visitor.saved for visitor in self.visitors[: len(self._threads)]}
         wait_until(
             lambda: self.failures or all(v.saved > n + 1 for v, n in counts.items()),
@@ -76,11 +76,11 @@ class Load:
         )
 
     def wait_for_losses(self) -> None:
-        """Wait until somebody noticed that the server is gone."""
+        """Wait until a visitor lost its connection."""
         wait_until(lambda: self.failures or self.losses, "a lost connection")
 
     def outlive(self, server: Any) -> None:
-        """It is killed while everybody is at work, and comes back."""
+        """Kill the server while the visitors work, restart it, and wait for them."""
         self.go_on()
         server.kill()
         self.losses.clear()
@@ -88,7 +88,7 @@ class Load:
         server.start()
 
     def secured(self) -> None:
-        """What was saved until now is safe, as soon as the caller has it replicated."""
+        """Mark everything saved until now as safe. The caller has to replicate it."""
         for visitor in list(self.visitors):
             visitor.safe = visitor.saved
 

@@ -1,4 +1,4 @@
-"""Authorization: Bearer: whom a token logs in, and when it is none any more."""
+"""Bearer tokens: the user that a token logs in, and the end of a token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.bearers import HANDLERS, assert_refused, bearer, opened, with_token
 
 @pytest.fixture(**HANDLERS)
 def world(request, storage, databases, settings, monkeypatch):
-    """On every storage."""
+    """Open a world with bearer tokens on every storage."""
     with opened(storage, settings, monkeypatch, request.param) as it:
         yield it
 
@@ -64,7 +64,7 @@ async def aadd_to_cart(request):
     request.session.modified = True
 
 
-# What follows is on the specification
+# The following tests run on the memory storage only
 
 
 def test_one_that_never_was(quick):
@@ -109,7 +109,7 @@ def test_other_schemes_are_left_to_others(quick, header):
     assert (response.status_code, response.content) == (200, b"")
 
 
-# Users who change
+# Changes of users
 
 
 def test_a_user_who_is_deactivated(quick):
@@ -150,7 +150,7 @@ def test_a_new_password_by_the_script_itself_leaves_it_logged_in(quick):
 
 
 def test_another_secret_key_is_a_new_token(quick, settings):
-    """Django gives the session one then, and the hash of the new secret key."""
+    """Django gives the session a new key and a hash by the new SECRET_KEY."""
     script = bearer(quick, quick.ada)
     old = script.token
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
@@ -167,7 +167,7 @@ def set_password(request):
     auth.update_session_auth_hash(request, request.user)
 
 
-# Logging in and out
+# Logins and logouts
 
 
 def test_to_log_in_is_to_get_a_new_token(quick):

@@ -1,4 +1,4 @@
-"""Caches between people who send cookies, or tokens, or nothing: nobody sees another's page."""
+"""Shared caches between clients with cookies, with tokens and with neither."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_multisession import sessions
 from support.auth_worlds import USER
 from support.bearers import BEARER, HANDLERS, assert_refused, bearer, opened
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
 CACHED = ["django.middleware.cache.UpdateCacheMiddleware"]
 CACHING = ["django.middleware.cache.FetchFromCacheMiddleware"]
@@ -27,7 +27,7 @@ def world(request, memory_storage, databases, settings, monkeypatch):
 
 @pytest.fixture
 def people(world):
-    """Who asks -> what they are to see."""
+    """Return kind of client -> the client and the user that it must see."""
     return {
         "cookie": (world.browser("ada"), "ada"),
         "token": (bearer(world, world.grace), "grace"),
@@ -46,7 +46,7 @@ def test_everybody_sees_their_own_page(world, people, order):
 
 @pytest.mark.parametrize("who", ["cookie", "token"])
 def test_and_sees_it_from_the_cache(world, people, who):
-    """Or the test above would see nothing."""
+    """A control for the test above: the cache does answer."""
     browser, name = people[who]
     assert browser.user == name
     user = {"ada": world.ada, "grace": world.grace}[name]
@@ -72,7 +72,7 @@ def test_a_refusal_is_kept_for_nobody(world, people):
     assert [people[who][0].user for who in ("cookie", "nobody")] == ["ada", ""]
 
 
-# What caches are told
+# Headers for caches
 
 
 @pytest.fixture

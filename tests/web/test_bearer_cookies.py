@@ -1,5 +1,4 @@
-"""Bearer tokens and cookies: where there is a cookie of a session it counts alone, and where there
-is a token nobody is sent one."""
+"""Bearer tokens and cookies: a session cookie takes precedence, and token clients get no cookie."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ def world(request, memory_storage, databases, settings, monkeypatch):
 
 
 def both(world, cookie, token):
-    """Who sends a cookie and a header."""
+    """Return a client that sends a cookie and a Bearer header."""
     it = with_token(world, token)
     it.client.cookies["sessionid"] = cookie
     return it
@@ -28,7 +27,7 @@ def both(world, cookie, token):
 
 @pytest.fixture
 def tokens(world):
-    """Good and bad ones."""
+    """Return valid and invalid tokens."""
     return [bearer(world, world.grace).token, keys.new_key(), "", "A" * 99, "a b", "a,b"]
 
 
@@ -60,7 +59,7 @@ def test_other_cookies_do_not_matter(world):
 
 
 def test_a_browser_beside_a_header_is_sent_its_cookie(world):
-    """And no token."""
+    """A client with a cookie gets its new key as a cookie only."""
     browser = both(world, world.browser("ada").key, keys.new_key())
     response = browser.run(lambda request: request.session.cycle_key())
     assert response.cookies["sessionid"].value == browser.key
@@ -68,7 +67,7 @@ def test_a_browser_beside_a_header_is_sent_its_cookie(world):
     assert browser.user == "ada"
 
 
-# Nobody with a token is sent the cookie: `Bearer` looks after that with every answer
+# Token clients get no cookie: `Bearer` checks that in every response
 
 
 def fill(request):
@@ -106,7 +105,7 @@ def test_whatever_a_view_does(world, settings, clock, script, every):
 
 @pytest.mark.parametrize("every", [True, False])
 def test_a_new_key_before_an_error(world, settings, every):
-    """Or nobody would know it."""
+    """The new key is sent even with an error; otherwise it would be lost."""
     settings.SESSION_SAVE_EVERY_REQUEST = every
 
     def view(request):
@@ -147,7 +146,7 @@ def test_other_cookies_are_sent(world, settings):
 
 @pytest.fixture
 def strict(world, settings):
-    """``strict(token)``: cross-site requests are checked."""
+    """Return a function that returns a client with this token whose CSRF token is checked."""
     settings.MIDDLEWARE = [BEARER, CSRF, USER]
     return lambda token: Bearer(world.handler, token, enforce_csrf_checks=True)
 
@@ -167,7 +166,7 @@ def test_a_post_with_a_cookie_needs_one(world, strict):
 
 
 def test_a_post_with_a_dead_cookie_and_a_good_token_needs_one(world, strict):
-    """A page of another site could not send the header; but one rule is enough."""
+    """Another site could not send the header, but every session cookie requires the CSRF check."""
     browser = strict(bearer(world, world.ada).token)
     browser.client.cookies["sessionid"] = "dead"
     browser.run(fill, status=403)

@@ -1,4 +1,4 @@
-"""What tokens cost, what is noted of who sends them, what is told of keys, and outages."""
+"""Bearer tokens: round trips, clients, key secrecy and outages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.costs import counting
 from support.outages import raising
 from support.user_agents import FIREFOX
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
 
 @pytest.fixture(**HANDLERS)
@@ -24,17 +24,17 @@ def world(request, memory_storage, databases, settings, monkeypatch):
 
 @pytest.fixture
 def cost(world, monkeypatch):
-    """``cost(call)``: [verbs, queries] of it."""
+    """Return a function that returns the storage calls and the database queries of a call."""
 
     def of(call):
-        with counting(world.storage, monkeypatch) as told:
+        with counting(world.storage, monkeypatch) as counted:
             call()
-        return told
+        return counted
 
     return of
 
 
-# One round trip. That its user is who they are is a query
+# Reading the session is one round trip, and loading the user is one query
 
 
 def test_a_page_costs_one_read(world, cost):
@@ -103,7 +103,7 @@ def test_one_that_is_used_does_not_end(world, clock, settings):
     assert script.get("/who/").status_code == 401
 
 
-# Who sends it
+# Clients
 
 
 def test_the_client_is_noted(world, clock):
@@ -134,12 +134,12 @@ def test_no_answer_tells_a_key_but_the_one_header(world, settings, monkeypatch, 
 
 
 def broken(request):
-    # Else Django's page of the error asks, in a thread whose connections nobody closes.
+    # Django's debug page would query, in a thread whose connections are never closed.
     assert request.user.is_authenticated
     raise RuntimeError(request.session)
 
 
-# Outages: never an answer that tells a client to throw its token away
+# Outages: no response may make a client discard its token
 
 
 @pytest.mark.parametrize(("verb", "status"), [("read", 503), ("update", 500)])

@@ -1,4 +1,4 @@
-"""Authorization headers that hold no token: what is said of them, and that no storage is asked."""
+"""Malformed Authorization headers: their errors, and that they never reach a storage."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ TOLD = {
 
 
 class Door:
-    """The middleware, what came through, and the ids that a storage was asked for."""
+    """The middleware, the requests that pass it, and the storage calls."""
 
     def __init__(self):
-        self.passed, self.asked = [], []
+        self.passed, self.storage_calls = [], []
         self.middleware = BearerSessionMiddleware(self._enter)
 
     def __call__(self, header):
-        self.passed.clear(), self.asked.clear()
+        self.passed.clear(), self.storage_calls.clear()
         return self.middleware(RequestFactory().get("/", HTTP_AUTHORIZATION=header))
 
     def _enter(self, request):
@@ -89,7 +89,7 @@ def door(memory_storage, settings, monkeypatch):
 
     def spied(verb):
         def call(*args):
-            it.asked.append((verb, *args))
+            it.storage_calls.append((verb, *args))
             return verbs[verb](*args)
 
         return call
@@ -104,21 +104,21 @@ def test_what_is_no_token_is_refused_and_asks_no_storage(door, name):
     header, (status, error, detail) = WRONG[name]
     response = door(header)
     assert_refused(response, error, status)
-    assert (door.passed, door.asked) == ([], [])
-    assert json.loads(response.content)["detail"] == detail  # which echoes nothing
+    assert (door.passed, door.storage_calls) == ([], [])
+    assert json.loads(response.content)["detail"] == detail  # does not repeat the header
 
 
 def test_a_token_is_asked_for_once(door):
-    """Or the tests above and below would see nothing."""
+    """A control for the other tests: a well-formed token does reach the storage."""
     response = door(f"Bearer {KEY}")
     assert_refused(response)
     assert response.content.decode() in TOLD
-    assert door.asked == [("read", keys.hash_key(KEY), None)]
+    assert door.storage_calls == [("read", keys.hash_key(KEY), None)]
 
 
 def test_where_there_is_no_header_nothing_is_asked(door):
     assert door.middleware(RequestFactory().get("/")).content == b"in"
-    assert door.asked == []
+    assert door.storage_calls == []
 
 
 ANY = st.text(max_size=60)
@@ -137,11 +137,11 @@ def test_whatever_is_sent(door, header):
     response = door(header)
     could_be_one = header[:7].lower() == "bearer " and keys.is_key(header[7:])
     if bearer.SCHEME.match(header) is None:
-        assert (response.content, door.asked) == (b"in", [])
+        assert (response.content, door.storage_calls) == (b"in", [])
     else:
         assert response.status_code in (400, 401)
         assert response.content.decode() in TOLD
-        assert len(door.asked) == could_be_one
+        assert len(door.storage_calls) == could_be_one
 
 
 def test_the_error_that_is_raised_tells_no_token():

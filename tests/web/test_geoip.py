@@ -1,4 +1,4 @@
-"""Where an address is, in words: with a database of cities, with one of countries, and without."""
+"""Locations of IP addresses: with a database of cities, with one of countries, and without."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CITIES = {
     "198.51.100.16/28": ("", "Japan"),
     "2001:db8::/32": ("Nairobi", "Kenya"),
     "203.0.113.0/24": ("Atlantis", ""),
-    "192.0.2.0/28": ("", ""),  # known, but no place
+    "192.0.2.0/28": ("", ""),  # known, but without a location
     "192.0.2.16/28": ("<b>&", "Nowhere\"'"),
 }
 
@@ -47,7 +47,7 @@ def known(directory, settings):
     ],
 )
 def test_where_an_address_is(known, ip, place, country):
-    for _ in range(2):  # it is remembered
+    for _ in range(2):  # the second time from the cache
         assert (geoip.place_of(ip), geoip.country_of(ip)) == (place, country)
 
 
@@ -93,9 +93,9 @@ def test_what_is_no_database(settings, tmp_path, caplog):
 class TestOnThePages:
     def test_it_stands_with_the_device(self, known, home, ada, mine):
         home.add(ada, ip="198.51.100.3")
-        here, there = cards(mine.get(PAGE))
-        assert there.startswith("Firefox on Linux Berlin, Germany 198.51.100.3 Last seen")
-        assert here.startswith("Firefox on Linux This device 127.0.0.1 Last seen")
+        current, other = cards(mine.get(PAGE))
+        assert other.startswith("Firefox on Linux Berlin, Germany 198.51.100.3 Last seen")
+        assert current.startswith("Firefox on Linux This device 127.0.0.1 Last seen")
 
     def test_and_among_all_others(self, known, home, ada, mine):
         home.add(ada, ip="198.51.100.20", label="Phone")
