@@ -92,10 +92,10 @@ def on_redis() -> list[Comparison]:
 
 def select(session: Any) -> Callable[[], Any]:
     """Return a function that reads the row of the session with a bare cursor."""
-    connection = session.storage._connection()
-    cursor, parameters = connection.connection.connection.cursor(), [session.handle]
+    connection = session.storage._writer
+    cursor, parameters = connection.django_connection.connection.cursor(), [session.handle]
     sql = connection.statements.read
-    if connection.connection.vendor == "sqlite":
+    if connection.django_connection.vendor == "sqlite":
         sql = sql.replace("%s", "?")
 
     def run() -> Any:

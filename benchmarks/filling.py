@@ -92,26 +92,26 @@ def fill_table(storage: Any, users: Iterable[str | None], first: int = 0) -> Non
     """Insert rows in batches of BATCH. COPY takes a fraction of the time on PostgreSQL."""
     from django_multisession.storage.db.encoding import to_row
 
-    connection = storage._connection()
-    is_postgres = connection.connection.vendor == "postgresql"
+    connection = storage._writer
+    is_postgres = connection.django_connection.vendor == "postgresql"
     write = copy_rows if is_postgres else insert_rows
     for batch in batches(users, first):
         write(
             connection, [to_row(id, record_of(*each), connection.to_db_time) for id, *each in batch]
         )
     if is_postgres:  # autovacuum would do so soon
-        connection.connection.cursor().execute("ANALYZE")
+        connection.django_connection.cursor().execute("ANALYZE")
 
 
 def copy_rows(connection: Any, rows: Sequence[dict[str, Any]]) -> None:
     into = f"COPY {connection.statements.sessions} ({', '.join(rows[0])}) FROM STDIN"
-    with connection.connection.cursor() as cursor, cursor.copy(into) as copy:
+    with connection.django_connection.cursor() as cursor, cursor.copy(into) as copy:
         for row in rows:
             copy.write_row([*row.values()])
 
 
 def insert_rows(connection: Any, rows: Sequence[dict[str, Any]]) -> None:
-    with connection.atomic(), connection.connection.cursor() as cursor:
+    with connection.atomic(), connection.django_connection.cursor() as cursor:
         insert = connection.statements.insert(connection.statements.sessions, rows[0])
         cursor.executemany(insert, [[*row.values()] for row in rows])
 

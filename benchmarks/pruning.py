@@ -160,7 +160,7 @@ def count_all() -> None:
 def bare(alias: str) -> None:
     from django_multisession.engine import store
 
-    connection = store().storage._connection()
+    connection = store().storage._writer
     sql = f"DELETE FROM {connection.statements.sessions} WHERE expires_at <= %s"
     connection.execute(sql, [connection.to_db_time(datetime.now(NOW.tzinfo))])
 
@@ -203,8 +203,8 @@ def fill(storage: Any, count: int) -> list[str]:
     from django_multisession.core.keys import hash_key
     from django_multisession.storage.db.encoding import to_row
 
-    connection, random = storage._connection(), Random(1)
-    if connection.connection.vendor == "sqlite":
+    connection, random = storage._writer, Random(1)
+    if connection.django_connection.vendor == "sqlite":
         connection.execute("PRAGMA cache_size = -2000000")
     records = [record_of(str(n), (expired_facts if n % 3 else facts)(random)) for n in range(SEEDS)]
     rows = [
@@ -225,10 +225,10 @@ def multiply(connection: Any, columns: list[str], times: int) -> None:
         "postgresql": "encode(sha256((handle || n)::bytea), 'hex')",
         "sqlite": "sha256(handle || n)",
         "mysql": "sha2(concat(handle, n), 256)",
-    }[connection.connection.vendor]
+    }[connection.django_connection.vendor]
     numbers = "WITH RECURSIVE m(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM m WHERE n < %s)"
     select = f"SELECT substr({hashed}, 1, 43), {names} FROM m CROSS JOIN {table} ORDER BY n, id"
-    if connection.connection.vendor == "mysql":
+    if connection.django_connection.vendor == "mysql":
         sql = f"INSERT INTO {table} (handle, {names}) {numbers} {select}"
     else:
         sql = f"{numbers} INSERT INTO {table} (handle, {names}) {select}"
@@ -253,7 +253,7 @@ def set_known_keys(connection: Any, random: Random) -> list[str]:
     table, now = connection.statements.sessions, connection.to_db_time(NOW + LIFETIME / 10)
     ids = [id for (id,) in connection.fetch(f"SELECT id FROM {table} WHERE expires_at > %s", [now])]
     keys = [new_key() for _ in range(PROBED)]
-    with transaction.atomic(connection.connection.alias):
+    with transaction.atomic(connection.django_connection.alias):
         for key, id in zip(keys, random.sample(ids, PROBED), strict=True):
             connection.execute(f"UPDATE {table} SET handle = %s WHERE id = %s", [hash_key(key), id])
     return keys
@@ -261,9 +261,9 @@ def set_known_keys(connection: Any, random: Random) -> list[str]:
 
 def tidy(connection: Any) -> None:
     """Do what the background processes of the server would do in time."""
-    if connection.connection.vendor == "postgresql":
+    if connection.django_connection.vendor == "postgresql":
         connection.execute("VACUUM ANALYZE")
-    if connection.connection.vendor == "sqlite":
+    if connection.django_connection.vendor == "sqlite":
         connection.fetch("PRAGMA wal_checkpoint(TRUNCATE)", [])
     connections.close_all()
 
@@ -310,7 +310,7 @@ def measure_table(target: Target, count: int, seconds: float) -> None:
 
 def check(storage: Any, name: str, live: int) -> None:
     if name != "clearsessions":
-        connection = storage._connection()
+        connection = storage._writer
         left = connection.fetch(f"SELECT count(*) FROM {connection.statements.sessions}", [])
         assert left == [(live,)], (left, live)
 

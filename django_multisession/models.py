@@ -1,4 +1,7 @@
-"""The tables of `DatabaseStorage`. Installed whatever the engine: permissions hang on them."""
+"""The tables of `DatabaseStorage`.
+
+They are installed with every engine, because the permissions of the session admin depend on them.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,14 @@ from .core.references import MAX_LENGTH
 
 
 class ExactCharField(models.CharField):  # type: ignore[type-arg]
-    """Text that is compared exactly, byte by byte, whatever the database does by default.
+    """Text that is compared byte by byte, whatever the database does by default.
 
-    On MySQL and MariaDB the users "ann", "Ann" and "ann " would otherwise share their sessions, and
-    PostgreSQL would sort handles by the rules of some language.
+    Otherwise the users "ann", "Ann" and "ann " would share their sessions on MySQL and MariaDB, and
+    PostgreSQL would sort handles by the rules of a language.
     """
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> Any:
+        """Add the collation that compares bytes."""
         parameters = super().db_parameters(connection)
         if connection.vendor == "postgresql":
             parameters["collation"] = "C"
@@ -31,23 +35,25 @@ class ExactCharField(models.CharField):  # type: ignore[type-arg]
 
 
 class Session(models.Model):
-    """One session. A surrogate key, so that a new session key is one UPDATE of ``handle``."""
+    """One session. A new session key is one UPDATE of ``handle``, since the row has its own id."""
 
     id = models.BigAutoField(primary_key=True)
-    # SHA-256 of the session key. Unique by constraint: `unique=True` would cost PostgreSQL a
-    # second index for LIKE.
+    # The SHA-256 of the session key. Unique by a constraint, as `unique=True` would make Django
+    # create a second index for LIKE on PostgreSQL.
     handle = ExactCharField(_("handle"), max_length=43)
-    # Field -> serialized text. Never a nested value, so a merge patch is "set these, unset those".
+    # Each field with its serialized value as text. Never a nested value, so that a JSON merge patch
+    # can only set and remove whole fields.
     data = models.JSONField(_("data"), default=dict)
-    # The reference named "user". On the row, where it cannot drift.
+    # The reference named "user". In the row itself, so that it always agrees with the session.
     user_ref = ExactCharField(_("user"), max_length=MAX_LENGTH, null=True, blank=True)
-    # All other references: what the row says counts, `SessionReference` only finds the row.
+    # All other references. These values decide; `SessionReference` only serves to find the row.
     more_references = models.JSONField(_("further references"), default=dict)
     created_at = models.DateTimeField(_("created"))
     last_seen_at = models.DateTimeField(_("last seen"))
     expires_at = models.DateTimeField(_("expires"))
-    # `expires_at` rounded up to a full hour and indexed in its place: a touch within the hour
-    # changes no index and stays heap-only on PostgreSQL (102 instead of 923 bytes of WAL).
+    # `expires_at` rounded up to a full hour. It is indexed instead of `expires_at`, so that a touch
+    # within the hour changes no index and is a heap-only update on PostgreSQL (102 instead of 923
+    # bytes of WAL, measured).
     purge_at = models.DateTimeField(_("may be purged"))
     ip = models.GenericIPAddressField(_("address"), null=True, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=USER_AGENT_LENGTH, blank=True)
@@ -56,7 +62,7 @@ class Session(models.Model):
     class Meta:
         verbose_name = _("session")
         verbose_name_plural = _("sessions")
-        # What there is to do with a session in the admin, on every engine.
+        # The permissions of the session admin, which works with every engine.
         default_permissions = ("view", "delete")
         permissions = [
             ("view_session_data", "Can view the data of sessions"),
@@ -65,7 +71,7 @@ class Session(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["handle"], name="multisession_handle"),
         ]
-        # Never index last_seen_at or data: it ends heap-only updates.
+        # Never index last_seen_at or data: no touch or save could be a heap-only update.
         indexes = [
             models.Index(fields=["user_ref"], name="multisession_user"),
             models.Index(fields=["purge_at", "id"], name="multisession_purge"),
@@ -76,10 +82,10 @@ class Session(models.Model):
 
 
 class SessionReference(models.Model):
-    """Index of the references that are not "user". Used only where such are configured."""
+    """The index of references other than "user". Empty unless such references are configured."""
 
     id = models.BigAutoField(primary_key=True)
-    # No constraint: a session is deleted first, in one statement, and its entries after it.
+    # No foreign key constraint: a session is deleted first, in one statement, then its entries.
     session = models.ForeignKey(
         Session, models.CASCADE, related_name="+", db_constraint=False, db_index=False
     )
@@ -102,7 +108,10 @@ class SessionReference(models.Model):
 
 
 class SessionLease(models.Model):
-    """What somebody has for a time: the right to prune, or the fact that a session was moved."""
+    """A name that an owner holds for a time: the right to prune, or the tombstone of a session.
+
+    See `storage.base.Storage.acquire_lease`.
+    """
 
     id = models.BigAutoField(primary_key=True)
     name = ExactCharField(_("name"), max_length=43)

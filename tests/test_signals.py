@@ -1,4 +1,4 @@
-"""`client_changed`: for another network or another device, and for nothing less."""
+"""The signal `client_changed`: sent for another network or device, and for nothing less."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ HOME = Client("192.0.2.1", FIREFOX)
 
 @pytest.fixture
 def used(store, dialect, clock):
-    """``used(before, after)``: a session begins as one client, and is touched, later, as another.
-    What is told."""
+    """Return a function that uses a session as one client and, later, as another.
+
+    The function returns the arguments of the signals that were sent."""
 
     def use(before, after, *, saves=False):
         holder = store()
@@ -25,12 +26,12 @@ def used(store, dialect, clock):
         again = store(holder.session_key)
         again.describe_client = lambda: after
         clock.advance(minutes=5)
-        with hearing(signals.client_changed) as told:
-            spoken = dialect(again)
+        with hearing(signals.client_changed) as sent:
+            session = dialect(again)
             if saves:
-                spoken.update({"note": 1})
-            spoken.save()
-        return told
+                session.update({"note": 1})
+            session.save()
+        return sent
 
     return use
 
@@ -56,9 +57,9 @@ SAME = {
 @pytest.mark.parametrize("saves", [False, True], ids=["touch", "save"])
 @pytest.mark.parametrize("after", OTHERS.values(), ids=OTHERS)
 def test_another_network_or_device_is_told(used, after, saves):
-    (told,) = used(HOME, after, saves=saves)
-    assert len(told.pop("handle")) == 43
-    assert told == {"references": {"user": "1"}, "before": HOME, "after": after}
+    (sent,) = used(HOME, after, saves=saves)
+    assert len(sent.pop("handle")) == 43
+    assert sent == {"references": {"user": "1"}, "before": HOME, "after": after}
 
 
 @pytest.mark.parametrize("saves", [False, True], ids=["touch", "save"])
@@ -82,9 +83,9 @@ def test_a_network_that_was_unknown_is_no_other(used):
 
 
 def test_little_by_little_is_noted_though_not_told(used, store):
-    """What is compared is the last that was stored."""
+    """A client is compared with the one that was stored last."""
     used(HOME, Client("192.0.2.99", NEWER))
-    (record,) = store.storage._records.values()
+    ((_, record),) = store.storage.page()[0]
     assert Client(record.ip, record.user_agent) == Client("192.0.2.99", NEWER)
 
 
@@ -92,13 +93,13 @@ def test_it_is_told_once(store, clock):
     holder = store()
     holder.describe_client = lambda: HOME
     holder.save()
-    with hearing(signals.client_changed) as told:
+    with hearing(signals.client_changed) as sent:
         for _ in range(3):
             again = store(holder.session_key)
             again.describe_client = lambda: OTHERS["both"]
             clock.advance(minutes=5)
             again.touch()
-    assert len(told) == 1
+    assert len(sent) == 1
 
 
 def test_a_receiver_that_fails_breaks_nothing_and_is_logged(used, caplog):
@@ -111,10 +112,10 @@ def test_a_receiver_that_fails_breaks_nothing_and_is_logged(used, caplog):
 def test_over_http(site, clock):
     site.get("/sync_count", REMOTE_ADDR="192.0.2.1", HTTP_USER_AGENT=FIREFOX)
     clock.advance(minutes=5)
-    with hearing(signals.client_changed) as told:
+    with hearing(signals.client_changed) as sent:
         site.get("/look", REMOTE_ADDR="192.0.2.7", HTTP_USER_AGENT=NEWER)
         clock.advance(minutes=5)
         site.get("/look", REMOTE_ADDR="198.51.100.1", HTTP_USER_AGENT=CHROME)
-    (facts,) = told
+    (facts,) = sent
     assert facts["before"] == Client("192.0.2.7", NEWER)
     assert facts["after"] == Client("198.51.100.1", CHROME)

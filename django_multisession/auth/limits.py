@@ -90,7 +90,7 @@ def keep_to_limit(references: Mapping[str, str], **kwargs: Any) -> None:
     and all apply the same order, so together they leave as many sessions as are allowed. Sessions
     are listed again after some were ended, because one of them may have got a new key meanwhile.
     """
-    user_pk = kwargs.get("moved", references).get("user")
+    user_pk = kwargs.get("changed_references", references).get("user")
     if user_pk is None:
         return
     user = get_user_model()._default_manager.filter(pk=user_pk).first()

@@ -1,1 +1,1 @@
-"""Values and rules of sessions. Pure: no I/O and no settings."""
+"""The values and rules of sessions. Pure code: no I/O and no settings."""

@@ -1,4 +1,4 @@
-"""What a request tells of its client: the address and the user agent."""
+"""The client of a request: its IP address and its user agent."""
 
 from __future__ import annotations
 
@@ -6,36 +6,39 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-# Systems, by the names of ua-parser.
+# Operating systems, as ua-parser names them.
 MOBILE = {"Android", "BlackBerry OS", "HarmonyOS", "KaiOS", "Tizen", "Windows Phone", "iOS"}
 COMPUTER = {"Chrome OS", "Debian", "Fedora", "FreeBSD", "Linux", "Mac OS X", "OpenBSD", "Ubuntu"}
 COMPUTER |= {"Windows"}
 
-PARSED = 256  # characters of a user agent, by ua-parser
-USER_AGENT_LENGTH = 512  # characters kept; longer ones are truncated
+PARSED_LENGTH = 256  # characters of a user agent that ua-parser is given
+USER_AGENT_LENGTH = 512  # characters stored; longer user agents are truncated
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An address in its canonical form, or None, and a user agent, perhaps empty."""
+    """An IP address in its canonical form, or None, and a user agent, which may be empty."""
 
     ip: str | None
     user_agent: str
 
     def resembles(self, other: Client) -> bool:
-        """The same network, as far as both are known, and the same device?"""
+        """Return whether both have the same network and the same device.
+
+        An unknown IP address has every network. Other versions of a browser are the same device.
+        """
         networks = {network_of(ip) for ip in (self.ip, other.ip) if ip}
         return len(networks) < 2 and device_of(self.user_agent) == device_of(other.user_agent)
 
 
-NOBODY = Client(None, "")  # nothing is known
+NOBODY = Client(None, "")  # a client of which nothing is known
 
 
-@lru_cache(maxsize=1024)  # the same few addresses come again and again
+@lru_cache(maxsize=1024)  # most requests come from few addresses
 def clean_ip(text: str | None) -> str | None:
-    """The address in its canonical form; None for anything that is not an address.
+    """Return the IP address in its canonical form, or None for text that is not an IP address.
 
-    A zone (``fe80::1%eth0``) is dropped, an IPv4 address inside an IPv6 one is taken out.
+    A zone (``fe80::1%eth0``) is dropped. An IPv4-mapped IPv6 address becomes the IPv4 address.
     """
     try:
         address = ip_address((text or "").strip().partition("%")[0])
@@ -48,49 +51,53 @@ def clean_ip(text: str | None) -> str | None:
 
 @lru_cache(maxsize=1024)
 def network_of(ip: str) -> IPv4Network | IPv6Network:
-    """What a provider gives to one customer, or to a few: /24, of IPv6 /48."""
+    """Return the network of the IP address: /24, or /48 for IPv6.
+
+    These are sizes that a provider assigns to one customer, or to a few.
+    """
     length = 48 if ":" in ip else 24
     return ip_network(f"{ip}/{length}", strict=False)
 
 
 def device_of(user_agent: str) -> str:
-    """In words: "Firefox on Linux", "Mobile Safari on iOS", "curl"; "" where it tells nothing."""
+    """Return the device in words: "Firefox on Linux", "curl", or "" if it is unknown."""
     return " on ".join(filter(None, parts_of(user_agent)))
 
 
 def parts_of(user_agent: str) -> tuple[str, str]:
-    """Browser and system: ("Firefox", "Linux"); "" for what it does not tell."""
+    """Return browser and operating system: ("Firefox", "Linux"). Each is "" if it is unknown."""
     return _browser_of(user_agent), _system_of(user_agent)
 
 
 def kind_of(user_agent: str) -> str:
-    """Of its device: "computer", "mobile", or "other" for scripts and whatever tells nothing."""
+    """Return "computer", "mobile", or "other" for scripts and unknown devices."""
     system = _system_of(user_agent)
     return "mobile" if system in MOBILE else "computer" if system in COMPUTER else "other"
 
 
-# Imported late, because it takes 70 ms and few processes ask. Of hostile user agents the rest takes
-# its time.
+# ua-parser is imported late, because that takes 70 ms and few processes need it. It is given only
+# the beginning of a user agent: parsing the rest of a hostile one would take long.
 
 
-@lru_cache(maxsize=4096)  # a tenth of a millisecond else
+@lru_cache(maxsize=4096)  # a tenth of a millisecond without
 def _system_of(user_agent: str) -> str:
-    """Its family, as ua-parser calls it; "" where that knows none."""
+    """Return the operating system as ua-parser names it, or "" if it knows none."""
     from ua_parser import parse_os
 
-    system = parse_os(user_agent[:PARSED])
+    system = parse_os(user_agent[:PARSED_LENGTH])
     return system.family if system else ""
 
 
-@lru_cache(maxsize=4096)  # a millisecond else
+@lru_cache(maxsize=4096)  # a millisecond without
 def _browser_of(user_agent: str) -> str:
+    """Return the browser as ua-parser names it, or "" if it knows none."""
     from ua_parser import parse_user_agent
 
-    browser = parse_user_agent(user_agent[:PARSED])
+    browser = parse_user_agent(user_agent[:PARSED_LENGTH])
     return browser.family if browser else ""
 
 
 def clean_user_agent(text: str) -> str:
-    """Printable characters only, truncated: it is the client's to choose, so it may be anything."""
-    kept = text[:USER_AGENT_LENGTH]
-    return kept if kept.isprintable() else "".join(filter(str.isprintable, kept))
+    """Return the printable characters, truncated. A client may send any text as its user agent."""
+    text = text[:USER_AGENT_LENGTH]
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))

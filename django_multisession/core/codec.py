@@ -1,4 +1,4 @@
-"""One field's value to bytes and back, with SESSION_SERIALIZER."""
+"""Conversion of one field's value to bytes and back, with SESSION_SERIALIZER."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import logging
 from base64 import b64decode, b64encode
 from typing import Any, Protocol
 
-logger = logging.getLogger("django.security.SuspiciousSession")  # of data nobody can read
+logger = logging.getLogger("django.security.SuspiciousSession")  # logs data that cannot be decoded
 
-# Opens a value that is not plain ASCII text as it is. JSON never begins with it.
+# Marks a value that is base64-encoded. JSON never begins with this character.
 _ARMOUR = b"~"
 
 
 class Serializer(Protocol):
-    """What SESSION_SERIALIZER names (Django's contract)."""
+    """The interface of the class that SESSION_SERIALIZER names (Django's contract)."""
 
     def dumps(self, obj: Any) -> bytes: ...
 
@@ -21,9 +21,9 @@ class Serializer(Protocol):
 
 
 def encode(value: Any, serializer: Serializer) -> bytes:
-    """ASCII without NUL, whatever the serializer made, so every database can hold it as text.
+    """Return the serialized value as ASCII without NUL, which every database can store as text.
 
-    Raises whatever the serializer raises for a value it cannot take: TypeError for JSON.
+    Raises what the serializer raises for a value that it cannot encode: TypeError for JSON.
     """
     data = serializer.dumps(value)
     if data.isascii() and b"\0" not in data and not data.startswith(_ARMOUR):
@@ -32,14 +32,17 @@ def encode(value: Any, serializer: Serializer) -> bytes:
 
 
 def decode(data: bytes, serializer: Serializer) -> Any:
-    """The inverse of `encode`. Raises whatever the serializer raises for what it cannot read."""
+    """Return the value that `encode` was given. Raises what the serializer raises."""
     if data.startswith(_ARMOUR):
         data = b64decode(data[1:], validate=True)
     return serializer.loads(data)
 
 
 def is_storable(text: str) -> bool:
-    """Can every database hold it? PostgreSQL takes no NUL, and nothing a lone surrogate."""
+    """Return whether every database can store the text.
+
+    PostgreSQL refuses NUL, and every database refuses a lone surrogate.
+    """
     if "\0" in text:
         return False
     try:

@@ -1,4 +1,4 @@
-"""The session's dict: decodes a field when it is first touched, and knows what changed."""
+"""The fields of a session as a dictionary that decodes lazily and knows what has changed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .record import NOTHING
 
 
 class _Stored(Enum):
-    """Stands for a value that is not here: an Enum, so that it survives a copy."""
+    """A placeholder for a value that is not decoded. An Enum, so that it survives a copy."""
 
     ENCODED = "not decoded yet"
-    CORRUPT = "cannot be decoded: reads as absent, and is left as it is"
+    CORRUPT = "cannot be decoded: reads as absent, and is saved unchanged"
 
 
 _ENCODED, _CORRUPT = _Stored
@@ -24,10 +24,11 @@ _ENCODED, _CORRUPT = _Stored
 class Fields(MutableMapping[str, Any]):
     """The fields of one session, between a read and a write.
 
-    ``stored`` is what the storage holds as far as we know. Reading one value of a large session
-    decodes one value (research on Redis: eager decoding made a load of 100 fields six times as
-    slow). A field that cannot be decoded is logged with the session's handle and reads as
-    absent; a save leaves it alone, so a wrong SESSION_SERIALIZER on one host destroys nothing.
+    ``stored`` maps the names to the encoded values as they were last read from the storage. Reading
+    one value of a large session decodes one value: decoding all made a load of 100 fields from
+    Redis six times as slow (measured). A field that cannot be decoded is logged with the session's
+    handle and reads as absent. A save leaves it unchanged, so that a wrong SESSION_SERIALIZER on
+    one host destroys nothing.
     """
 
     __slots__ = ("_handle", "_serializer", "_stored", "_values")
@@ -56,8 +57,11 @@ class Fields(MutableMapping[str, Any]):
         return value
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The base raises and catches a KeyError for every name that is not there, and Django asks
-        for some such names on every request."""
+        """Return the value, or the default if there is none.
+
+        The base class raises and catches a KeyError for every missing name, which is slow, and
+        Django looks up several missing names on every request.
+        """
         if type(name) is str and name not in self._values:
             return default
         return super().get(name, default)
@@ -66,7 +70,7 @@ class Fields(MutableMapping[str, Any]):
         self._values[_storable(_text(name))] = value
 
     def __delitem__(self, name: str) -> None:
-        self[name]  # a corrupt field is absent, so there is nothing to delete
+        self[name]  # raises KeyError for a corrupt field, which reads as absent
         del self._values[_text(name)]
 
     def __iter__(self) -> Iterator[str]:
@@ -82,45 +86,48 @@ class Fields(MutableMapping[str, Any]):
         return f"<{type(self).__name__}: {len(self._values)} fields>"
 
     def clear(self) -> None:
+        """Remove all fields, corrupt ones too."""
         self._values.clear()
 
     @staticmethod
     def text(name: Any) -> str:
-        """What a name is kept as."""
+        """Return the text that a name is stored as."""
         return _text(name)
 
     def rebase(self, stored: Mapping[str, bytes]) -> None:
-        """Take ``stored`` as what the storage holds now, and keep the values as they are."""
+        """Replace the stored values, which `delta` compares with, and keep the current ones."""
         self._stored = stored
 
     def is_corrupt(self, name: str) -> bool:
-        """Is there something stored that cannot be decoded?"""
+        """Return whether a value is stored that cannot be decoded."""
         return name in self._values and name not in self
 
     def encoded(self) -> dict[str, bytes]:
-        """All fields as a storage keeps them. One that was never touched costs nothing.
+        """Return all fields, encoded. A field that was never read is not encoded again.
 
-        Raises what the serializer raises for a value it cannot take.
+        Raises what the serializer raises for a value that it cannot encode.
         """
         return {name: self.encode(name) for name in self._values}
 
     def encode(self, name: str) -> bytes:
-        """One of them."""
+        """Return one field, encoded. Raises what the serializer raises."""
         value = self._values[name]
         if value is _ENCODED or value is _CORRUPT:
             return self._stored[name]
         return codec.encode(value, self._serializer)
 
     def delta(self) -> tuple[dict[str, bytes], set[str]]:
-        """Fields to set, encoded, and names to unset, for the storage to hold these values.
+        """Return the encoded fields to set and the names to unset in the storage.
 
-        A value changed in place counts; a field never touched cannot have changed.
+        A value that was changed in place is found too, because encoded values are compared. A field
+        that was never read cannot have changed.
         """
         encoded = self.encoded()
         set_ = {name: data for name, data in encoded.items() if data != self._stored.get(name)}
         return set_, self._stored.keys() - encoded.keys()
 
     def _decoded(self, name: str) -> Any:
+        """Return the stored value, decoded, or log that it is corrupt."""
         try:
             return codec.decode(self._stored[name], self._serializer)
         except Exception:  # serializers raise what they like; Django's decode() does the same
@@ -129,13 +136,14 @@ class Fields(MutableMapping[str, Any]):
 
 
 def _text(name: Any) -> str:
-    """A field's name as JSON would spell it: Django has always turned 1 into "1" on reload."""
+    """Return a field's name as JSON writes it. In Django, 1 becomes "1" when it is reloaded."""
     if type(name) is str:
         return name
     return next(iter(json.loads(json.dumps({name: None}))))  # type: ignore[no-any-return]
 
 
 def _storable(name: str) -> str:
+    """Return the name. Raises ValueError if a database could not store it."""
     if codec.is_storable(name):
         return name
-    raise ValueError(f"Session field {name!r}: a name may hold no NUL and no lone surrogate.")
+    raise ValueError(f"Session field {name!r}: a name must not contain NUL or a lone surrogate.")

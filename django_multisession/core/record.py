@@ -1,4 +1,4 @@
-"""The two values that cross the seam between policy and storage."""
+"""`Record` and `Change`: the two values that the session object and a storage exchange."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LABEL_LENGTH = 100  # characters
 
 
 def _nothing() -> Mapping[str, Any]:
-    return NOTHING  # by a function, because Python 3.11 takes it for mutable
+    return NOTHING  # as a factory, because Python 3.11 takes the default for mutable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What a storage keeps for one session.
+    """The data that a storage keeps for one session.
 
     Times are aware and in UTC. ``fields`` maps a field's name to its encoded value, which is
     ASCII without NUL (see `codec`). Listings leave ``fields`` empty.
@@ -34,23 +34,25 @@ class Record:
     ip: str | None = None
     user_agent: str = ""
     label: str = ""
-    # Names the last write, where a storage has use for that; no fact of the session.
+    # Identifies the last write, in storages that need that. Not a property of the session.
     version: str = field(default="", compare=False, repr=False)
 
     def is_live(self, now: datetime) -> bool:
+        """Return whether the record has not expired."""
         return self.expires_at > now
 
     def without_fields(self) -> Record:
-        """As listings show it."""
+        """Return a copy without fields, as listings return it."""
         return replace(self, fields=NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one write sends. Whatever is empty or None stays as it is stored.
+    """The data that one write sends. An empty or None value leaves what is stored.
 
-    ``references`` holds only the names that changed, so that two requests changing different
-    references both win; None removes the name.
+    ``set`` maps names to encoded values, ``unset`` names the fields to remove. ``references`` holds
+    only the names that changed, so that two requests that change different references both win; the
+    value None removes the name.
     """
 
     set: Mapping[str, bytes] = field(default_factory=_nothing, repr=False)
@@ -64,11 +66,11 @@ class Change:
 
     @property
     def touches_only(self) -> bool:
-        """Does it leave the fields alone?"""
+        """True if the change sets and removes no fields."""
         return not self.set and not self.unset
 
     def apply_to(self, record: Record) -> Record:
-        """The record after this change: the merge every storage makes on its server."""
+        """Return the record after this change: the merge that every storage makes on its server."""
         return Record(
             fields=_merged(record.fields, self.set, self.unset),
             created_at=record.created_at,
@@ -87,11 +89,11 @@ def live(record: Record | None, now: datetime) -> Record | None:
 
 
 def checked_label(label: str) -> str:
-    """Raises ValueError for one that no server could keep."""
+    """Return the label. Raises ValueError for one that is too long or cannot be stored."""
     if len(label) > LABEL_LENGTH:
         raise ValueError(f"A label has {LABEL_LENGTH} characters at most, not {len(label)}.")
     if not is_storable(label):
-        raise ValueError(f"The label {label!r} holds a NUL or a lone surrogate.")
+        raise ValueError(f"The label {label!r} contains NUL or a lone surrogate.")
     return label
 
 

@@ -1,4 +1,4 @@
-"""Whom or what a session belongs to, computed from its fields."""
+"""References: the user, and whatever else, that a session belongs to. Computed from its fields."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 from .codec import is_storable
 from .fields import Fields
 
-Source = str | Callable[[Mapping[str, Any]], object]
+Source = str | Callable[[Mapping[str, Any]], object]  # a field's name, or a function of the fields
 
 MAX_LENGTH = 255  # characters; the width of the columns that index them
 
 
 def resolve(fields: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[str, str]:
-    """Every reference the fields have: name to value. Empty ones are left out.
+    """Return the references of a session with these fields: name to value, without empty ones.
 
-    A source is a field's name, or a callable that is given the fields. Raises ValueError for a
-    value that cannot be indexed.
+    ``sources`` maps each name to a `Source`. Raises ValueError for a value that cannot be indexed.
     """
     found = {}
     for name, source in sources.items():
@@ -28,7 +27,7 @@ def resolve(fields: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[st
 
 
 def changes(stored: Mapping[str, str], current: Mapping[str, str]) -> dict[str, str | None]:
-    """The names whose value is another now than stored; None for those that are gone."""
+    """Return the names whose value has changed, with the new value or None if it was removed."""
     names = stored.keys() | current.keys()
     return {name: current.get(name) for name in names if stored.get(name) != current.get(name)}
 
@@ -36,8 +35,10 @@ def changes(stored: Mapping[str, str], current: Mapping[str, str]) -> dict[str, 
 def changed_references(
     stored: Mapping[str, str], fields: Fields, sources: Mapping[str, Source]
 ) -> dict[str, str | None]:
-    """What to change for the stored references to be what the fields say now. Of a field that
-    cannot be read nobody knows; it is left as it is, and so is the reference."""
+    """Return the changes that make the stored references agree with the fields.
+
+    A reference whose field is corrupt, and therefore saved unchanged, does not change either.
+    """
     known = {n: s for n, s in sources.items() if callable(s) or not fields.is_corrupt(s)}
     unknown = sources.keys() - known.keys()
     kept = {name: value for name, value in stored.items() if name not in unknown}
@@ -45,9 +46,10 @@ def changed_references(
 
 
 def as_text(name: str, value: object) -> str | None:
-    """The value as it is indexed, or None where there is nothing to index.
+    """Return the text that a value is indexed as, or None for an empty value.
 
-    None and "" never are: "every session of nobody" must not be something one can end.
+    None and "" are never indexed: nobody may end "every session without a user" by mistake. Raises
+    ValueError for a collection, for bytes, and for text that cannot be stored.
     """
     if value is None:
         return None

@@ -1,4 +1,4 @@
-"""Sessions in this process's memory: the specification of a storage, executable."""
+"""Sessions in the memory of one process: the storage contract as an executable specification."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from .base import Entry, OnDeleted, Storage
 
 
 class MemoryStorage(Storage):
-    """A dict and a lock. For tests: it ends with its process, and others see nothing of it."""
+    """A dictionary and a lock, for tests. Its sessions end with the process.
+
+    Whatever `Storage` leaves open, this class answers: the other storages are tested against it.
+    """
 
     pages_by_activity = True
     shows_expired = True
@@ -22,7 +25,7 @@ class MemoryStorage(Storage):
     def __init__(self, *, clock: Callable[[], datetime] = utcnow) -> None:
         super().__init__(clock=clock)
         self._records: dict[str, Record] = {}
-        self._leases: dict[str, tuple[str, datetime]] = {}  # name -> owner, until
+        self._leases: dict[str, tuple[str, datetime]] = {}  # name -> owner, end
         self._lock = RLock()
 
     def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
@@ -65,20 +68,20 @@ class MemoryStorage(Storage):
 
     def delete_matching(self, name: str, value: str, keep: str | None = None) -> Iterator[Entry]:
         with self._lock:
-            doomed = [id for id, _ in self.find(name, value) if id != keep]
-            ended = [(id, record) for id in doomed if (record := self.delete(id))]
-        yield from ended
+            ids = [id for id, _ in self.find(name, value) if id != keep]
+            deleted = [(id, record) for id in ids if (record := self.delete(id))]
+        yield from deleted
 
     def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Entry], str | None]:
         def position(id: str, record: Record) -> str:
             return f"{record.last_seen_at.isoformat(timespec='microseconds')} {id}"
 
         if after is not None and " " not in after:
-            raise ValueError("Not a cursor of this storage.")
-        rows = sorted(((position(*item), item) for item in self._live()), reverse=True)
+            raise ValueError(f"{after!r} is not a cursor of this storage.")
+        rows = sorted(((position(*entry), entry) for entry in self._live()), reverse=True)
         rows = [row for row in rows if after is None or row[0] < after]
-        found = [(id, record.without_fields()) for _, (id, record) in rows[:limit]]
-        return found, rows[limit - 1][0] if len(rows) > limit else None
+        entries = [(id, record.without_fields()) for _, (id, record) in rows[:limit]]
+        return entries, rows[limit - 1][0] if len(rows) > limit else None
 
     def sample(self, limit: int = 1000) -> tuple[list[Entry], int]:
         live = self._live()
@@ -93,11 +96,11 @@ class MemoryStorage(Storage):
     def purge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
         with self._lock:
             now = self.clock()
-            over = [id for id, record in self._records.items() if not record.is_live(now)][:limit]
-            ended = [(id, record) for id in over if (record := self.delete(id))]
+            expired = [id for id, record in self._records.items() if not record.is_live(now)]
+            deleted = [(id, record) for id in expired[:limit] if (record := self.delete(id))]
         if on_deleted is not None:
-            on_deleted(ended)
-        return len(ended)
+            on_deleted(deleted)
+        return len(deleted)
 
     def clear(self) -> int:
         with self._lock:
@@ -121,6 +124,7 @@ class MemoryStorage(Storage):
         return id in self._records and self._records[id].is_live(self.clock())
 
     def _live(self) -> list[Entry]:
+        """Return the live records, with their fields."""
         now = self.clock()
         with self._lock:
-            return [item for item in self._records.items() if item[1].is_live(now)]
+            return [entry for entry in self._records.items() if entry[1].is_live(now)]

@@ -1,4 +1,4 @@
-"""Real threads on real servers, and the interleavings that lose updates elsewhere."""
+"""Real threads on real servers, in the interleavings that lose updates in other engines."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_threads_that_each_set_a_field_of_one_session_all_win(store):
 
 
 def test_set_and_end(store, real_storage):
-    """Whatever the order, an ended session stays ended, and whoever came too late is told."""
+    """In any order, an ended session stays ended, and a later save is refused."""
     for round in range(10):
         key = new_session(store, a=0)
         savers = []
@@ -74,7 +74,7 @@ def test_touch_and_set(store, clock):
 
 
 def test_two_meet_an_expired_session(store, clock):
-    """Neither fails, and its end is told once."""
+    """Neither fails, and the end is reported once."""
     told = []
 
     def receive(sender, reason, **facts):
@@ -92,7 +92,7 @@ def test_two_meet_an_expired_session(store, clock):
 
 
 def test_a_new_key_for_one_and_a_save_by_another(store):
-    """Either the save came first and its field moved along, or it was refused."""
+    """Either the save came first and its field moved to the new id, or the save was refused."""
     for number in range(10):
         key = new_session(store, a=0)
         rotator, saver = store(key), store(key)
@@ -159,7 +159,7 @@ def test_purges_at_once_tell_of_each_session_once(real_storage, clock):
 def test_log_out_everywhere_while_sessions_are_saved_and_renamed(
     real_storage, clock, settings, name
 ):
-    """None that was there before the call is left, wherever its key went meanwhile."""
+    """No session that existed before the call is left, even if its key changed in the meantime."""
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
     store = store_on(real_storage)
     field = settings.MULTISESSION_REFERENCES[name]
@@ -176,14 +176,14 @@ def test_log_out_everywhere_while_sessions_are_saved_and_renamed(
         answers = at_once(
             [*saves, *rotations, lambda: list(real_storage.delete_matching(name, "7"))]
         )
-        # On a cluster one that is on its way to a new id is there twice for a moment; both end.
+        # On a cluster, a session that gets a new id exists twice for a moment; both end.
         assert 9 <= len(answers[-1]) <= 9 + len(rotations)
         assert real_storage.count() == 0
         assert {type(answer) for answer in answers[:-1]} <= {type(None), SessionGone}
 
 
 def test_moving_away_and_being_ended(real_storage, clock):
-    """A session is ended with those of a reference only if it still has it at that moment."""
+    """A session is ended by its reference only if it still has the reference at that moment."""
     for name in ("user", "org"):
         for _ in range(10):
             real_storage.insert("A" * 43, make_record(clock, references={name: "1"}))
@@ -236,7 +236,7 @@ def test_one_owner_of_many_gets_a_lease_that_is_over_while_it_is_purged(real_sto
 
 
 def test_renewals_and_purges_at_once(real_storage, clock):
-    """Who has a lease keeps it, while others go."""
+    """A renewed lease is kept while expired ones are purged."""
     for _ in range(5):
         names, soon = [keys.new_handle() for _ in range(8)], clock.now + timedelta(minutes=1)
         for name in names:
@@ -260,7 +260,7 @@ def test_one_owner_in_many_threads_has_it_in_all(real_storage, clock):
 
 
 def test_one_transaction_of_many_gets_a_lease(database_storage, clock):
-    """The others wait for its end, and go on."""
+    """The others wait for the end of that transaction and then continue."""
     alias, soon = database_storage.database, clock.now + timedelta(minutes=1)
 
     def in_transaction(hold):

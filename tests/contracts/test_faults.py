@@ -1,4 +1,4 @@
-"""A server that goes away and comes back, and what people notice of it."""
+"""A server that stops and is started again, and the consequences for users."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.project import store_on
 
 @pytest.fixture(scope="module")
 def server():
-    """A PostgreSQL of our own, to be killed."""
+    """Start a PostgreSQL server that the test can kill."""
     instance = servers.Instance(servers.Postgres())
     try:
         instance.start()
@@ -41,7 +41,7 @@ def storage(server, django_db_blocker, monkeypatch):
 
 @pytest.fixture
 def start(server):
-    """The server again, and a connection to it, as Django makes one for the next request."""
+    """Start the server again and connect to it, as Django does for the next request."""
 
     def run():
         server.start()

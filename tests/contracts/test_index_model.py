@@ -1,5 +1,6 @@
-"""Whatever happens to sessions, and in whatever order: the public functions find, tell and end
-those of everybody, as a model of a few lines has them."""
+"""Random sequences of events, compared with a model of a few lines.
+
+The public functions find, show and end the sessions that the model expects."""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ from support.subjects import Clock, empty
 
 pytestmark = pytest.mark.thorough
 
-USER, SITE = 7, []  # the storage under test, and how to speak to `sessions`
+USER, SITE = 7, []  # SITE: the storage under test, and the twins to call
 ANY, VALUE, VERB = integers(0, 5), sampled_from(VALUES), sampled_from(["save", "cycle_key"])
 PEOPLE = lists(tuples(sampled_from([7, "7", "7 ", None]), VALUE, VALUE), min_size=2, max_size=4)
 
@@ -57,12 +58,12 @@ class People(RuleBasedStateMachine):
             self.all_are_listed()
 
     def live(self, **references):
-        """Those that have these references."""
+        """Return the live sessions that have these references."""
         now = [each for each in self.known if each.ends > self.clock.now]
         return [each for each in now if references.items() <= each.references.items()]
 
     def doomed(self, kept, **references):
-        """Those, but one that is to stay; and the handle of this one."""
+        """Return these sessions without one that is kept, and the handle of that one."""
         keep = self.some(kept).handle if kept is not None and self.known else None
         return [each for each in self.live(**references) if each.handle != keep], keep
 
@@ -75,7 +76,7 @@ class People(RuleBasedStateMachine):
     def forget(self, ended):
         self.known = [each for each in self.known if each not in ended]
 
-    # What people do
+    # What users do
 
     @initialize(people=PEOPLE)
     def some_are_there(self, people):
@@ -95,7 +96,7 @@ class People(RuleBasedStateMachine):
         for who, name, value, verb in requests:
             if (known := self.some(who)) in self.live():
                 holder = self.store(known.key)
-                holder["n"] = next(self.numbers)  # or there might be nothing to save
+                holder["n"] = next(self.numbers)  # so that there is something to save
                 known.fields[name] = holder[name] = value
                 if value is None:
                     del holder[name]
@@ -121,7 +122,7 @@ class People(RuleBasedStateMachine):
 
     @rule(who=ANY)
     def take_a_new_key(self, who):
-        """Of a session that was not read."""
+        """Rotate the key of a session that was not read."""
         if (known := self.some(who)) in self.live():
             holder = self.store(known.key)
             holder.cycle_key()
@@ -131,7 +132,7 @@ class People(RuleBasedStateMachine):
     def wait(self, seconds):
         self.clock.advance(seconds=seconds)
 
-    # What is done to them
+    # What administrators and code do
 
     @rule(who=ANY, logs_out=booleans())
     def end(self, who, logs_out):
@@ -172,11 +173,11 @@ class People(RuleBasedStateMachine):
         for each in live:
             each.references = each.references_by(setting)
 
-    # What there is to see
+    # What is listed
 
     @rule()
     def all_are_listed(self):
-        """Not after every step: Redis looks into 4096 buckets."""
+        """Run at the end and not after every step, because Redis reads 4096 buckets."""
         handles = sorted(each.handle for each in self.live())
         assert sorted(info.handle for info in self.sessions.all()) == handles
         assert self.sessions.count() == len(handles)
@@ -210,7 +211,7 @@ def run(settings, monkeypatch):
 
     def run(storage, dialect, examples):
         monkeypatch.setattr(memory.SessionStore, "storage", storage)
-        monkeypatch.setattr(keys, "new_key", keys.new_key)  # put back whatever the machine leaves
+        monkeypatch.setattr(keys, "new_key", keys.new_key)  # restored after the test
         SITE[:] = [storage, dialect(sessions)]
         steps = {"max_examples": examples, "stateful_step_count": 20}
         lenient = {"deadline": None, "suppress_health_check": list(HealthCheck)}

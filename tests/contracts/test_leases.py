@@ -1,4 +1,4 @@
-"""Leases: whose something is for a time; on every storage, in both dialects, on real servers."""
+"""Leases on every storage, blocking and async, on real servers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANN, BOB = "ann", "bob"
 MINUTE, MOMENT = timedelta(minutes=1), timedelta(microseconds=1)
 OWNERS = 8
 
-# What has broken SQL, formats or comparisons somewhere. A lease of Redis is "digits owner".
+# Texts that have broken SQL, formats or comparisons. Redis stores a lease as "digits owner".
 AWKWARD = [
     *("", " ", "two words", " a ", "1 2", "12", "-", "=", "#0", ":0", "%s", "%", "\\", "\\0", "*"),
     *("'; DROP TABLE x; --", '"', "`", "{}", "[1]", "null", "(.*)", "a\nb", "\t", "\x01\x7f"),
@@ -30,7 +30,7 @@ AWKWARD = [
 
 @pytest.fixture
 def names():
-    """Of this test only: on a database leases outlive it."""
+    """Return names that only this test uses: in a database, leases outlive the test."""
     return [keys.new_handle() for _ in range(3)]
 
 
@@ -209,7 +209,7 @@ class TestWhatIsOverGoes:
         database_storage.insert("A" * 43, make_record(clock, expires_at=soon + 59 * MINUTE))
         clock.advance(minutes=1)
         assert kept() == names
-        assert database_storage.purge() == 0  # no session yet: their ends are on the hour
+        assert database_storage.purge() == 0  # no session yet: they expire on the hour
         assert kept() == [names[1]]
         clock.advance(hours=2)
         assert database_storage.purge(1) == 1

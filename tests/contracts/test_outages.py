@@ -1,4 +1,4 @@
-"""Servers that are not there: what a storage says that its verbs raise then, they do."""
+"""Unreachable servers: every verb raises one of the storage's `outages`."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ CALLS = {
     "find": lambda it, record: it.find("user", "1"),
     "delete_matching": lambda it, record: it.delete_matching("user", "1"),
     "page": lambda it, record: it.page(),
+    "pages": lambda it, record: list(it.pages()),
     "sample": lambda it, record: it.sample(),
     "count": lambda it, record: it.count(),
     "purge": lambda it, record: it.purge(),
@@ -72,7 +73,7 @@ OTHERS = {
 
 @pytest.fixture(params=[*DATABASES, *OTHERS])
 def absent(request, clock, django_db_blocker, monkeypatch):
-    """A storage on a server that is not there."""
+    """Return a storage on an unreachable server."""
     if request.param in OTHERS:
         yield OTHERS[request.param](clock)
         return
@@ -82,7 +83,7 @@ def absent(request, clock, django_db_blocker, monkeypatch):
 
 
 def test_every_verb_is_called_here():
-    assert CALLS.keys() == {*BLOCKING_VERBS} - {"diagnose"}  # which says what it cannot know
+    assert CALLS.keys() == {*BLOCKING_VERBS} - {"diagnose"}  # which reports an outage as a finding
 
 
 @pytest.mark.parametrize("verb", CALLS)
@@ -94,7 +95,7 @@ def test_what_a_verb_raises_is_an_outage(absent, dialect, clock, verb):
 
 @pytest.mark.parametrize("storage", [DatabaseStorage, RedisStorage, DynamoDBStorage])
 def test_a_mistake_is_none(storage):
-    """Whoever catches outages must not hide what is wrong with the code."""
+    """Code that catches outages must not hide programming errors."""
     mistakes = (AttributeError, KeyError, RuntimeError, TypeError, ValueError)
     assert not any(issubclass(mistake, storage.outages) for mistake in mistakes)
 

@@ -1,4 +1,4 @@
-"""What a purge would find, finds and tells of; on every storage, in both dialects."""
+"""Purges on every storage, blocking and async: what they count, delete and report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_multisession.storage.dynamodb import DynamoDBStorage, encoding
 from django_multisession.storage.redis import RedisStorage
 from support.subjects import STORAGES, make_record
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions
 
 A, B = "A" * 43, "B" * 43
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -22,13 +22,13 @@ BOTH = {"user": "1", "org": "7"}
 
 
 def ids_of(number):
-    """Spread over the buckets of Redis."""
+    """Return ids that are spread over the buckets of Redis."""
     return [f"{each * 7 % 64:02}{each:041}" for each in range(number)]
 
 
 @pytest.fixture
 def fill(verbs, clock):
-    """``fill(ends)``: a session for each of these times from now. Gives id -> record."""
+    """Return a function that inserts a session for each lifetime and returns id -> record."""
 
     def run(ends, **facts):
         ids = ids_of(len(ends))
@@ -44,23 +44,23 @@ def fill(verbs, clock):
 
 
 @pytest.fixture
-def told(storage):
-    """Of what purges told. The server of Redis has deleted it by itself, so that there is nothing
-    to tell."""
-    return Told(not isinstance(storage, RedisStorage))
+def reported(storage):
+    """Return a callback for purges. On Redis it receives nothing, because the server has already
+    deleted the records."""
+    return Reported(not isinstance(storage, RedisStorage))
 
 
-class Told:
-    def __init__(self, tells):
-        self.tells, self.found = tells, []
+class Reported:
+    def __init__(self, are_reported):
+        self.are_reported, self.found = are_reported, []
 
     def __call__(self, found):
         self.found += found
 
     def is_of(self, records):
-        """Each once."""
+        """Return whether each of these records was reported once."""
         expected = {id: replace(record, fields={}) for id, record in records.items()}
-        return sorted(self.found) == (sorted(expected.items()) if self.tells else [])
+        return sorted(self.found) == (sorted(expected.items()) if self.are_reported else [])
 
 
 class TestCountOver:
@@ -72,7 +72,7 @@ class TestCountOver:
         for _ in range(2):
             clock.advance(minutes=100)
             over, live = verbs.count(expired_only=True), verbs.count()
-            assert over + live <= 12  # a database tells of what is over by the hour
+            assert over + live <= 12  # a database counts expired sessions by the hour
             assert verbs.count(expired_only=True) == over
             assert verbs.purge() == over
             assert (verbs.count(expired_only=True), verbs.count()) == (0, live)
@@ -127,58 +127,60 @@ class TestCountOver:
 
 
 class TestTell:
-    def test_of_those_that_ended_with_references_and_without_fields(self, verbs, fill, told, clock):
+    def test_of_those_that_ended_with_references_and_without_fields(
+        self, verbs, fill, reported, clock
+    ):
         ended = fill([n * MINUTE for n in range(5)], fields={"a": b"1"}, references=BOTH)
         verbs.insert(A, make_record(clock, references=BOTH))
         clock.advance(hours=2)
-        assert verbs.purge(on_deleted=told) == 5
-        assert told.is_of(ended)
-        assert verbs.purge(1000, told) == 0
-        assert told.is_of(ended)
+        assert verbs.purge(on_deleted=reported) == 5
+        assert reported.is_of(ended)
+        assert verbs.purge(1000, reported) == 0
+        assert reported.is_of(ended)
 
-    def test_of_no_more_than_were_asked_for(self, verbs, fill, told, clock):
+    def test_of_no_more_than_were_asked_for(self, verbs, fill, reported, clock):
         ended = fill([MINUTE] * 5, ip="::1", user_agent="x")
         clock.advance(hours=2)
         for so_far in (2, 4, 5, 5):
-            verbs.purge(2, told)
-            assert len(told.found) == (so_far if told.tells else 0)
-        assert told.is_of(ended)
+            verbs.purge(2, reported)
+            assert len(reported.found) == (so_far if reported.are_reported else 0)
+        assert reported.is_of(ended)
 
-    def test_of_nothing_where_nothing_ended(self, verbs, fill, told, clock):
+    def test_of_nothing_where_nothing_ended(self, verbs, fill, reported, clock):
         fill([5 * HOUR])
         verbs.acquire_lease(A, "owner", clock.now + MINUTE)
         clock.advance(hours=2)
-        assert verbs.purge(on_deleted=told) == 0
-        assert told.found == []
+        assert verbs.purge(on_deleted=reported) == 0
+        assert reported.found == []
 
-    def test_as_it_was_at_the_end(self, verbs, fill, told, clock):
+    def test_as_it_was_at_the_end(self, verbs, fill, reported, clock):
         ((id, record),) = fill([HOUR], references=BOTH).items()
         change = Change(label="renamed", references={"org": None, "team": "x"}, ip="::2")
         change = replace(change, expires_at=clock.now + 2 * HOUR)
         verbs.update(id, change)
         clock.advance(hours=4)
-        verbs.purge(on_deleted=told)
-        assert told.is_of({id: change.apply_to(record)})
+        verbs.purge(on_deleted=reported)
+        assert reported.is_of({id: change.apply_to(record)})
 
-    def test_not_of_entries_of_the_index(self, verbs, fill, told, clock):
+    def test_not_of_entries_of_the_index(self, verbs, fill, reported, clock):
         ended = fill([HOUR], references=BOTH)
         clock.advance(days=3)
-        verbs.purge(on_deleted=told)
-        assert told.is_of(ended)
+        verbs.purge(on_deleted=reported)
+        assert reported.is_of(ended)
 
-    def test_maybe_in_another_thread(self, verbs, fill, told, clock):
+    def test_maybe_in_another_thread(self, verbs, fill, reported, clock):
         fill([MINUTE])
         clock.advance(hours=2)
         threads = []
         verbs.purge(on_deleted=lambda found: threads.append(get_ident()))
-        assert len(threads) == 1 or not told.tells
+        assert len(threads) == 1 or not reported.are_reported
 
     @pytest.mark.thorough
     def test_not_of_what_lives_on_under_another_id(self, clock):
-        storage, told = STORAGES["dynalite"](clock), []
+        storage, reported = STORAGES["dynalite"](clock), []
         storage.insert(A, make_record(clock, references=BOTH))
         (left,) = storage._connection.read_all(storage.table.name, storage._requests.facts([A]))
         version = left[encoding.VERSION]["S"]
         assert storage._connection.write(storage._requests.claim(A, version, "0" * 16)).done
-        assert storage.purge(on_deleted=told.extend) == 1
-        assert told == []
+        assert storage.purge(on_deleted=reported.extend) == 1
+        assert reported == []

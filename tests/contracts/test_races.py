@@ -1,8 +1,10 @@
-"""16 workers log one user in, save, move and take new keys, in threads and in processes, while
-another logs out everywhere, again and again: of what was there before nothing is left, nothing that
-was ended comes back, and the index equals the truth.
+"""Races between 16 workers, in threads or processes, and logging out everywhere.
 
-MULTISESSION_ROUNDS says how often. ``-o log_cli=true --log-cli-level=INFO`` shows the figures.
+The workers log one user in, save, change references and take new keys. Meanwhile the user is logged
+out everywhere again and again. No session from before such a call is left, no ended session comes
+back, and the index agrees with the sessions.
+
+MULTISESSION_ROUNDS sets how often. ``-o log_cli=true --log-cli-level=INFO`` shows the figures.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ ROUNDS = int(os.environ.get("MULTISESSION_ROUNDS", "2"))
 PROCESSES = 4
 WORKERS = [f"worker {number}" for number in range(16)]
 PAUSE = 0.05  # seconds between two calls, and between two requests of a worker, at most
-PAUSES = {"cluster": 0.2, "dynamodb": 1.0, "dynalite": 0.5}  # of workers, on what is slow
+PAUSES = {"cluster": 0.2, "dynamodb": 1.0, "dynalite": 0.5}  # of workers, on slow servers
 
 REDIS = {"redis": redis_servers.ALONE, "cluster": redis_servers.CLUSTER}
 DYNAMODB = {"dynamodb": MOTO, "dynalite": DYNALITE}
@@ -48,19 +50,19 @@ logger = logging.getLogger(__name__)
 
 @pytest.fixture
 def storage(kind, clock, settings, monkeypatch, request):
-    """That of the site."""
+    """Return the storage that the site is configured to use."""
     if kind in DYNAMODB:
         monkeypatch.setitem(subjects.STORAGES, kind, subjects.dynamodb(patient(kind)))
     settings.SESSION_ENGINE = memory.__name__
     settings.MULTISESSION_REFERENCES = races.REFERENCES
     for storage in build(kind, clock, request):
-        storage.clock = utcnow  # that of all processes
+        storage.clock = utcnow  # the clock of all processes
         monkeypatch.setattr(memory.SessionStore, "storage", storage)
         yield storage
 
 
 def patient(kind):
-    """moto takes one request after the other, so that sixteen at once wait for long."""
+    """Allow for moto, which handles one request at a time, so that sixteen wait for long."""
     return SimpleNamespace(options={**DYNAMODB[kind].options, "config": {"read_timeout": 60}})
 
 
@@ -73,13 +75,13 @@ def test_threads(storage, kind):
 
 @pytest.fixture(scope="module")
 def shared():
-    """An event."""
+    """Return an event that all processes share."""
     return get_context("spawn").Event()
 
 
 @pytest.fixture(scope="module")
 def processes(shared):
-    """They set Django up once."""
+    """Return a pool of processes, each of which sets up Django once."""
     context = get_context("spawn")
     with ProcessPoolExecutor(PROCESSES, context, races.begin, [shared]) as pool:
         yield pool
@@ -96,7 +98,7 @@ def test_processes(storage, kind, processes, shared):
 
 
 def place_of(kind, storage):
-    """Which another process can build."""
+    """Return the class and the arguments from which another process builds the storage."""
     if kind in REDIS:
         arguments = {"url": REDIS[kind].url, "prefix": storage._connection.prefix}
         return "redis.RedisStorage", arguments
@@ -130,7 +132,7 @@ def race(pool, over, tasks, name):
 
 @contextmanager
 def at_work(pool, over, tasks):
-    """Until the block ends; then their notes are in the list that it was given."""
+    """Run the tasks until the block ends. Then their deeds are in the list that it was given."""
     working, deeds = [pool.submit(*task) for task in tasks], []
     try:
         yield deeds, lambda: any(each.done() for each in working)
@@ -150,7 +152,7 @@ def all_have_begun(is_broken):
 
 
 def rounds(caller, is_broken):
-    """Of both functions; every other round keeps one."""
+    """Call both functions in each round. Every other round keeps one session."""
     user = races.somebody()
     own = sessions.create(user, label="own")
     for number in range(ROUNDS):
@@ -174,7 +176,7 @@ def rounds(caller, is_broken):
 
 
 def the_index_equals_the_truth():
-    """For each session, what its fields say; where nobody is at work any more."""
+    """Check that each session is found by what its fields say, once all workers have stopped."""
     said = {info.handle: info.data() for info in sessions.all()}
     for name, field in races.REFERENCES.items():
         for value in ("1", "2", "3"):

@@ -1,4 +1,4 @@
-"""Some sessions of all, and how many there are: on every storage, in both dialects."""
+"""Samples and the estimated number of sessions, on every storage, blocking and async."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.subjects import SAME, all_but, build, make_record
 pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
 
 LIMIT, MANY = 30, 100
-FACTOR = 4  # that an estimate from 30 sessions is further off than this: once in 10**8 runs
+FACTOR = 4  # an estimate from 30 sessions is further off once in 10**8 runs
 ADA = {"_auth_user_id": "1"}
 
 
@@ -29,7 +29,7 @@ def ids(found):
 
 
 def fill(storage, record, count):
-    """So many alike, under handles as there are: estimates need them to be hashes."""
+    """Insert equal sessions under real handles: estimates need them to be hashes."""
     handles = [keys.hash_key(keys.new_key()) for _ in range(count)]
     for handle in handles:
         assert storage.insert(handle, record)
@@ -81,14 +81,14 @@ class TestMany:
 
     @pytest.mark.parametrize("limit", [1, 6])
     def test_a_number_that_is_larger_says_that_there_are_more(self, verbs, storage, clock, limit):
-        """However few they are: an estimate from one session may be anything."""
+        """With few sessions: an estimate from one of them may be anything."""
         fill(storage, make_record(clock), 7)
         found, number = verbs.sample(limit)
         assert len(found) == limit < number
 
     @pytest.mark.parametrize("is_old_first", [True, False])
     def test_the_idle_are_in_it_as_the_active_are(self, verbs, storage, clock, is_old_first):
-        """Half of each: that thirty are of one kind happens once in 10**9 runs."""
+        """With half of each kind, thirty of one kind are returned once in 10**9 runs."""
         idle = make_record(clock, expires_at=clock.now + timedelta(hours=3), label="idle")
         times = {"created_at": clock.now, "last_seen_at": clock.now + timedelta(hours=2)}
         active = make_record(clock, label="active", **times)
@@ -131,7 +131,7 @@ class TestApi:
 
     @pytest.mark.parametrize("limit", [0, -1])
     def test_of_none_is_refused(self, quick, memory_storage, monkeypatch, limit):
-        monkeypatch.setattr(memory_storage, "sample", None)  # nor is it asked
+        monkeypatch.setattr(memory_storage, "sample", None)  # it must not be called
         with pytest.raises(ValueError, match=f"limit of 1 session or more, not {limit}"):
             quick.sample(limit)
         with pytest.raises(ValueError, match="limit"):

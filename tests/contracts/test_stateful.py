@@ -1,5 +1,6 @@
-"""Any sequence of operations by several holders of sessions: every database does what the
-specification, the storage in memory, does."""
+"""Random sequences of operations by several session objects.
+
+Every storage does what the specification, `MemoryStorage`, does."""
 
 from __future__ import annotations
 
@@ -33,11 +34,11 @@ VALUES = st.one_of(
     st.lists(st.integers(0, 9), max_size=3),
     st.dictionaries(st.sampled_from("xyz"), st.none() | st.integers(0, 9), max_size=2),
 )
-REAL: list[Storage] = []  # the one under test; hypothesis builds the machines itself
+REAL: list[Storage] = []  # the storage under test; hypothesis builds the machines itself
 
 
 class Holders(RuleBasedStateMachine):
-    """Four holders twice, on the specification and on a database: one clock, the same keys."""
+    """Four session objects on the specification and four on a server: one clock, the same keys."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +54,7 @@ class Holders(RuleBasedStateMachine):
         self.pairs = [[store() for store in self.stores] for _ in range(4)]
 
     def both(self, holder: int, operation: Any) -> Any:
-        """The operation on both of a pair, with the same new keys; what came of it is the same."""
+        """Run the operation on both of a pair, with the same new keys, and compare the outcomes."""
         offered = next(self.keys)
         outcomes = []
         for session in self.pairs[holder]:
@@ -103,7 +104,7 @@ class Holders(RuleBasedStateMachine):
 
     @rule(holder=HOLDERS, other=HOLDERS)
     def join(self, holder, other):
-        """Another request with the cookie of this one."""
+        """Begin another request with this one's cookie."""
         self.pairs[other] = [
             store(session.session_key)
             for store, session in zip(self.stores, self.pairs[holder], strict=True)
@@ -128,7 +129,7 @@ class Holders(RuleBasedStateMachine):
 
     @rule()
     def list(self):
-        """Not after every step: Redis looks into 4096 buckets."""
+        """Run at the end and not after every step, because Redis reads 4096 buckets."""
         live = storage_ids(self.spec.page()[0])
         assert self.real.count() == len(live)
         assert set(storage_ids(self.real.page()[0])) == set(live)
@@ -150,12 +151,12 @@ def storage_ids(found):
 
 
 def test_every_database_does_what_the_specification_does(real_storage, monkeypatch):
-    monkeypatch.setattr(keys, "new_key", keys.new_key)  # put back whatever the machine leaves
+    monkeypatch.setattr(keys, "new_key", keys.new_key)  # restored after the test
     REAL[:] = [real_storage]
     run_state_machine_as_test(
         Holders,
         settings=settings(
-            max_examples=3 if real_storage.expires_by_itself else 12,  # it has 4096 buckets
+            max_examples=3 if real_storage.expires_by_itself else 12,  # Redis has 4096 buckets
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

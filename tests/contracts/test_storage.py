@@ -1,4 +1,4 @@
-"""The contract of a storage: every verb, on every storage, in both dialects, on real servers."""
+"""The storage contract: every verb, blocking and async, on every storage and on real servers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.subjects import EVERY, STORAGES, build, make_record
 
 A, B, C = "A" * 43, "a" * 43, "_-" * 21 + "c"  # ids: case counts
 
-# Names and values that have broken JSON, SQL or paths somewhere.
+# Names and values that have broken JSON, SQL or paths in other projects.
 AWKWARD = {
     "": b'""',
     "plain": b'"text"',
@@ -253,7 +253,7 @@ class TestDelete:
             assert ended is None
             assert verbs.read(A).label == "x"
         else:
-            # Others may show it still, in the millisecond in which it ends.
+            # Other storages may still return it in the millisecond in which it expires.
             assert ended is not None or not storage.shows_expired
             assert verbs.read(A) is None
 
@@ -299,7 +299,7 @@ class TestFind:
 
     @pytest.mark.parametrize("name", ["user", "org"])
     def test_more_than_a_batch(self, verbs, clock, monkeypatch, name):
-        monkeypatch.setattr("django_multisession.storage.db.listing.BATCH", 3)
+        monkeypatch.setattr("django_multisession.storage.db.storage.BATCH", 3)
         monkeypatch.setattr("django_multisession.storage.base.ASYNC_BATCH", 2)
         many = [f"{number:043}" for number in range(10)]
         for id in many:

@@ -17,7 +17,7 @@ JSON = st.recursive(
 
 
 class Bytes:
-    """Takes bytes and keeps them as they are."""
+    """A serializer that takes bytes and returns them unchanged."""
 
     def dumps(self, obj):
         return obj

@@ -16,7 +16,7 @@ EAST = timezone(timedelta(hours=5, minutes=30))
 
 @pytest.fixture
 def berlin(monkeypatch):
-    """Local time is that of Berlin: an hour ahead of UTC, two in summer."""
+    """Set the local time zone to Berlin: one hour ahead of UTC, two in summer."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
         time.tzset()

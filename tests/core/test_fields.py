@@ -20,7 +20,7 @@ CORRUPT = {"bad": b"{secret", "good": b'"fine"'}
 
 
 class Counting:
-    """JSON, and how often what was asked for."""
+    """A JSON serializer that counts its calls."""
 
     def __init__(self):
         self.calls = Counter()
@@ -48,7 +48,7 @@ def fields_of(values):
 
 
 def stored_after(fields, stored):
-    """What a storage holds when a save has sent what changed."""
+    """Return the fields that a storage holds after a save has sent the changes."""
     set_, unset = fields.delta()
     record = Record(fields=stored, created_at=NOW, last_seen_at=NOW, expires_at=NOW)
     return Change(set=set_, unset=unset).apply_to(record).fields
@@ -374,7 +374,7 @@ def test_a_name_json_does_not_know_is_a_type_error(name):
 @pytest.mark.parametrize("name", ["\0", "a\0b", "\ud800", "a\udfff", "\u00e9\ud83d"])
 def test_a_name_no_database_can_hold_is_a_value_error(name):
     fields = fields_of({})
-    with pytest.raises(ValueError, match="no NUL and no lone surrogate"):
+    with pytest.raises(ValueError, match="must not contain NUL or a lone surrogate"):
         fields[name] = 1
     assert fields == {}
 
@@ -386,7 +386,7 @@ def test_other_unusual_names_are_fine(name):
     assert fields.delta() == ({name: b"1"}, set())
 
 
-# It is a dict
+# The interface of a dictionary
 
 NAMES = ["a", "b", "c", "\u00e9"]
 VALUES = st.recursive(

@@ -26,7 +26,7 @@ def test_keys_are_unique(many):
 
 
 def test_every_character_is_as_likely_as_any_other(many):
-    """Chi-square with 35 degrees of freedom: 35 +- 8. Bytes modulo 36 would give about 660."""
+    """Chi-square, 35 degrees of freedom, is 35 +- 8. Bytes modulo 36 would give about 660."""
     counts = Counter("".join(many))
     expected = counts.total() / len(ALPHABET)
     assert sum((counts[c] - expected) ** 2 / expected for c in ALPHABET) < 150
@@ -157,7 +157,7 @@ def test_what_is_no_handle(offered):
     assert is_handle(offered) is False
 
 
-# Places among the handles
+# Positions of handles
 
 SORTED = sorted(f"{string.ascii_letters}{string.digits}-_")
 
@@ -169,7 +169,7 @@ def test_a_new_handle_is_one_and_of_no_session():
 
 
 def test_new_handles_are_anywhere():
-    """A tenth of them in each tenth of the places: 1000 +- 30."""
+    """Each tenth of the positions has a tenth of the handles: 1000 +- 30."""
     tenths = Counter(int(10 * position(new_handle())) for _ in range(10_000))
     assert set(tenths) == set(range(10))
     assert all(700 < count < 1300 for count in tenths.values())
@@ -185,7 +185,7 @@ def test_the_order_of_places_is_that_of_the_handles(many):
 
 @pytest.mark.parametrize("digit", [1, 2, 3])
 def test_every_character_has_its_place(digit):
-    """Whatever the encoding of handles takes for the first one of its alphabet."""
+    """The position agrees with the order of the encoded handles."""
     handles = ["-" * (digit - 1) + character + "-" * (43 - digit) for character in SORTED]
     assert [position(handle) * 64**digit for handle in handles] == [*range(64)]
 

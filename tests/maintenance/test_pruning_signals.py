@@ -129,7 +129,7 @@ def test_of_what_was_pruned_before_the_index_failed(kind, databases, clock, sett
     install(storage, settings, monkeypatch)
     add(storage, 3, MINUTE, references=BOTH)
     clock.advance(hours=2)
-    statements = storage._connection().statements
+    statements = storage.statements[storage.database]
     monkeypatch.setattr(statements, "delete_orphaned_references", "SELECT nothing FROM nowhere")
     with hearing(signals.session_ended) as told:
         outcome = run()

@@ -671,7 +671,7 @@ class TestSignals:
                     "handle": handles[1],
                     **user,
                     "changed": {"_auth_user_id"},
-                    "moved": {"user": "42"},
+                    "changed_references": {"user": "42"},
                 },
             ),
             ("client_changed", {"handle": handles[1], **user, "before": IPHONE, "after": LINUX}),

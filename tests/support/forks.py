@@ -1,4 +1,4 @@
-"""Children that are forked while the tests run."""
+"""Child processes that are forked while the tests run."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from support.servers import DEADLINE, wait_until
 
 
 def fork(run: Callable[[], object]) -> tuple[int, int]:
-    """A child that does this and nothing else. Gives its process and where it complains."""
-    ours, theirs = os.pipe()
+    """Fork a child that runs the function. Return its process id and the pipe for its traceback."""
+    reader, writer = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # there are threads
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # Python warns because there are threads
         pid = os.fork()
     if pid:
-        os.close(theirs)
-        return pid, ours
-    signal.alarm(DEADLINE // 2)  # it does not outlive the tests, whatever it waits for
+        os.close(writer)
+        return pid, reader
+    signal.alarm(DEADLINE // 2)  # the child must not outlive the tests
     try:
         run()
     except BaseException:
-        os.write(theirs, traceback.format_exc().encode())
+        os.write(writer, traceback.format_exc().encode())
     finally:
         os._exit(0)
 
 
 def complaint(pid: int, pipe: int) -> str:
-    """When it has ended."""
+    """Wait for the child to end. Return its traceback, or how it ended, or ""."""
     statuses: list[int] = []
 
     def has_ended() -> bool:

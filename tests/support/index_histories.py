@@ -1,4 +1,4 @@
-"""What may happen to sessions, in whatever order: in a storage, and in the specification."""
+"""Random histories of sessions, in a storage and in the specification."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REAL: list[Any] = []  # the storage under test; hypothesis builds the machines i
 
 
 class History(RuleBasedStateMachine):
-    """Of so many sessions. An id that ended never comes back."""
+    """A history of several sessions. An id that was deleted is never used again."""
 
     def __init__(self, sessions: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class History(RuleBasedStateMachine):
         return answers[1]  # with its version
 
     def ended(self, user: str, kept: int) -> Set[str]:
-        """The ids of all sessions of the user but this one, which end."""
+        """Delete all sessions of the user but one, and return their ids."""
         keep = self.ids[kept]
         ended = [dict(each.delete_matching("user", user, keep)) for each in (self.spec, self.real)]
         assert ended[0] == ended[1]
@@ -50,7 +50,7 @@ def fresh() -> str:
 
 
 def go_through(history: type[RuleBasedStateMachine], storage: Storage, steps: int) -> None:
-    """A few of them, of so many steps."""
+    """Run a few histories of this length against the storage."""
     REAL[:] = [storage]
     run_state_machine_as_test(
         history,

@@ -1,4 +1,4 @@
-"""What is known of sessions, in a few lines, and what they may belong to."""
+"""A model of sessions and their references in a few lines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 AGE = timedelta(days=14)  # SESSION_COOKIE_AGE
 FIELDS = ("_auth_user_id", "org_id", "team_id")
-# Some are the same to a database that ignores case, accents or spaces; 7 is the same as "7".
+# Some are equal in a database that ignores case, accents or spaces. 7 is equal to "7".
 VALUES = ("7", 7, "7 ", "a", "A", "\u00e4", "x=y", "n" * 250, "", None)
 SETTINGS = (
     {"user": "_auth_user_id"},
@@ -24,7 +24,7 @@ def team_of(fields: Any) -> str | None:
 
 @dataclass(eq=False)
 class Known:
-    """One session."""
+    """A session as the model expects it."""
 
     fields: dict[str, Any]
     key: str = ""
@@ -35,7 +35,7 @@ class Known:
     references: dict[str, str] | None = None
 
     def stored(self, holder: Any, now: datetime, setting: dict[str, str]) -> None:
-        """By a request, which leaves it like this."""
+        """Note that a request has stored the session."""
         self.key, self.handle = holder.session_key, holder.handle
         self.seen, self.ends = now, now + self.age
         self.references = self.references_by(setting)

@@ -1,4 +1,4 @@
-"""What is given up in the middle, as by a server of WSGI that lets no request take too long."""
+"""Interruption of a call, as by a WSGI server that limits the time of a request."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from contextlib import contextmanager
 
 import pytest
 
-PATIENCE = 0.1  # seconds
+TIMEOUT = 0.1  # seconds
 
 
-class Enough(BaseException):
+class Interrupted(BaseException):
     pass
 
 
 @contextmanager
 def given_up() -> Iterator[None]:
-    """By a signal, which must come before it is done."""
-    before = signal.signal(signal.SIGALRM, _give_up)
+    """Interrupt the block by a signal, which must arrive before the block ends."""
+    before = signal.signal(signal.SIGALRM, _interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
-        with pytest.raises(Enough):
+        signal.setitimer(signal.ITIMER_REAL, TIMEOUT)
+        with pytest.raises(Interrupted):
             yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
-def _give_up(*_: object) -> None:
-    raise Enough
+def _interrupt(*_: object) -> None:
+    raise Interrupted

@@ -1,4 +1,4 @@
-"""What people and code must notice of a server that goes away and comes back, and what not."""
+"""Checks of what users and code notice of a server that stops and is started again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FAST = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}  # a client of Red
 
 
 def logs_nobody_out(browser: Any, server: Any, start: Callable[[], None]) -> None:
-    """Through the pages of test_middleware."""
+    """Check that an outage logs nobody out, on the pages of `session_views`."""
     assert browser.get("/sync_count").content == b"1"
     key = browser.cookies["sessionid"].value
     server.kill()
@@ -31,7 +31,7 @@ def logs_nobody_out(browser: Any, server: Any, start: Callable[[], None]) -> Non
 def is_raised_by_every_method(
     store: Any, server: Any, start: Callable[[], None], error: Any
 ) -> None:
-    """Of a session, which then goes on."""
+    """Check that every method of a session raises the error, and works again afterwards."""
     holder = store()
     holder["a"] = 1
     holder.save()
@@ -50,20 +50,20 @@ def is_raised_by_every_method(
     assert store(key)["a"] == 2
 
 
-# Where no server is needed for that
+# Without a server
 
 
 class Away(Exception):
-    """What a client says of its server."""
+    """The error of a client whose server is unreachable."""
 
 
 def broken(monkeypatch: Any, storage: Storage, verb: str, error: type[Exception] = Away) -> None:
-    """The server is away whenever this verb of the storage asks it something."""
+    """Make this verb of the storage fail as if the server were unreachable."""
     monkeypatch.setattr(storage, verb, raising(error))
 
 
 def raising(error: type[Exception]) -> Any:
-    """A verb of a storage whose server is away."""
+    """Return a verb that raises this error."""
 
     def fail(*args: Any, **facts: Any) -> None:
         raise error("no answer from <server>")
@@ -72,7 +72,7 @@ def raising(error: type[Exception]) -> Any:
 
 
 def raising_any(kind: type[Exception]) -> Any:
-    """The same, for errors that take something else than a text."""
+    """Return a verb that raises an error whose constructor takes something else than a text."""
 
     def fail(*args: Any, **facts: Any) -> None:
         raise kind.__new__(kind)
@@ -82,7 +82,7 @@ def raising_any(kind: type[Exception]) -> Any:
 
 @contextmanager
 def nowhere(entry: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The alias of such a database, which is not there."""
+    """Configure an unreachable database and yield its alias."""
     configured = connections.configure_settings({**settings.DATABASES, "nowhere": entry})
     with monkeypatch.context() as patch:
         patch.setitem(connections.settings, "nowhere", configured["nowhere"])

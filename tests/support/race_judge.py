@@ -1,4 +1,4 @@
-"""Who ends the sessions of `races`, and what is to be said of it afterwards."""
+"""The caller that ends the sessions of `races`, and the judge of the result."""
 
 from __future__ import annotations
 
@@ -13,63 +13,63 @@ from typing import Any, NamedTuple
 from django_multisession import sessions, signals
 from support.races import Deed
 
-PATIENCE = 60  # seconds
+CALL_TIMEOUT = 60  # seconds
 
 
 class Call(NamedTuple):
-    """Of a public function that ends sessions, and what it left."""
+    """A call of a public function that ends sessions, and the sessions that it left."""
 
     name: str
     value: str
     begun: float
     done: float
-    ended: Mapping[str, Mapping[str, str]]  # handle -> references, as the signals told
-    left: Mapping[str, str]  # handle -> label of what is live afterwards, whoever it belongs to
+    ended: Mapping[str, Mapping[str, str]]  # handle -> references, from the signals
+    left: Mapping[str, str]  # handle -> label of what is live afterwards, of every user
 
 
 class Caller:
-    """Ends sessions, while in the ``with`` block."""
+    """Ends sessions, and records the signals while in the ``with`` block."""
 
     def __init__(self, over: Any) -> None:
-        """``over``: the event that stops the workers, should a call not end before."""
+        """``over`` is the event that stops the workers if a call does not return in time."""
         self.over = over
         self.calls: list[Call] = []
-        self._told: dict[str, dict[str, Mapping[str, str]]] = defaultdict(dict)
+        self._reported: dict[str, dict[str, Mapping[str, str]]] = defaultdict(dict)
 
     def __enter__(self) -> Caller:
-        signals.session_ended.connect(self._hear)
+        signals.session_ended.connect(self._record)
         return self
 
     def __exit__(self, *error: object) -> None:
-        signals.session_ended.disconnect(self._hear)
+        signals.session_ended.disconnect(self._record)
 
     def log_out_everywhere(self, user: Any, keep: Any = None) -> Call:
-        return self._note(sessions.log_out_everywhere, ("user", str(user.pk)), (user,), keep)
+        return self._call(sessions.log_out_everywhere, ("user", str(user.pk)), (user,), keep)
 
     def end_matching(self, name: str, value: str) -> Call:
-        return self._note(sessions.end_matching, (name, value), (name, value), None)
+        return self._call(sessions.end_matching, (name, value), (name, value), None)
 
-    def _note(self, function: Any, reference: Any, arguments: Any, keep: Any) -> Call:
+    def _call(self, function: Any, reference: Any, arguments: Any, keep: Any) -> Call:
         reason, begun = f"call {len(self.calls)}", time.monotonic()
-        watch = Timer(PATIENCE, self.over.set)
+        watch = Timer(CALL_TIMEOUT, self.over.set)
         watch.start()
         try:
             number = function(*arguments, keep=keep, reason=reason)
         finally:
             watch.cancel()
-        done, ended = time.monotonic(), self._told.pop(reason, {})
-        assert done - begun < PATIENCE, "It went on for as long as people logged in."
+        done, ended = time.monotonic(), self._reported.pop(reason, {})
+        assert done - begun < CALL_TIMEOUT, "It went on for as long as people logged in."
         assert number == len(ended)
         left = {info.handle: info.label for info in sessions.all()}
         self.calls.append(Call(*reference, begun, done, ended, left))
         return self.calls[-1]
 
-    def _hear(self, handle: str, references: Any, reason: str, **facts: Any) -> None:
-        self._told[reason][handle] = references
+    def _record(self, handle: str, references: Any, reason: str, **arguments: Any) -> None:
+        self._reported[reason][handle] = references
 
 
 class Judge:
-    """Compares the notes of both sides. Every answer is empty, if all is well."""
+    """Compares the calls with the workers' deeds. Each result is empty if nothing went wrong."""
 
     def __init__(self, calls: Sequence[Call], deeds: Iterable[Deed]) -> None:
         self.calls, self.lives = calls, defaultdict(list)
@@ -78,9 +78,12 @@ class Judge:
         self.ended = {handle for call in calls for handle in call.ended}
 
     def missed(self) -> list[tuple[Call, str]]:
-        """Sessions that belonged to whom a call named, from before it until after it, and were
-        used, or seen, after it. (A handle that no worker ever had may be seen: on a cluster a
-        session on its way to a new id is there twice for a moment, and the copy then goes.)"""
+        """Return the sessions that a call should have ended and did not.
+
+        They had the reference from before the call until after it, and were used or listed after
+        it. A handle that no worker ever had may be listed: on a cluster, a session that gets a new
+        id exists twice for a moment, and then the copy is deleted.
+        """
         found = []
         for label, deeds in self.lives.items():
             handles, used = {*self.handles(label)}, max(last_uses(deeds), default=-inf)
@@ -97,8 +100,11 @@ class Judge:
         return found
 
     def resurrected(self) -> set[str]:
-        """Sessions that worked, or were seen, after somebody had been told that they are gone; and
-        handles that were seen after their end."""
+        """Return what came back after its end.
+
+        These are sessions that were used or listed after a request had been refused, and handles
+        that were listed after their end.
+        """
         dead, gone = self._dead(), {}
         back = set()
         for label, deeds in self.lives.items():
@@ -111,8 +117,11 @@ class Judge:
         return back
 
     def mistaken(self) -> set[str]:
-        """What was ended without being meant: sessions that were gone, and no call tells of them;
-        and handles that a call tells of, with references that were not asked for."""
+        """Return what was ended by mistake.
+
+        These are sessions that are gone without a call that reported them, and handles that a call
+        reported with other references than it was given.
+        """
         gone = {label for label, deeds in self.lives.items() if not all(d.worked for d in deeds)}
         unexplained = {label for label in gone if not self.ended & {*self.handles(label)}}
         return unexplained | {
@@ -123,20 +132,20 @@ class Judge:
         }
 
     def alive(self) -> dict[str, str]:
-        """Handle -> label of what there has to be at the end."""
+        """Return handle -> label of the sessions that must be live at the end."""
         last = [deeds[-1] for deeds in self.lives.values()]
         live = {deed.handle: deed.label for deed in last if deed.worked and deed.handle}
         return {handle: label for handle, label in live.items() if handle not in self.ended}
 
     def refused(self) -> int:
-        """How many requests were told that their session is gone."""
+        """Return the number of requests that were refused because their session was gone."""
         return sum(not deed.worked for deeds in self.lives.values() for deed in deeds)
 
     def handles(self, label: str) -> Iterator[str]:
         return (deed.handle for deed in self.lives[label] if deed.handle)
 
     def _dead(self) -> dict[str, float]:
-        """Handle -> since when: its session was ended, or got a new key."""
+        """Return handle -> the time since which it is invalid."""
         dead = {handle: call.done for call in self.calls for handle in call.ended}
         for deeds in self.lives.values():
             for before, after in pairwise(deed for deed in deeds if deed.worked):
@@ -146,13 +155,13 @@ class Judge:
 
 
 def stints(deeds: Iterable[Deed], name: str, value: str) -> Iterator[tuple[float, float]]:
-    """From when and until when a session belonged there for sure, as far as it was up to it."""
+    """Yield from when until when a session certainly had the reference, if it was not ended."""
     since = None
     for deed in deeds:
-        belongs = deed.worked and deed.belongs.get(name) == value
-        if belongs and since is None:
+        has_reference = deed.worked and deed.references.get(name) == value
+        if has_reference and since is None:
             since = deed.done
-        elif deed.worked and not belongs and since is not None:
+        elif deed.worked and not has_reference and since is not None:
             yield since, deed.begun
             since = None
     if since is not None:
@@ -160,5 +169,5 @@ def stints(deeds: Iterable[Deed], name: str, value: str) -> Iterator[tuple[float
 
 
 def last_uses(deeds: Iterable[Deed]) -> list[float]:
-    """When those requests began that found the session and could use it."""
+    """Return when the requests began that found the session."""
     return [deed.begun for deed in deeds if deed.worked and deed.action != "log_out"]

@@ -1,7 +1,7 @@
-"""Workers who log one user in, save, move, take new keys and log out, and note what came of it.
+"""Workers that log one user in, save, change references, rotate keys and log out.
 
-In threads of this process, or of others. Their notes can be compared: time.monotonic() is one clock
-for all processes of a machine.
+They run in threads of this process or of others and return what they did as `Deed`s. The times in
+them can be compared, because time.monotonic() is one clock for all processes of a machine.
 """
 
 from __future__ import annotations
@@ -31,32 +31,34 @@ MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class Deed(NamedTuple):
-    """What a worker did to a session, and when."""
+    """An action of a worker on a session, with its time and its result."""
 
     label: str  # of the session, whatever its keys
     action: str
     begun: float
     done: float
     worked: bool  # False: the session was gone
-    handle: str | None  # afterwards; None: it was logged out, or not there
-    belongs: Mapping[str, str]  # its references afterwards
+    handle: str | None  # afterwards; None if it was logged out or gone
+    references: Mapping[str, str]  # afterwards
 
 
 def somebody() -> Any:
-    """The user, for whom no database is needed."""
+    """Return the user, without a database."""
     user = get_user_model()(pk=int(USER), username="ada", password="unusable")
-    user._state.adding = False  # for all that is asked of it here, it is stored
+    user._state.adding = False  # as if it were stored
     user.backend = MODEL_BACKEND
-    user.save = lambda **fields: None  # Django's login() notes when it was
+    user.save = lambda **fields: None  # Django's login() saves the time of the login
     return user
 
 
 class Life:
-    """One session, from its login to its end. Each action is a request, which reads it anew, or
-    goes on with what it read a while ago."""
+    """One session, from its login to its end.
+
+    Each action is a request that either reads the session or continues with an older read.
+    """
 
     def __init__(self, store: type[SessionStore], label: str, pause: float) -> None:
-        """``pause``: seconds between two requests, at most."""
+        """Begin a life. ``pause`` is the longest time between two requests, in seconds."""
         self.store, self.label, self.pause, self.random = store, label, pause, Random()
         self.holder, self.org, self.n = store(), None, 0
         self.deeds: list[Deed] = []
@@ -81,25 +83,25 @@ class Life:
         done = time.monotonic()
         if worked:
             self.holder = holder
-        belongs = self.belongs() if holder.session_key else {}
-        facts = (worked, holder.handle, belongs)
+        references = self.references() if holder.session_key else {}
+        facts = (worked, holder.handle, references)
         self.deeds.append(Deed(self.label, action.__name__, begun, done, *facts))
         return worked
 
     def is_there(self, holder: SessionStore) -> bool:
         if holder is self.holder:
-            return True  # when it was read
+            return True  # as of when it was read
         number = holder.get("n")
         assert number in (None, self.n), f"{self.label} lost a save: {number}, not {self.n}"
         return number is not None
 
-    def belongs(self) -> dict[str, str]:
+    def references(self) -> dict[str, str]:
         return {"user": USER} | ({"org": self.org} if self.org else {})
 
-    # Actions. Each asks the server, or nothing would be known of the session afterwards.
+    # Actions. Each sends a request to the server, so that the state afterwards is known.
 
     def log_in(self, holder: SessionStore) -> None:
-        """As a visitor who has a session already, or as one who has none."""
+        """Log in as a visitor who has a session already, or as one who has none."""
         holder.label = self.label
         if self.random.random() < 0.5:
             holder["visited"] = True
@@ -121,7 +123,7 @@ class Life:
         self.n += 1
 
     def move(self, holder: SessionStore) -> None:
-        """To another organisation, or to none."""
+        """Change the reference to another organisation, or remove it."""
         org = self.random.choice([org for org in ORGS if org != self.org])
         if org is None:
             del holder["org_id"]
@@ -151,7 +153,7 @@ ACTIONS = (Life.log_in_again, Life.save, Life.move, Life.rotate, Life.touch, Lif
 def work(
     store: type[SessionStore], pause: float, names: Sequence[str], is_over: Callable[[], bool]
 ) -> list[Deed]:
-    """One life after the other, a thread for each name."""
+    """Run one life after the other, in a thread for each name, and return their deeds."""
 
     def run(name: str) -> list[Deed]:
         deeds: list[Deed] = []
@@ -171,7 +173,7 @@ def work(
 
 
 def begin(over: Any) -> None:
-    """``over``: an event that processes share."""
+    """Initialise a worker process. ``over`` is an event that all processes share."""
     global is_over
     is_over = over.is_set
     django.setup()
@@ -184,7 +186,7 @@ def work_there(
     pause: float,
     names: Sequence[str],
 ) -> list[Deed]:
-    """On a storage that is built here. ``place``: its class, and arguments."""
+    """Run `work` on a storage that is built in this process. ``place``: its class and arguments."""
     settings.DATABASES.update(databases)
     connections.__dict__.pop("settings", None)  # Django may have read them before
     storage = import_string(f"django_multisession.storage.{place[0]}")(**place[1])

@@ -1,4 +1,4 @@
-"""A record of which everything is known, and one of which nothing is but its times."""
+"""A record with every attribute set, and a record with only its times."""
 
 from __future__ import annotations
 

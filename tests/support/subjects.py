@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from django.utils.asyncio import async_unsafe
 
 from django_multisession.core.record import Record
@@ -59,9 +60,12 @@ def database(alias: str) -> Callable[[Clock], Storage]:
 def mysql(clock: Clock) -> Storage:
     """The SQL for MySQL, which cannot return what it deletes, on MariaDB, which understands it."""
     from django_multisession.storage.db.dialects import MySQL
+    from django_multisession.storage.db.statements import Statements
 
     storage = database("mariadb")(clock)
-    storage._connection().statements.dialect = MySQL()
+    statements = Statements(connections["mariadb"])
+    statements.dialect = MySQL()
+    storage.statements["mariadb"] = statements
     return storage
 
 

@@ -1,4 +1,4 @@
-"""Sessions in a SQL database: SQLite, PostgreSQL, MySQL and MariaDB."""
+"""Storage in a SQL database: SQLite, PostgreSQL, MySQL or MariaDB."""
 
 from .storage import DatabaseStorage
 

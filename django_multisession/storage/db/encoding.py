@@ -1,4 +1,4 @@
-"""Records and changes to rows and back."""
+"""Conversions between records or changes and the rows of the session table."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from ...core.record import NOTHING, Change, Record
 PURGE_GRANULARITY = timedelta(hours=1)  # purge_at is a multiple of it
 USER = "user"  # the reference that has a column of its own
 
-ToDbTime = Callable[[datetime], datetime | str]  # a time as the database takes it
+ToDbTime = Callable[[datetime], datetime | str]  # converts to a time as the database takes it
+Names = Mapping[str, str | None]  # a name and its new value, or None to remove the name
 
-# What every answer but an id begins with, in this order.
-FACTS = (
+# The columns that a record is made of, in the order that `to_record` expects.
+RECORD_COLUMNS = (
     "created_at",
     "last_seen_at",
     "expires_at",
@@ -27,36 +28,36 @@ FACTS = (
     "user_agent",
     "label",
 )
-NONE = "{}"  # how every server writes an empty JSON object
+EMPTY_OBJECT = "{}"  # how every server writes an empty JSON object
 
 
-def to_row(id: str, record: Record, moment: ToDbTime) -> dict[str, Any]:
-    """Column -> value, of a new row."""
+def to_row(id: str, record: Record, to_time: ToDbTime) -> dict[str, Any]:
+    """Return the columns of a new row, with their values."""
     return {
         "handle": id,
         "data": json.dumps(texts(record.fields)),
         "more_references": json.dumps(further(record.references)),
-        "created_at": moment(record.created_at),
+        "created_at": to_time(record.created_at),
         "label": record.label,
         "ip": record.ip,
         "user_agent": record.user_agent,
         "user_ref": record.references.get(USER),
-        **_times(record, moment),
+        **_times(record, to_time),
     }
 
 
-def to_columns(change: Change, moment: ToDbTime) -> dict[str, Any]:
-    """Column -> new value, for what the change touches. For the JSON columns see `to_merges`."""
+def to_columns(change: Change, to_time: ToDbTime) -> dict[str, Any]:
+    """Return the columns that the change sets. For the JSON columns see `to_merges`."""
     plain = {"ip": change.ip, "user_agent": change.user_agent, "label": change.label}
     columns: dict[str, Any] = {name: v for name, v in plain.items() if v is not None}
-    columns |= _times(change, moment)
+    columns |= _times(change, to_time)
     if USER in change.references:
         columns["user_ref"] = change.references[USER]
     return columns
 
 
-def to_merges(change: Change) -> dict[str, Mapping[str, str | None]]:
-    """JSON column -> names to set, and with None to remove."""
+def to_merges(change: Change) -> dict[str, Names]:
+    """Return the JSON columns that the change merges into, with the names to set or remove."""
     merges = {
         "data": {**texts(change.set), **dict.fromkeys(change.unset)},
         "more_references": further(change.references),
@@ -64,10 +65,23 @@ def to_merges(change: Change) -> dict[str, Mapping[str, str | None]]:
     return {column: names for column, names in merges.items() if names}
 
 
+def to_patches(names: Names, merges_removals: bool) -> list[str]:
+    """Return the JSON merge patches (RFC 7396) that set or remove these names.
+
+    One patch, unless the server cannot merge removals (`Dialect.merges_removals`): then one that
+    sets, and after it one for each removal, which works on its own.
+    """
+    if merges_removals:
+        return [json.dumps(names)]
+    values = {name: value for name, value in names.items() if value is not None}
+    removals = [json.dumps({name: None}) for name, value in names.items() if value is None]
+    return [*([json.dumps(values)] if values else []), *removals]
+
+
 def to_record(row: Sequence[Any], zone: tzinfo, fields: Mapping[str, bytes] = NOTHING) -> Record:
-    """The record of a row that begins with `FACTS`."""
+    """Return the record of a row that begins with `RECORD_COLUMNS`."""
     created_at, last_seen_at, expires_at, user, more, ip, user_agent, label, *_ = row
-    references = {} if more == NONE else json.loads(more)
+    references = {} if more == EMPTY_OBJECT else json.loads(more)
     if user is not None:
         references[USER] = user
     return Record(
@@ -83,10 +97,10 @@ def to_record(row: Sequence[Any], zone: tzinfo, fields: Mapping[str, bytes] = NO
 
 
 def to_fields(data: str, id: str) -> dict[str, bytes]:
-    """The fields in a JSON object of texts.
+    """Return the fields in the text of the ``data`` column.
 
-    Another hand may have written to the table: a value that is no text becomes one that nothing
-    can decode, and reads as absent; data that are no object, as empty.
+    Other programs may have written to the table. A value that is not text becomes a value that
+    cannot be decoded, and reads as absent. Data that is not an object is logged and reads as empty.
     """
     names = json.loads(data)
     if not isinstance(names, dict):
@@ -96,46 +110,47 @@ def to_fields(data: str, id: str) -> dict[str, bytes]:
 
 
 def texts(fields: Mapping[str, bytes]) -> dict[str, str]:
-    """As JSON strings, so that a merge patch (RFC 7396) never merges inside a value."""
+    """Return the fields as JSON strings, so that a merge patch never merges inside a value."""
     return {name: value.decode() for name, value in fields.items()}
 
 
-def further(references: Mapping[str, str | None]) -> dict[str, str | None]:
-    """The references that have no column of their own."""
+def further(references: Names) -> dict[str, str | None]:
+    """Return the references that have no column of their own."""
     return {name: value for name, value in references.items() if name != USER}
 
 
-def to_db_time(moment: datetime, zone: tzinfo | None, keeps_zones: bool) -> datetime | str:
-    """As the ORM would write it, so that both can read the table.
+def to_db_time(time: datetime, zone: tzinfo | None, keeps_zones: bool) -> datetime | str:
+    """Convert an aware time to what the ORM would write, so that both can read the table.
 
-    ``zone``: `connection.timezone`, None where USE_TZ is off: local time then.
+    ``zone`` is Django's `connection.timezone`: None if USE_TZ is off, which means local time.
     """
     if zone is None:
-        return str(local(moment))
+        return str(local(time))
     if keeps_zones:
-        return moment
-    return str((moment if zone is UTC else moment.astimezone(zone)).replace(tzinfo=None))
+        return time
+    return str((time if zone is UTC else time.astimezone(zone)).replace(tzinfo=None))
 
 
 def from_db_time(value: Any, zone: tzinfo) -> datetime:
-    """Aware and in UTC. ``zone`` is what the database means by a naive time."""
+    """Convert a time from the database to UTC. ``zone`` is the time zone of naive times."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
-    moment: datetime = value if value.tzinfo else value.replace(tzinfo=zone)
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    time: datetime = value if value.tzinfo else value.replace(tzinfo=zone)
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
 
 
-def to_purge_time(moment: datetime) -> datetime:
-    """The first multiple of `GRID` that is not before ``moment``."""
+def to_purge_time(time: datetime) -> datetime:
+    """Round up to a multiple of `PURGE_GRANULARITY`."""
     seconds = PURGE_GRANULARITY.total_seconds()
-    return datetime.fromtimestamp(-(-moment.timestamp() // seconds) * seconds, UTC)
+    return datetime.fromtimestamp(-(-time.timestamp() // seconds) * seconds, UTC)
 
 
-def _times(source: Record | Change, moment: ToDbTime) -> dict[str, Any]:
+def _times(source: Record | Change, to_time: ToDbTime) -> dict[str, Any]:
+    """Return the time columns that the record or change sets."""
     times = {}
     if source.last_seen_at is not None:
-        times["last_seen_at"] = moment(source.last_seen_at)
+        times["last_seen_at"] = to_time(source.last_seen_at)
     if source.expires_at is not None:
-        times["expires_at"] = moment(source.expires_at)
-        times["purge_at"] = moment(to_purge_time(source.expires_at))
+        times["expires_at"] = to_time(source.expires_at)
+        times["purge_at"] = to_time(to_purge_time(source.expires_at))
     return times

@@ -1,4 +1,4 @@
-"""Sessions that many write at once, where the server breaks deadlocks."""
+"""Concurrent writes of the same sessions, during which the server resolves deadlocks."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def storage(request, clock, databases):
 
 
 def test_whoever_moves_the_references_of_the_same_sessions_succeeds(storage, clock):
-    """An entry is inserted by INSERT ... SELECT, which locks the table's counter, so that what was
-    a deadlock may be called "Failed to read auto-increment value" (1467)."""
+    """An index entry is inserted by INSERT ... SELECT, which locks the table's counter. A deadlock
+    may therefore be reported as "Failed to read auto-increment value" (1467)."""
     ids = [f"{number:043}" for number in range(3)]
     for id in ids:
         storage.insert(id, make_record(clock, references={"org": "1", "team": "1"}))
@@ -43,7 +43,7 @@ def test_whoever_moves_the_references_of_the_same_sessions_succeeds(storage, clo
 
 @pytest.mark.parametrize("references", [{"user": "1"}, {"org": "1"}], ids=["column", "index"])
 def test_whoever_inserts_what_was_just_deleted_is_told_who_was_first(storage, clock, references):
-    """InnoDB lets all of them lock what is left of the deleted row, and then none insert."""
+    """InnoDB lets all of them lock the remains of the deleted row, and then lets none insert."""
     id, record = "A" * 43, make_record(clock, references=references)
     for _ in range(ROUNDS):
         storage.insert(id, record)

@@ -1,4 +1,4 @@
-"""A sample of the SQL storage: neighbours in a table that is sorted by handles, in a circle."""
+"""The sample of the SQL storage: neighbours in the table, sorted by handle, in a circle."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from django.test.utils import CaptureQueriesContext
 
 from django_multisession.core import keys
 from django_multisession.models import Session, SessionReference
-from django_multisession.storage.db import DatabaseStorage
+from django_multisession.storage.db.statements import Statements
 from support import servers
 from support.subjects import make_record
 
 LETTERS = sorted("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
-EVENLY = [letter + "-" * 42 for letter in LETTERS]  # each is a 64th behind the one before it
+EVENLY = [letter + "-" * 42 for letter in LETTERS]  # a 64th of all handles apart
 
 
 def fill(storage, ids, record):
@@ -28,7 +28,7 @@ def begin_at(monkeypatch, handle):
 
 
 def sampled(storage, limit):
-    """The ids, in order; the number; how many statements it took."""
+    """Return the ids in order, the number, and how many statements were sent."""
     with CaptureQueriesContext(connections[storage.database]) as captured:
         found, number = storage.sample(limit)
     return [id for id, _ in found], number, len(captured)
@@ -41,7 +41,7 @@ def even(database_storage, clock):
 
 
 class TestCircle:
-    """64 at equal distances, so that the estimate is exact, wherever it begins."""
+    """64 handles at equal distances, so that the estimate is exact wherever it begins."""
 
     @pytest.mark.parametrize("first", [0, 1, 37, 54])
     def test_neighbours(self, even, monkeypatch, first):
@@ -50,7 +50,7 @@ class TestCircle:
 
     @pytest.mark.parametrize("first", [55, 60, 63])
     def test_after_the_last_handle_comes_the_first(self, even, monkeypatch, first):
-        """From 55 on only the one too many, which tells that there are more."""
+        """From 55 on, only the additional row that shows that there are more."""
         begin_at(monkeypatch, EVENLY[first])
         circle = EVENLY[first:] + EVENLY
         assert sampled(even, 9) == (circle[:9], 64, 2)
@@ -59,7 +59,7 @@ class TestCircle:
         begin_at(monkeypatch, "z" * 43)
         ids, number, statements = sampled(even, 9)
         assert (ids, statements) == (EVENLY[:9], 2)
-        assert 62 <= number <= 64  # it begins almost a 64th before the first
+        assert 62 <= number <= 64  # the sample begins almost a 64th before the first
 
     def test_between_two_handles(self, even, monkeypatch):
         begin_at(monkeypatch, EVENLY[9][:-1] + "0")
@@ -84,7 +84,7 @@ class TestCircle:
 
 
 class TestExpired:
-    """Rows that wait for their purge are neighbours, too."""
+    """Expired rows that are not purged yet are neighbours too."""
 
     @pytest.mark.parametrize("first", [0, 37, 60])
     def test_only_the_live_are_given_and_counted(self, database_storage, clock, monkeypatch, first):
@@ -107,18 +107,18 @@ class TestExpired:
         begin_at(monkeypatch, EVENLY[30])
         ids, number, _ = sampled(database_storage, 4)
         assert ids == []
-        assert number > 0  # it has not seen all
+        assert number > 0  # not all sessions were read
 
 
 def test_handles_that_begin_alike_give_no_estimate(database_storage, clock, monkeypatch):
-    """No hashes do this; but a division by nothing would be an error."""
+    """Hashes are never like this, but a division by zero would be an error."""
     fill(database_storage, [f"{number:043}" for number in range(7)], make_record(clock))
     begin_at(monkeypatch, "0" * 43)
     assert sampled(database_storage, 3) == ([f"{number:043}" for number in range(3)], 4, 1)
 
 
 def test_the_number_is_of_what_is_beyond_the_limit_too(database_storage, clock, monkeypatch):
-    """At least one more than were given, where all the others are far away."""
+    """The number is at least one more than were returned, even if all others are far away."""
     dense = [f"---{letter}{'-' * 39}" for letter in LETTERS[:4]]
     fill(database_storage, [*dense[:3], "z" * 43], make_record(clock))
     begin_at(monkeypatch, dense[0])
@@ -134,7 +134,7 @@ def test_no_payload_is_read(database_storage, clock):
     assert not [query for query in captured if " data" in query["sql"]]
 
 
-# What it relies on
+# What the sample relies on
 
 
 def test_handles_are_sorted_by_bytes(database_storage, clock):
@@ -147,7 +147,7 @@ def test_handles_are_sorted_by_bytes(database_storage, clock):
 
 @pytest.mark.parametrize("model", [Session, SessionReference])
 def test_so_they_are_on_postgresql_whatever_the_database_was_made_with(databases, model):
-    """The one above passes, too, where the database as a whole is sorted so."""
+    """The test above also passes if the whole database is sorted like this."""
     if "postgres" not in connections:
         servers.missing("server for postgres")
     exact = {Session: {"handle", "user_ref"}, SessionReference: {"name", "value"}}[model]
@@ -160,7 +160,7 @@ def test_so_they_are_on_postgresql_whatever_the_database_was_made_with(databases
         assert {name for (name,) in cursor.fetchall()} == exact
 
 
-EXPLAIN = {  # alias -> the words that ask for the plan, and the index's name in it
+EXPLAIN = {  # alias -> the statement that explains a plan, and the index's name in the plan
     "default": ("EXPLAIN QUERY PLAN", "USING INDEX sqlite_autoindex_django_multisession_session_1"),
     "postgres": ("EXPLAIN", "Index Scan using multisession_handle"),
 }
@@ -169,13 +169,13 @@ EXPLAIN = {  # alias -> the words that ask for the plan, and the index's name in
 @pytest.mark.parametrize("alias", EXPLAIN)
 @pytest.mark.parametrize("part", [0, 1])
 def test_the_neighbours_are_read_from_the_index(databases, alias, part):
-    """Or the whole table would be sorted each time."""
+    """Otherwise the whole table would be sorted each time."""
     if alias not in connections:
         servers.missing(f"server for {alias}")
-    statement = DatabaseStorage(database=alias)._connection().statements.sample[part]
+    statement = Statements(connections[alias]).sample[part]
     words, index = EXPLAIN[alias]
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-        if alias == "postgres":  # for the few rows there are here, it would not care
+        if alias == "postgres":  # with so few rows it would not use the index
             for way in ("seqscan", "bitmapscan", "sort"):
                 cursor.execute(f"SET LOCAL enable_{way} = off")
         cursor.execute(f"{words} {statement}", [EVENLY[0], 10])

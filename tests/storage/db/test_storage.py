@@ -1,4 +1,4 @@
-"""What is particular to the SQL storage: statements, indexes, times, routers, transactions."""
+"""The SQL storage alone: statements, indexes, times, routers and transactions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from django_multisession.core import keys
 from django_multisession.core.record import Change
 from django_multisession.models import Session, SessionLease, SessionReference
 from django_multisession.storage.db import DatabaseStorage
+from django_multisession.storage.db.connection import Connection
 from django_multisession.storage.db.dialects import dialect_of
+from django_multisession.storage.db.statements import Statements
 from support import servers
 from support.project import store_on
 from support.subjects import make_record
@@ -28,7 +30,7 @@ def connection(database_storage):
 
 @pytest.fixture
 def statements(connection):
-    """``statements(call)``: the first word of every statement that the call sends."""
+    """Return a function that runs a call and returns the first word of every statement it sends."""
 
     def run(call):
         with CaptureQueriesContext(connection) as captured:
@@ -61,7 +63,7 @@ def postgres(clock, databases):
 
 
 class TestStatements:
-    """The promise of one statement a verb, and no transaction."""
+    """A verb costs one statement and no transaction."""
 
     def test_load_save_touch_rotate(self, database_storage, clock, statements):
         holder = store_on(database_storage)()
@@ -95,7 +97,7 @@ class TestStatements:
         holder = store_on(database_storage)()
         holder.save()
         logout = store_on(database_storage)(holder.session_key).flush
-        one = database_storage._connection().statements.dialect.returns_deleted
+        one = database_storage.statements[database_storage.database].dialect.returns_deleted
         assert [s for s in statements(logout) if s not in ("BEGIN", "COMMIT", "SET")] == (
             ["DELETE"] if one else ["SELECT", "DELETE"]
         )
@@ -137,7 +139,9 @@ class TestStatements:
         ]
         assert statements(lambda: database_storage.acquire_lease(name, "bob", soon)) == ["UPDATE"]
         refused = statements(lambda: database_storage.acquire_lease(name, "ann", soon))
-        assert len(refused) == 3  # for all it knew, it was new, or its own of a moment ago
+        assert (
+            len(refused) == 3
+        )  # update, insert, and update again in case another thread inserted it
 
     @pytest.mark.parametrize("number", [0, 1, 300])
     def test_to_ask_for_leases_is_one(self, database_storage, statements, number):
@@ -146,19 +150,19 @@ class TestStatements:
             number
         )
 
-    @pytest.mark.parametrize("tell", [None, lambda found: None])
+    @pytest.mark.parametrize("on_deleted", [None, lambda entries: None])
     def test_the_last_purge_of_a_run_goes_over_references_and_leases_too(
-        self, database_storage, clock, statements, tell
+        self, database_storage, clock, statements, on_deleted
     ):
         def purge():
-            database_storage.purge(2, tell)
+            database_storage.purge(2, on_deleted)
 
         for number in range(3):
             database_storage.insert(f"{number:043}", make_record(clock, expires_at=clock.now))
         clock.advance(hours=2)
-        in_one = database_storage._connection().statements.dialect.deletes_selected
+        in_one = database_storage.statements[database_storage.database].dialect.deletes_selected
         batch = ["DELETE"] if in_one else ["SELECT", "DELETE"]
-        again = batch[:1]  # from the beginning, where what was skipped is left
+        again = batch[:1]  # from the beginning, for rows that were skipped
         housekeeping = ["DELETE", "DELETE"]
         for expected in (batch, batch + again + housekeeping, again + housekeeping):
             sent = [s for s in statements(purge) if s in ("SELECT", "DELETE")]
@@ -336,7 +340,7 @@ class TestIntegration:
         assert Router.asked == ["write", "read", "write"]
 
     def test_leases_are_asked_of_where_they_are_written(self, databases, clock, settings):
-        """A replica is late; so what was ended a moment ago might come back."""
+        """A replica lags, so a session that was just ended could come back."""
         settings.DATABASE_ROUTERS = [f"{__name__}.Router"]
         Router.asked.clear()
         storage = DatabaseStorage(clock=clock)
@@ -382,13 +386,13 @@ def test_touches_stay_heap_only_on_postgresql(postgres, clock):
             assert postgres.update(id, change)
     updated, hot = (now - then for now, then in zip(_tuples(), before, strict=True))
     assert updated == 900
-    # All of them, unless the server's own ANALYZE keeps old versions alive meanwhile; with an index
-    # on what a touch writes, none.
+    # All of them, unless the server's own ANALYZE keeps old row versions alive in the meantime.
+    # None with an index on a column that a touch writes.
     assert hot >= 0.5 * updated
 
 
 def _tuples():
-    """Rows of the table updated so far, and how many of them without touching an index."""
+    """Return the numbers of updated rows and of those that were updated without an index."""
     with connections["postgres"].cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
         cursor.execute(
@@ -399,17 +403,15 @@ def _tuples():
 
 
 def test_the_lookups_use_their_indexes_on_postgresql(postgres, clock):
-    statements, now = (
-        postgres._connection().statements,
-        postgres._connection().to_db_time(clock.now),
-    )
+    statements = Statements(connections["postgres"])
+    now = Connection(connections["postgres"], statements).to_db_time(clock.now)
     select = f"SELECT id FROM {statements.sessions} WHERE"
     queries = [
         ("multisession_handle", f"{select} handle = %s", [A]),
         ("multisession_user", f"{select} user_ref = %s", ["1"]),
         ("multisession_purge", f"{select} purge_at <= %s", [now]),
-        ("multisession_purge", statements.count_over, [now]),
-        ("multisession_lease", statements.renew, ["ann", now, A, "ann", now]),
+        ("multisession_purge", statements.count_expired, [now]),
+        ("multisession_lease", statements.renew_lease, ["ann", now, A, "ann", now]),
         ("multisession_lease_end", statements.delete_expired_leases, [now]),
     ]
     with connections["postgres"].cursor() as cursor:
