@@ -8,7 +8,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from django_multisession import migrations
 from django_multisession.models import Session, SessionLease, SessionReference
-from support import servers
+from support.databases import require
 
 NAMES = [path.stem for path in Path(migrations.__file__).parent.glob("[!_]*.py")]
 
@@ -46,8 +46,7 @@ def test_tables(model, table):
 
 @pytest.mark.parametrize("alias", ["default", "postgres", "mariadb"])
 def test_the_tables_go_and_come_back(databases, alias):
-    if alias not in connections:
-        servers.missing(f"server for {alias}")
+    require(alias)
     call_command("migrate", "django_multisession", "zero", database=alias, verbosity=0)
     assert not tables(alias)
     call_command("migrate", database=alias, verbosity=0)

@@ -9,6 +9,9 @@ import pytest
 from django.views.debug import get_default_exception_reporter_filter
 
 from django_multisession.admin import SessionAdmin, search
+from support.fixtures_people import browser, members, model, office
+
+__all__ = ["browser", "members", "model", "office"]
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
-from django.db import connections, transaction
+from django.db import transaction
 
 from django_multisession import sessions
 from django_multisession.channels.notifications import EVERYBODY, group_of
 from django_multisession.engine import store
+from support.databases import require
 from support.project import install, tokens
-from support.servers import missing
 from support.subjects import STORAGES
 
 
@@ -151,8 +151,7 @@ class TestTransactions:
 
     def test_of_two_databases_each_one_tells(self, handle, messages_to):
         """Each commit of several transactions sends a message; the receivers read the session."""
-        if "postgres" not in connections:
-            missing("server for postgres")
+        require("postgres")
         with transaction.atomic():
             with transaction.atomic(using="postgres"):
                 sessions.end(handle)

@@ -11,9 +11,9 @@ from typing import Any
 
 import django
 import pytest
-from django.conf import settings
 
 from support import dynamodb_servers, redis_servers, servers
+from support.databases import entry_of
 from support.subjects import Clock, dynamodb
 
 SETTINGS = """
@@ -111,9 +111,7 @@ def run(suite, tmp_path):
 @with_and_without_tz
 @pytest.mark.parametrize("alias", ["default", "postgres", "mariadb"])
 def test_djangos_own_tests_pass(run, tmp_path, alias, use_tz):
-    if alias not in settings.DATABASES:
-        servers.missing(f"server for {alias}")
-    database = settings.DATABASES[alias]
+    database = entry_of(alias)
     entry = {name: database[name] for name in ("ENGINE", "HOST", "PORT", "USER", "PASSWORD")}
     entry["NAME"] = f"{tmp_path}/db.sqlite3" if alias == "default" else "multisession"
     entry["TEST"] = {"NAME": f"{database['TEST']['NAME']}_contract"}

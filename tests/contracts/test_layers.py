@@ -1,4 +1,4 @@
-"""The import rules between the parts of the package, checked on the source of every module.
+"""The layers: the import rules between the parts of the package, and the tests of each module.
 
 ``docs/architecture/index.rst`` draws the rules as arrows and gives the reasons. ``ARROWS`` has them
 as data, and a test compares the two.
@@ -137,7 +137,7 @@ def test_a_client_library_is_imported_by_storages_only(module):
     assert not libraries or module.startswith("storage.")
 
 
-@pytest.mark.parametrize("name", ARROWS.keys() - PLACEHOLDERS)
+@pytest.mark.parametrize("name", sorted(ARROWS.keys() - PLACEHOLDERS))
 def test_the_layers_name_folders_and_modules_that_exist(name):
     assert name in MODULES
 
@@ -182,6 +182,75 @@ assert "django.conf" not in sys.modules or not sys.modules["django.conf"].settin
 """
     environment = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
     subprocess.run([sys.executable, "-W", "error", "-c", code], env=environment, check=True)
+
+
+TESTS = Path(__file__).parents[1]
+
+# The tests of a module are in tests/<folder>/test_<module>.py or test_<module>_<subject>.py.
+# Those of these modules, or of all modules of these folders, are in another file.
+TESTED_IN = {
+    # Declarations, which run when Django starts.
+    "apps": "checks/test_checks.py",
+    "models": "test_migrations.py",
+    "migrations": "test_migrations.py",
+    "urls": "devices/test_devices.py",
+    "api.urls": "api/test_api.py",
+    # The public path of something that lies in a folder.
+    "client": "core/test_client.py",
+    "forms": "auth/test_refusals.py",
+    "views": "devices/test_devices.py",
+    "templatetags.multisession": "devices/test_template_tags.py",
+    # One test runs over all modules of the folder.
+    "backends": "contracts/test_backends.py",
+    "checks": "checks/test_checks.py",
+    "transfer.sources": "transfer/sources/test_every_source.py",
+    "storage.base": "contracts/test_twins.py",
+    "storage.memory": "contracts/test_storage.py",
+    "storage.db": "storage/db/test_storage.py",
+    # What the tests assert is what people or callers see, so the files are named after that.
+    "admin.rows": "admin/test_changelist.py",
+    "admin.session_admin": "admin/test_detail.py",
+    "api.csrf": "api/test_refusals.py",
+    "api.errors": "api/test_refusals.py",
+    "api.views": "api/test_api.py",
+    "management.cli": "management/test_terminals.py",
+    "management.commands": "management/test_migratesessions.py",
+    "management.move_job": "management/test_migratesessions_interrupted.py",
+    "management.prune_job": "management/test_clearsessions_multi.py",
+    "storage.dynamodb.connection": "storage/dynamodb/test_conflicts.py",
+    "storage.dynamodb.errors": "storage/dynamodb/test_refusals.py",
+    "storage.dynamodb.expressions": "storage/dynamodb/test_requests.py",
+    "storage.dynamodb.leases": "contracts/test_leases.py",
+    "storage.dynamodb.listing": "storage/dynamodb/test_paging.py",
+    "storage.dynamodb.scan": "storage/dynamodb/test_paging.py",
+    "storage.dynamodb.storage": "contracts/test_storage.py",
+    "storage.dynamodb.table_spec": "storage/dynamodb/test_table.py",
+    "storage.redis.storage": "contracts/test_storage.py",
+    "web.api_errors": "api/test_refusals.py",
+    "web.current_request": "auth/test_current.py",
+    "web.decorated_view": "devices/test_sites.py",
+    "web.humanize": "devices/test_devices.py",
+    "web.outages": "contracts/test_outages.py",
+}
+
+
+def has_mirrored_tests(module):
+    *folders, name = module.split(".")
+    folder = TESTS.joinpath(*folders)
+    return any(folder.glob(f"test_{name}.py")) or any(folder.glob(f"test_{name}_*.py"))
+
+
+@pytest.mark.parametrize("module", [m for m, path in MODULES.items() if path.stem != "__init__"])
+def test_every_module_has_tests(module):
+    parent = module.rpartition(".")[0]
+    assert has_mirrored_tests(module) or module in TESTED_IN or parent in TESTED_IN
+
+
+@pytest.mark.parametrize(("module", "tests"), TESTED_IN.items())
+def test_tests_in_another_file_are_of_a_module_and_exist(module, tests):
+    assert module in MODULES
+    assert not has_mirrored_tests(module)
+    assert (TESTS / tests).is_file()
 
 
 @pytest.mark.skipif("MULTISESSION_WHEEL" not in os.environ, reason="not in an environment of tox")

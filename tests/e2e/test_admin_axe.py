@@ -14,8 +14,6 @@ from support.admin_demos import LIST, Demo, choose, enter
 from support.chromium import DESKTOP, PHONE, Chromium
 from support.user_agents import FIREFOX
 
-pytestmark = pytest.mark.thorough
-
 DATA = {"token": "T-123", "deep": {"deep": ["a", {"b": None}]}}
 # Elements of this package, and its content in Django's: cells of the list, confirmation forms.
 OURS = (

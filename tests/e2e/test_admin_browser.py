@@ -12,8 +12,6 @@ from support.chromium import Chromium
 from support.demo_sites import Browser
 from support.user_agents import FIREFOX
 
-pytestmark = pytest.mark.thorough
-
 Visit = Callable[..., Browser]
 
 ENGINES = ["db", "redis", "dynamodb"]

@@ -16,8 +16,6 @@ from support.chromium import DESKTOP, PHONE, Chromium
 from support.translations import LANGUAGES
 from support.user_agents import FIREFOX
 
-pytestmark = pytest.mark.thorough
-
 LONG = f"{FIREFOX} {'x' * 400}"
 DATA = {"token": "T-123", "words": "long" * 200, "deep": {"deep": {"deep": ["a" * 300] * 3}}}
 TABLE = ".results, .results *"  # wider than a phone; like all lists of the admin, it scrolls

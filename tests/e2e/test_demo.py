@@ -27,6 +27,8 @@ from support.demo_sites import (
 )
 from support.servers import HOST, free_port
 
+pytestmark = pytest.mark.quick
+
 SIMULATED = ["ada", "ada", "grace", "grace", "linus", "linus"]
 ROW = re.compile(r"^(ada|grace|linus) .* (just now|ago) +in \d+ (?:h|days) +[\w-]{8}$", re.M)
 

@@ -14,8 +14,6 @@ from support.admin_demos import Demo, demo_in, handle_of, user_of
 from support.demo_sites import DEADLINE, Browser, assert_no_key_is_shown, tells_of_the_end
 from support.user_agents import FIREFOX
 
-pytestmark = pytest.mark.thorough
-
 API = "/api/devices/"
 
 Answer = tuple[int, Any]

@@ -19,8 +19,6 @@ from support.demo_sites import (
 )
 from support.user_agents import FIREFOX
 
-pytestmark = pytest.mark.thorough
-
 LogIn = Callable[..., Browser]
 OTHERS = "/devices/end-others/"
 # ua-parser turns it into 'My<b>App</b>"><script>alert(1)</script> on iOS'.

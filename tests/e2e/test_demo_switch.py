@@ -17,8 +17,6 @@ from support.dynamodb_servers import MOTO
 from support.migrate_command import empty_redis
 from support.servers import HOST, free_port
 
-pytestmark = pytest.mark.thorough
-
 UNKNOWN = "does not know which sessions belong to a user"
 # Engines and their previous engines. The last ones still name Django's engine, for users who have
 # not visited the site meanwhile.
@@ -98,7 +96,7 @@ def visits(browser: Browser) -> int:
     return int(browser.open("/").split(" time")[0].rpartition("<strong>")[2])
 
 
-@pytest.mark.parametrize("steps", [BACK, pytest.param(FORTH, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("steps", [BACK, FORTH])
 def test_who_is_logged_in_stays_so(demo: Demo, steps: list[tuple[str, str]]) -> None:
     """One browser visits the site on every engine, another one only on the last ones."""
     often, seldom = Browser(demo.site), Browser(demo.site)
@@ -116,7 +114,6 @@ def test_who_is_logged_in_stays_so(demo: Demo, steps: list[tuple[str, str]]) -> 
                 assert_is_known(seldom, backend)
 
 
-@pytest.mark.thorough
 def test_who_logs_out_on_the_new_engine_is_logged_out_of_the_old(demo: Demo) -> None:
     browser, other = Browser(demo.site), Browser(demo.site)
     with demo.on("django"):
@@ -130,7 +127,6 @@ def test_who_logs_out_on_the_new_engine_is_logged_out_of_the_old(demo: Demo) -> 
         assert other.session()["user"] == "ada"
 
 
-@pytest.mark.thorough
 def test_in_bulk_on_the_way(demo: Demo) -> None:
     """After all sessions were moved in bulk, the previous engine is not needed any more."""
     browsers = [Browser(demo.site) for _ in range(3)]
@@ -173,7 +169,6 @@ def chromium() -> Iterator[Any]:
         yield it
 
 
-@pytest.mark.thorough
 def test_a_real_browser_stays_logged_in(demo: Demo, chromium: Any) -> None:
     chromium.begin(demo.site)
     for backend, before in FORTH:

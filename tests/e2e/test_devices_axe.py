@@ -18,8 +18,6 @@ from support.chromium import DESKTOP, PHONE, Chromium
 from support.device_demos import LAPTOP, LIST, LONG_AGO, OTHERS, confirm, newcomer, page_of, settle
 from support.user_agents import IPHONE
 
-pytestmark = pytest.mark.thorough
-
 SCREENS = [(size, colours) for size in (DESKTOP, PHONE) for colours in ("light", "dark")]
 
 

@@ -32,8 +32,6 @@ from support.device_demos import (
 )
 from support.user_agents import IPHONE
 
-pytestmark = pytest.mark.thorough
-
 Pair = tuple[Chromium, Chromium]
 ENGINES = ["db", "redis", "dynamodb"]
 ON_LAPTOP, ON_PHONE = "Chrome on Linux", "Mobile Safari on iOS"

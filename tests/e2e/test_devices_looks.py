@@ -24,8 +24,6 @@ from support.device_demos import (
 )
 from support.user_agents import IPHONE
 
-pytestmark = pytest.mark.thorough
-
 WIDE = "w" * 100
 HEBREW = "המחשב של סבתא 2"
 ADDRESS = "2001:db8:1234:5678:9abc:def0:1234:5678"

@@ -17,8 +17,6 @@ import pytest
 from support.demo_sites import DEADLINE, EVERYWHERE, MANAGE, PLACES, environment, running_in
 from support.servers import missing
 
-pytestmark = pytest.mark.thorough
-
 ROOT = Path(__file__).resolve().parents[2]
 SECTION = (
     (ROOT / "README.rst").read_text().split("Without a browser\n~~~")[1].split("WebSockets")[0]

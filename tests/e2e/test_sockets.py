@@ -33,6 +33,7 @@ def end(world: Visits, browser: Browser) -> None:
     world.log_in().open(f"/awaited/{handle_of(browser)}/")
 
 
+@pytest.mark.quick
 def test_a_socket_closes_when_its_session_ends(world: Visits) -> None:
     """The quick test; the others are marked thorough."""
     browser = world.log_in()
@@ -42,7 +43,6 @@ def test_a_socket_closes_when_its_session_ends(world: Visits) -> None:
     assert all_open([other])
 
 
-@pytest.mark.thorough
 class TestConsumers:
     @pytest.mark.parametrize("path", ["echo", "sync", "json"])
     def test_each_is_told_the_code(self, world: Visits, path: str) -> None:
@@ -101,7 +101,6 @@ def members(group: str) -> set[str]:
     return {*ALONE.server.client.zrange(f"asgi:group:{group}", 0, -1)}
 
 
-@pytest.mark.thorough
 class TestGroups:
     def in_both(self, browser: Browser) -> tuple[str, str]:
         """Return the session's group and its channel, which is in the group of all sockets, too."""
@@ -129,7 +128,6 @@ class TestGroups:
         self.wait_until_left(*joined)
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("server", "more"),
     [("uvicorn", {"LAYER": PUBSUB}), ("daphne", {}), ("daphne", {"LAYER": PUBSUB})],

@@ -15,7 +15,7 @@ from django_multisession.models import Session, SessionLease, SessionReference
 from django_multisession.storage.base import Finding
 from django_multisession.storage.db import DatabaseStorage
 from django_multisession.storage.db.dialects import MariaDB, PostgreSQL, SQLite
-from support import servers
+from support.databases import require
 from support.integrity_cases import found, opened, report
 from support.terminals import run
 
@@ -31,8 +31,7 @@ INDEXES = [
 @pytest.fixture(params=ALIASES)
 def database(request, databases, settings, monkeypatch):
     """Of the engine in use. Whatever is missing after a test, is put back."""
-    if request.param not in connections:
-        servers.missing(f"server for {request.param}")
+    require(request.param)
     storage = DatabaseStorage(database=request.param)
     yield opened(storage, settings, monkeypatch)
     if any(finding.name == "schema" for finding in storage.diagnose()):
@@ -43,8 +42,7 @@ def database(request, databases, settings, monkeypatch):
 
 @pytest.fixture
 def postgres(databases, settings, monkeypatch):
-    if "postgres" not in connections:
-        servers.missing("server for postgres")
+    require("postgres")
     yield opened(DatabaseStorage(database="postgres"), settings, monkeypatch)
     connections["postgres"].close()  # and what was set for it
 

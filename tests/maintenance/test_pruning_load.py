@@ -14,10 +14,11 @@ from django.db import connections
 
 from django_multisession.storage.db import DatabaseStorage
 from django_multisession.storage.redis import RedisStorage
+from support.databases import require
 from support.project import store_on
 from support.prune_processes import LEASE, add, begun, done, ended, environment
 from support.redis_servers import Node
-from support.servers import missing, running, wait_until
+from support.servers import running, wait_until
 
 pytestmark = pytest.mark.thorough
 
@@ -31,8 +32,7 @@ SESSIONS, INDEX = "django_multisession_session", "django_multisession_sessionref
 
 @pytest.fixture
 def storage(databases):
-    if "postgres" not in connections:
-        missing("server for postgres")
+    require("postgres")
     storage = DatabaseStorage(database="postgres")
     storage.clear()
     yield storage

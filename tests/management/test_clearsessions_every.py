@@ -10,81 +10,78 @@ import time
 import pytest
 
 from django_multisession.storage.db import DatabaseStorage
-from support.prune_processes import LEASE, begun, database, done, ended, environment, over
+from support.prune_processes import LEASE, begun, done, ended, over
 from support.servers import wait_until
 
 pytestmark = pytest.mark.thorough  # a process each, and seconds that pass
-
-
-@pytest.fixture
-def storage(tmp_path, django_db_blocker, monkeypatch):
-    with django_db_blocker.unblock(), database(tmp_path, monkeypatch) as storage:
-        yield storage
-
-
-@pytest.fixture
-def here(tmp_path):
-    return environment(SQLITE=str(tmp_path / "db"), FILES=str(tmp_path))
 
 
 EVERY = "--every", "1"
 
 
 class TestEvery:
-    def test_it_prunes_again_and_ends_cleanly(self, storage, here, tmp_path):
-        over(storage, 3)
-        with begun(here, *EVERY) as process:
-            wait_until(lambda: storage.count(expired_only=True) == 0, "the first turn")
-            over(storage, 4)
-            wait_until(lambda: storage.count(expired_only=True) == 0, "the next turn")
+    def test_it_prunes_again_and_ends_cleanly(self, pruned_storage, pruned_environment, tmp_path):
+        over(pruned_storage, 3)
+        with begun(pruned_environment, *EVERY) as process:
+            wait_until(lambda: pruned_storage.count(expired_only=True) == 0, "the first turn")
+            over(pruned_storage, 4)
+            wait_until(lambda: pruned_storage.count(expired_only=True) == 0, "the next turn")
             process.terminate()
             outcome = ended(process, within=2)
         numbers = [int(each) for each in re.findall(r": (\d+) expired", outcome.stdout)]
         assert (outcome.status, outcome.stderr, sum(numbers)) == (0, "", 7)
         assert nobody_holds(tmp_path)
 
-    def test_what_it_says_is_seen_at_once(self, storage, here):
-        with begun(here, *EVERY) as process:
+    def test_what_it_says_is_seen_at_once(self, pruned_storage, pruned_environment):
+        with begun(pruned_environment, *EVERY) as process:
             ready, _, _ = select.select([process.stdout], [], [], 10)
             assert ready
             assert "0 expired" in process.stdout.readline()
 
-    def test_it_ends_while_it_waits_for_the_next_hour(self, storage, here, tmp_path):
-        with begun(here, "--every", "1h") as process:
+    def test_it_ends_while_it_waits_for_the_next_hour(
+        self, pruned_storage, pruned_environment, tmp_path
+    ):
+        with begun(pruned_environment, "--every", "1h") as process:
             wait_until(lambda: not nobody_holds(tmp_path), "its lease")
             process.send_signal(signal.SIGINT)
             assert ended(process, within=2).status == 0
         assert nobody_holds(tmp_path)
 
-    def test_in_the_middle_it_finishes_its_batch(self, storage, here):
-        over(storage, 200)
-        with begun(here, *EVERY, "--batch-size", "2", "--pause", "0.05", "--json") as process:
-            wait_until(lambda: storage.count(expired_only=True) < 190, "the first batches")
+    def test_in_the_middle_it_finishes_its_batch(self, pruned_storage, pruned_environment):
+        over(pruned_storage, 200)
+        with begun(
+            pruned_environment, *EVERY, "--batch-size", "2", "--pause", "0.05", "--json"
+        ) as process:
+            wait_until(lambda: pruned_storage.count(expired_only=True) < 190, "the first batches")
             process.terminate()
             outcome = ended(process, within=2)
         (facts,) = outcome.facts
         assert (outcome.status, facts["status"]) == (0, "partial")
-        assert storage.count(expired_only=True) == 200 - facts["pruned"] > 0
-        assert done(here, "--json").facts[0]["pruned"] == 200 - facts["pruned"]
+        assert pruned_storage.count(expired_only=True) == 200 - facts["pruned"] > 0
+        assert done(pruned_environment, "--json").facts[0]["pruned"] == 200 - facts["pruned"]
 
     @pytest.mark.parametrize("stay", [[], EVERY], ids=["once", "every"])
-    def test_sigterm_ends_a_pause(self, storage, here, stay):
-        over(storage, 4)
-        with begun(here, *stay, "--batch-size", "1", "--pause", "6", "--json") as process:
-            wait_until(lambda: storage.count(expired_only=True) == 3, "the first batch")
+    def test_sigterm_ends_a_pause(self, pruned_storage, pruned_environment, stay):
+        over(pruned_storage, 4)
+        with begun(
+            pruned_environment, *stay, "--batch-size", "1", "--pause", "6", "--json"
+        ) as process:
+            wait_until(lambda: pruned_storage.count(expired_only=True) == 3, "the first batch")
             process.terminate()
             outcome = ended(process, within=4)
         assert outcome.status == (0 if stay else 3)
         assert outcome.facts[0]["pruned"] == 1
 
-    def test_of_two_one_is_at_work(self, storage, here):
-        with begun(here, *EVERY, "--json") as first:
-            over(storage, 1)
-            wait_until(lambda: storage.count(expired_only=True) == 0, "the first instance")
-            with begun(here, *EVERY, "--verbosity", "2") as second:
+    def test_of_two_one_is_at_work(self, pruned_storage, pruned_environment):
+        with begun(pruned_environment, *EVERY, "--json") as first:
+            over(pruned_storage, 1)
+            wait_until(lambda: pruned_storage.count(expired_only=True) == 0, "the first instance")
+            with begun(pruned_environment, *EVERY, "--verbosity", "2") as second:
                 for number in range(3):
-                    over(storage, 1, first=number)
-                    wait_until(lambda: storage.count(expired_only=True) == 0, "the first instance")
+                    over(pruned_storage, 1, first=number)
+                    wait_until(
+                        lambda: pruned_storage.count(expired_only=True) == 0, "the first instance"
+                    )
                 time.sleep(1.5)
                 second.terminate()
                 stood_by = ended(second)
@@ -93,29 +90,35 @@ class TestEvery:
         assert {*stood_by.stdout.splitlines()} == {"Another instance is at it."}
         assert stood_by.status == 0
 
-    def test_at_the_end_of_one_the_other_goes_on(self, storage, here):
-        with begun(here, *EVERY) as first, begun(here, *EVERY):
-            over(storage, 1)
-            wait_until(lambda: storage.count(expired_only=True) == 0, "an instance")
+    def test_at_the_end_of_one_the_other_goes_on(self, pruned_storage, pruned_environment):
+        with begun(pruned_environment, *EVERY) as first, begun(pruned_environment, *EVERY):
+            over(pruned_storage, 1)
+            wait_until(lambda: pruned_storage.count(expired_only=True) == 0, "an instance")
             first.terminate()
             ended(first)
-            over(storage, 1)
-            wait_until(lambda: storage.count(expired_only=True) == 0, "the other instance")
+            over(pruned_storage, 1)
+            wait_until(lambda: pruned_storage.count(expired_only=True) == 0, "the other instance")
 
-    def test_after_one_was_killed_the_other_takes_over(self, storage, here, tmp_path):
-        with begun(here, *EVERY, quickly=True) as first:
+    def test_after_one_was_killed_the_other_takes_over(
+        self, pruned_storage, pruned_environment, tmp_path
+    ):
+        with begun(pruned_environment, *EVERY, quickly=True) as first:
             wait_until(lambda: not nobody_holds(tmp_path), "its lease")
-            with begun(here, *EVERY, "--json", quickly=True) as second:
+            with begun(pruned_environment, *EVERY, "--json", quickly=True) as second:
                 first.kill()
                 first.wait()
-                over(storage, 2)
-                wait_until(lambda: storage.count(expired_only=True) == 0, "the second instance")
+                over(pruned_storage, 2)
+                wait_until(
+                    lambda: pruned_storage.count(expired_only=True) == 0, "the second instance"
+                )
                 second.terminate()
                 assert sum(each["pruned"] for each in ended(second).facts) == 2
 
-    def test_one_that_fails_is_told_and_tried_again(self, storage, here, tmp_path):
+    def test_one_that_fails_is_told_and_tried_again(
+        self, pruned_storage, pruned_environment, tmp_path
+    ):
         (tmp_path / "db").rename(tmp_path / "elsewhere")
-        with begun(here, *EVERY, "--skip-checks") as process:
+        with begun(pruned_environment, *EVERY, "--skip-checks") as process:
             line = process.stderr.readline()
             assert "OperationalError" in line
             process.terminate()

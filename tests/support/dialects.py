@@ -1,4 +1,4 @@
-"""One suite, two dialects: the same calls, blocking or awaited."""
+"""The two dialects of a test suite: the same calls, blocking or awaited."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 
 
 class Blocking:
-    """``it.verb(...)`` calls ``verb``; an iterator comes back as a list."""
+    """A proxy whose ``verb(...)`` calls the subject's ``verb``. An iterator becomes a list."""
 
     def __init__(self, subject: Any) -> None:
         self.subject = subject
@@ -26,7 +26,7 @@ class Blocking:
 
 
 class Awaited:
-    """``it.verb(...)`` awaits ``averb`` in a running loop; an iterator comes back as a list."""
+    """A proxy whose ``verb(...)`` awaits the subject's ``averb``. An iterator becomes a list."""
 
     def __init__(self, subject: Any) -> None:
         self.subject = subject

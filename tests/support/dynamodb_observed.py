@@ -24,7 +24,7 @@ class Contents:
         self.client, self.storage = client, storage
         self.name: str = storage.table.name
 
-    def encoding(self) -> list[Any]:
+    def items(self) -> list[Any]:
         pages = self.client.get_paginator("scan").paginate(TableName=self.name, ConsistentRead=True)
         return [item for page in pages for item in page["Items"]]
 

@@ -1,8 +1,9 @@
-"""DynamoDB for the tests, always of their own and over HTTP: moto, and dynalite beside it.
+"""Servers that speak DynamoDB's protocol over HTTP, which the tests start: moto and dynalite.
 
-Neither is DynamoDB: moto has transactions and accepts what DynamoDB refuses, dynalite refuses it
-and has no transactions. test_dynamodb_servers says in what they differ. dynalite is found by
-MULTISESSION_DYNALITE, on the PATH or in the checkout's node_modules: npm install dynalite@4
+Neither is DynamoDB. moto has transactions, and accepts requests that DynamoDB refuses; dynalite
+refuses them, and has no transactions. tests/storage/dynamodb/test_servers.py asserts the
+differences. dynalite is looked up in MULTISESSION_DYNALITE, on the PATH and in the checkout's
+node_modules (npm install dynalite@4).
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from botocore.exceptions import BotoCoreError
 from support.servers import HOST, Lazily, Process, missing, wait_until
 
 CHECKOUT = Path(__file__).parents[2]
-KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}  # both take whatever comes
+KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}  # both accept any
 
 
 def isolate() -> None:
-    """Of this machine, neither credentials nor proxies reach what runs here, nor what it starts."""
+    """Hide this machine's AWS credentials and proxies from this process and from its children."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     files = dict.fromkeys(["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"], os.devnull)
@@ -41,7 +42,7 @@ isolate()
 
 
 class Node(Process):
-    """One process, which can be killed and started again on its port."""
+    """A server process. It can be killed, and started again on its port."""
 
     def __init__(self) -> None:
         super().__init__(type(self).__name__.lower())
@@ -53,19 +54,20 @@ class Node(Process):
 
     @property
     def options(self) -> dict[str, str]:
-        """MULTISESSION_DYNAMODB_OPTIONS, or what boto3.client() takes."""
+        """The value of MULTISESSION_DYNAMODB_OPTIONS: arguments of boto3.client()."""
         return {"region_name": "eu-central-1", "endpoint_url": self.url, **KEYS}
 
     def start(self) -> None:
         words = [str(word) for word in self._command()]
-        # Its warnings are not ours, and the development mode takes twice the time.
+        # Without PYTHONWARNINGS and PYTHONDEVMODE: the server's warnings are not ours, and the
+        # development mode doubles the time.
         outer = {name: os.environ[name] for name in os.environ if not name.startswith("PYTHON")}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log, env=outer)
         wait_until(self._answers, f"{type(self).__name__} on port {self.port}")
 
     def _answers(self) -> bool:
-        """To a real request: the first takes moto a second."""
+        """Return whether the server answers a real request. moto's first answer takes a second."""
         try:
             with closing(connect(self)) as client:
                 return bool(client.list_tables())
@@ -80,7 +82,7 @@ class Node(Process):
 
 
 class Moto(Node):
-    """Keeps nothing when it is killed."""
+    """moto's server. It loses its data when it is killed."""
 
     def _command(self) -> list[object]:
         serve = Path(__file__).with_name("moto_server.py")
@@ -88,10 +90,10 @@ class Moto(Node):
 
 
 class Dynalite(Node):
-    """Keeps what it has when it is killed."""
+    """dynalite. It keeps its data when it is killed."""
 
     def _command(self) -> list[object]:
-        """Fails or skips the test where it is not installed."""
+        """Return the command. If dynalite is not installed, skip the test: see missing()."""
         if not shutil.which("node"):
             missing("node")
         at_once = [f"--{verb}TableMs=0" for verb in ("create", "delete", "update")]
@@ -106,7 +108,7 @@ class Dynalite(Node):
 
 
 class LazyNode(Lazily):
-    """Starts when its URL or its options are first asked for."""
+    """A server that starts when its URL or its options are first read."""
 
     @property
     def options(self) -> dict[str, str]:
@@ -114,7 +116,7 @@ class LazyNode(Lazily):
 
 
 def connect(server: Any, **config: Any) -> Any:
-    """A plain client, which tries once. Whoever asks closes it."""
+    """Return a boto3 client that makes one attempt. The caller closes it."""
     once = Config(retries={"total_max_attempts": 1}).merge(Config(**config))
     return boto3.client("dynamodb", **server.options, config=once)
 

@@ -1,4 +1,4 @@
-"""The awaited dialect in one event loop that goes on running, as in a server of ASGI."""
+"""The awaited dialect in one event loop that keeps running, as in an ASGI server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEADLINE = 30  # seconds for an answer
 
 
 class InOneLoop:
-    """``it.verb(...)`` awaits ``averb`` in a loop in a thread of its own, until `close`."""
+    """A proxy whose ``verb(...)`` awaits ``averb`` in a loop that a thread runs until `close`."""
 
     def __init__(self, subject: Any) -> None:
         self.subject, self.loop = subject, asyncio.new_event_loop()
@@ -41,7 +41,7 @@ class InOneLoop:
 
 
 def lasting(dialect: Any, subject: Any) -> Iterator[Any]:
-    """For a fixture: the subject in this dialect of `dialects`, with connections that stay."""
+    """Yield the subject in the dialect, for a fixture. Its connections stay open until the end."""
     if dialect is Blocking:
         yield Blocking(subject)
         return

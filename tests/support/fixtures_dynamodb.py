@@ -1,4 +1,4 @@
-"""DynamoDB as the tests of its storage meet it: observed, in trouble, in a hurry."""
+"""Fixtures with DynamoDB: an observed table, a proxy that makes errors, clients without pauses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def observed_server(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 @pytest.fixture
 def observed(observed_server: Any) -> Iterator[Any]:
-    """A DynamoDB with an empty table. All that the test has it send is checked."""
+    """A storage with an empty table. After the test, every request that it sent is checked."""
     observed_server.empty()
     yield observed_server
     observed_server.check()
@@ -27,12 +27,12 @@ def observed(observed_server: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Any]:
-    """A DynamoDB, through a proxy that makes trouble where it is told to."""
+    """moto's server behind a proxy that a test can make fail."""
     with Proxy(dynamodb_servers.MOTO) as proxy:
         yield proxy
 
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients of DynamoDB, which do not wait between two attempts."""
+    """Make DynamoDB's clients retry without pauses."""
     dynamodb_worlds.hurry(monkeypatch)

@@ -1,4 +1,4 @@
-"""Sites on the specification, and who visits them: by Django's clients, by sockets, in Chromium."""
+"""Fixtures of sites on the memory storage, and of their users: test clients, sockets, Chromium."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from support.chromium import running
 def office(
     databases: None, memory_storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Any]:
-    """A site whose admin has the session browser, on the specification."""
+    """A site with the admin of sessions."""
     with admin_site.opened(memory_storage, settings, monkeypatch) as it:
         yield it
 
 
 @pytest.fixture
 def browser(office: Any) -> Client:
-    """Of an administrator of the office."""
+    """The browser of an administrator of the office."""
     return office.root()
 
 
@@ -38,7 +38,7 @@ def browser(office: Any) -> Client:
 def home(
     databases: None, memory_storage: Storage, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Any]:
-    """A site with the pages of one's devices, on the specification."""
+    """A site with the pages on which people see their devices."""
     with device_pages.lived_in(memory_storage, settings, monkeypatch) as it:
         yield it
 
@@ -50,7 +50,7 @@ def ada(home: Any) -> Any:
 
 @pytest.fixture
 def mine(home: Any, ada: Any) -> Client:
-    """Ada's browser, signed in just now."""
+    """Ada's browser, in which she has just signed in."""
     return home.browser(ada)
 
 
@@ -62,27 +62,27 @@ def world(
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Any]:
-    """People who log in over one of Django's two handlers, on the specification."""
+    """A site whose users log in through one of Django's two handlers."""
     with auth_worlds.inhabited(memory_storage, settings, monkeypatch, request.param) as it:
         yield it
 
 
 @pytest.fixture
 def two(world: Any) -> Any:
-    """Browsers of ada's, with a session each."""
+    """Two browsers of ada's, each with a session."""
     return world.browsers("ada", 2)
 
 
 @pytest.fixture
 def members(relations: None, databases: None, settings: Any) -> Iterator[Any]:
-    """The app with other models of users."""
+    """The app with other user models, installed."""
     with auth_worlds.joined(settings) as it:
         yield it
 
 
 @pytest.fixture(params=["Numbered", "Named", "Derived"])
 def model(members: Any, request: pytest.FixtureRequest, settings: Any) -> Any:
-    """The project's model of users. Whose receivers are connected when Django starts."""
+    """The project's user model. The receivers for its signals are connected."""
     settings.AUTH_USER_MODEL = f"members.{request.param}"
     auth.connect()
     return get_user_model()
@@ -96,8 +96,10 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
-    """``demos(place)``: the demo there, which runs from when it is first asked for. Further
-    variables of its environment make it another."""
+    """``demos(place)`` returns the demo that keeps its sessions there, started on the first call.
+
+    With other environment variables it is another demo.
+    """
     with ExitStack() as stack:
 
         @cache
@@ -110,12 +112,12 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., An
 
 @pytest.fixture
 def demo(request: pytest.FixtureRequest, demos: Callable[..., Any]) -> Any:
-    """The one in the place that the test is parametrized with."""
+    """The demo in the place that is the test's parameter."""
     return demos(request.param)
 
 
 @pytest.fixture
 def layer(settings: Any) -> Iterator[Any]:
-    """Of channels, in memory."""
+    """A channel layer in memory."""
     with channels_here.layered(settings) as it:
         yield it

@@ -20,7 +20,7 @@ from django.db import connections
 
 from django_multisession.transfer.base import Source
 from django_multisession.transfer.detection import source_of
-from support import redis_servers, servers
+from support import databases, redis_servers
 from support.subjects import STORAGES, Clock
 
 DJANGOS = "django.contrib.sessions.backends."
@@ -138,9 +138,7 @@ def opened(kind: str, request: pytest.FixtureRequest) -> Iterator[Old]:
 @contextmanager
 def installed(kind: str, settings: Any, monkeypatch: Any) -> Iterator[None]:
     """The app of the engine, and its table."""
-    alias = kind if kind in {"postgres", "mariadb"} else "default"
-    if alias not in settings.DATABASES:
-        servers.missing(f"server for {alias}")
+    alias = databases.require(kind if kind in {"postgres", "mariadb"} else "default")
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, APPS[kind]]
     settings.DATABASE_ROUTERS = [f"{__name__}.Router"]
     monkeypatch.setattr(Router, "alias", alias)

@@ -1,4 +1,4 @@
-"""What a project sets up: an engine on a storage, the public API in a dialect, and receivers."""
+"""Parts of a project: an engine on a storage, the public API in a dialect, and receivers."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from support.subjects import is_native
 
 
 def install(storage: Storage, settings: Any, monkeypatch: Any) -> None:
-    """It is where the sessions of the project are."""
+    """Make the project keep its sessions in the storage."""
     settings.SESSION_ENGINE = memory.__name__
     monkeypatch.setattr(memory.SessionStore, "storage", storage)
 
 
 def store_on(storage: Storage) -> type[SessionStore]:
-    """An engine on the storage, with the settings of the project."""
+    """Return a session class on the storage, with the project's settings."""
     attributes = {
         "storage": storage,
         "policy": staticmethod(conf.policy),
@@ -35,7 +35,7 @@ def store_on(storage: Storage) -> type[SessionStore]:
 
 
 def spoken(subject: Any, storage: Storage, dialect: Callable[[Any], Any]) -> Iterator[Any]:
-    """For a fixture: what works on the storage, in the dialect. See the fixture `verbs`."""
+    """Yield the subject, which uses the storage, in the dialect, for a fixture. See `verbs`."""
     if is_native(storage):
         yield from lasting(dialect, subject)
     else:
@@ -43,17 +43,17 @@ def spoken(subject: Any, storage: Storage, dialect: Callable[[Any], Any]) -> Ite
 
 
 def as_spoken(api: Any, subject: Any) -> Any:
-    """Something else in the dialect of the API."""
+    """Return the subject in the dialect of the API, and in its event loop."""
     if isinstance(api, (Blocking, Awaited)):
         return type(api)(subject)
-    other = object.__new__(type(api))  # and in its loop
+    other = object.__new__(type(api))
     other.__dict__ = {**vars(api), "subject": subject}
     return other
 
 
 @contextmanager
 def hearing(signal: Signal) -> Iterator[list[dict[str, Any]]]:
-    """What each sending of the signal tells."""
+    """Yield a list to which each signal sent in the ``with`` block adds its arguments."""
     told: list[dict[str, Any]] = []
 
     def receive(sender: Any, signal: Any, **facts: Any) -> None:
@@ -68,7 +68,7 @@ def hearing(signal: Signal) -> Iterator[list[dict[str, Any]]]:
 
 @contextmanager
 def failing(signal: Signal) -> Iterator[None]:
-    """With a receiver that is broken."""
+    """Connect a receiver that raises, in the ``with`` block."""
 
     def fail(**facts: Any) -> None:
         raise RuntimeError("a broken receiver")
@@ -81,7 +81,7 @@ def failing(signal: Signal) -> Iterator[None]:
 
 
 def tokens(api: Any, number: int, clock: Any, **data: Any) -> list[str]:
-    """Handles of so many new sessions with this data, one a minute, the first one first."""
+    """Create sessions with this data, one a minute, and return their handles, oldest first."""
     handles = []
     for _ in range(number):
         handles.append(api.create(data=data).handle)
@@ -90,7 +90,7 @@ def tokens(api: Any, number: int, clock: Any, **data: Any) -> list[str]:
 
 
 def install_with_orgs(storage: Storage, settings: Any, monkeypatch: Any) -> Storage:
-    """The same, where sessions belong to users and to organisations."""
+    """As install(), where sessions belong to users and to organizations."""
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
     install(storage, settings, monkeypatch)
     return storage

@@ -30,7 +30,7 @@ TESTS = Path(__file__).resolve().parents[1]
 DEADLINE = 60  # seconds for a process to say something, or to end
 COMMAND = "clearsessions_multi"
 AGO = timedelta(hours=-3)
-QUICKLY = "from django_multisession.management import steady; steady.MARGIN = 1"
+QUICKLY = "from django_multisession.management import scheduler; scheduler.MARGIN = 1"
 BY_HAND = f"{QUICKLY}; from django.core.management import *; execute_from_command_line()"
 
 # Of the processes that do what they do by themselves.

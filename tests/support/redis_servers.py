@@ -1,7 +1,7 @@
-"""Real Redis for the tests, always of their own: alone, watched by a sentinel, and a cluster.
+"""Redis servers that the tests start: a single one, one with a sentinel, and a cluster.
 
-Started from the PATH when a test first asks, on free ports, in temporary folders; ended with the
-test run. MULTISESSION_REDIS_SERVER names another binary: valkey-server, for example.
+Each is started from the PATH when a test first needs it, on free ports, in temporary folders, and
+ended with the test run. MULTISESSION_REDIS_SERVER names another program, such as valkey-server.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import redis
 
 from support.servers import HOST, Lazily, Process, free_port, missing, wait_until
 
-# How one is configured that sessions are safe on, and cheap.
+# A configuration that keeps sessions safe and small, so that our diagnostics find nothing.
 FINE = {
     "maxmemory": "0",
     "maxmemory-policy": "noeviction",
@@ -32,7 +32,7 @@ BINARY = os.environ.get("MULTISESSION_REDIS_SERVER", "redis-server")
 
 
 class Node(Process):
-    """One process, which can be killed and started again with what it kept."""
+    """A Redis process. It can be killed, and started again with its data."""
 
     def __init__(self, *options: object) -> None:
         super().__init__("redis")
@@ -48,7 +48,7 @@ class Node(Process):
         return redis.Redis(HOST, self.port, decode_responses=True)
 
     def start(self) -> None:
-        """Fails or skips the test where Redis is not installed."""
+        """Start the process. If Redis is not installed, skip the test: see missing()."""
         binary = shutil.which(BINARY) or missing(BINARY)
         options = ["--port", self.port, "--bind", HOST, "--dir", self.folder, "--save", ""]
         command = [str(word) for word in (binary, *self._file(), *options, *self.options)]
@@ -57,7 +57,7 @@ class Node(Process):
         wait_until(self._answers, f"{BINARY} on port {self.port}")
 
     def calls(self, operation: Callable[[], object]) -> Counter[str]:
-        """The commands that clients sent meanwhile; what scripts call is not counted."""
+        """Return the number of each command that clients, not scripts, send in the operation."""
         return _calls([self], operation)
 
     def _answers(self) -> bool:
@@ -90,12 +90,12 @@ def _until_end(monitor: Any) -> Counter[str]:
     return +calls
 
 
-# What clients and sentinels say on their own account.
+# Commands that client libraries and sentinels send for themselves.
 CONNECTING = {"HELLO", "CLIENT", "CLUSTER", "PING", "INFO", "PUBLISH", "REPLCONF", "AUTH", "SELECT"}
 
 
 class Sentinel(Node):
-    """Watches a primary and its replica, and makes the replica the primary within a second."""
+    """A sentinel that watches a primary and its replica. A failover takes about a second."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class Sentinel(Node):
 
 
 class Cluster:
-    """Three nodes, each with a third of the slots."""
+    """A cluster of three nodes, each with a third of the slots."""
 
     SLOTS = 16384
 
@@ -144,7 +144,7 @@ class Cluster:
         for node, first, end in zip(self.nodes, bounds, bounds[1:], strict=False):
             node.start()
             node.client.execute_command("CLUSTER ADDSLOTSRANGE", first, end - 1)
-        for number, node in enumerate(self.nodes):  # all meet all: gossip would take seconds
+        for number, node in enumerate(self.nodes):  # each meets each: gossip takes seconds
             node.client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
             for other in self.nodes[:number]:
                 bus = int(other.options[-1])

@@ -1,9 +1,13 @@
-"""Real servers for the tests: named by a variable, running on this machine, or started here.
+"""Real database servers for the tests, and helpers for every server that the tests start.
 
-MULTISESSION_POSTGRES_URL and MULTISESSION_MARIADB_URL name one, postgresql://user:password@host:port
-(a database of our own is made there, and dropped again); "start" means: whatever runs, start one.
-Where there is no variable, a server on the usual port is taken, else one is started from the
-PATH. MULTISESSION_REQUIRE_SERVERS=1 makes a missing server an error instead of skipped tests.
+MULTISESSION_POSTGRES_URL and MULTISESSION_MARIADB_URL choose the server:
+
+- postgresql://user:password@host:port: this one. The tests create a database of their own on it.
+- "start": the tests start a server, from the PATH or from where Debian installs it.
+- "none": no server. Tests that need it are skipped.
+- unset: the server on the usual port of this machine if one answers, else as "start".
+
+MULTISESSION_REQUIRE_SERVERS=1 makes a missing server an error instead of skipped tests.
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ from __future__ import annotations
 import atexit
 import os
 import pwd
+import re
+import secrets
 import shutil
 import signal
 import socket
@@ -19,12 +25,13 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cached_property
+from contextlib import closing, contextmanager, suppress
+from functools import cache, cached_property
 from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
+from zlib import crc32
 
 import psycopg
 import pymysql
@@ -37,18 +44,27 @@ HOST = "127.0.0.1"
 
 
 class Server(ABC):
-    """One kind of database server."""
+    """A kind of database server."""
 
     alias: str
     engine: str
-    user: str  # the administrator of a server that runs on this machine or is started here
-    port: int  # where it usually listens
-    binaries: str  # where Debian keeps what is not on the PATH
+    charset: str  # of the test database
+    user: str  # the administrator of a server that runs on this machine or is started by the tests
+    port: int  # the usual one
+    binaries: str  # the folder of Debian's binaries that are not on the PATH
     death = signal.SIGKILL
+    list_databases: str  # SQL
 
-    def find(self) -> dict[str, object] | None:
-        """Its entry of DATABASES, or None."""
-        url = os.environ.get(f"MULTISESSION_{self.alias.upper()}_URL", "")
+    @property
+    def variable(self) -> str:
+        """The environment variable that chooses the server."""
+        return f"MULTISESSION_{self.alias.upper()}_URL"
+
+    def find(self) -> dict[str, Any] | None:
+        """Return the server's entry of DATABASES, or None if there is no server."""
+        url = os.environ.get(self.variable, "")
+        if url == "none":
+            return None
         if url and url != "start":
             parts = urlsplit(url)
             user, password = unquote(parts.username or ""), unquote(parts.password or "")
@@ -57,9 +73,16 @@ class Server(ABC):
             return self._entry(HOST, self.port, self.user, "")
         return self._started()
 
-    def _entry(self, host: str, port: int, user: str, password: str) -> dict[str, object]:
-        # A name of its own, so that several runs may share one server.
-        environment = os.environ.get("TOX_ENV_NAME", "tests").replace("-", "_").replace(".", "_")
+    def drop_stale(self, entry: dict[str, Any]) -> None:
+        """Drop the test databases that killed runs of this machine have left on the server."""
+        with closing(self._open(entry)) as connection, connection.cursor() as cursor:
+            cursor.execute(self.list_databases)
+            for (name,) in cursor.fetchall():
+                if is_stale(name):
+                    with suppress(psycopg.Error, pymysql.Error):  # another run may drop it, too
+                        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+
+    def _entry(self, host: str, port: int, user: str, password: str) -> dict[str, Any]:
         return {
             "ENGINE": f"django.db.backends.{self.engine}",
             "NAME": "multisession",
@@ -67,7 +90,8 @@ class Server(ABC):
             "PORT": port,
             "USER": user,
             "PASSWORD": password,
-            "TEST": {"NAME": f"test_multisession_{environment}_{os.getpid()}"},
+            # DEPENDENCIES: by default Django creates "default" in the same call.
+            "TEST": {"NAME": database_name(), "CHARSET": self.charset, "DEPENDENCIES": []},
         }
 
     def _answers(self, port: int) -> bool:
@@ -77,41 +101,81 @@ class Server(ABC):
             return False
         return True
 
-    def _started(self) -> dict[str, object] | None:
+    def _started(self) -> dict[str, Any] | None:
         instance = Instance(self)
         try:
             instance.start()
         except FileNotFoundError:
+            instance.remove()
             return None
         atexit.register(instance.remove)
         return instance.entry
 
     def _binary(self, name: str) -> str:
-        places = os.pathsep.join([os.environ["PATH"], *sorted(glob(self.binaries))])
-        if path := shutil.which(name, path=places):
+        folders = os.pathsep.join([os.environ["PATH"], *sorted(glob(self.binaries))])
+        if path := shutil.which(name, path=folders):
             return path
         raise FileNotFoundError(name)
 
     @abstractmethod
-    def _connect(self, port: int) -> object: ...
+    def _connect(self, port: int) -> object:
+        """Connect to the server on this machine, and close the connection."""
+
+    @abstractmethod
+    def _open(self, entry: dict[str, Any]) -> Any:
+        """Return a connection, in autocommit mode, to the server of this entry of DATABASES."""
 
     @abstractmethod
     def _prepare(self, folder: Path) -> list[object]:
-        """The command that makes an empty data directory."""
+        """Return the command that makes an empty data directory."""
 
     @abstractmethod
     def _serve(self, folder: Path, port: int) -> list[object]:
-        """The command that serves it."""
+        """Return the command that serves the data directory."""
+
+
+def database_name() -> str:
+    """Return the name of this process's test databases, so that several runs may share a server.
+
+    Its parts: the tox environment, the machine, and the process's id. See is_stale().
+    """
+    environment = os.environ.get("TOX_ENV_NAME", "tests").replace("-", "_").replace(".", "_")
+    return f"test_multisession_{environment}_{_machine()}_{os.getpid()}"
+
+
+def is_stale(name: str) -> bool:
+    """Return whether a database of this name belongs to a dead test process of this machine."""
+    match = re.match(rf"test_multisession_\w+_{_machine()}_(\d+)(_[a-z]+)?$", name)
+    if match is None:
+        return False
+    try:
+        os.kill(int(match[1]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
+
+@cache
+def _machine() -> str:
+    """Return six hexadecimal digits for the host and the namespace of its process ids.
+
+    Two containers may share a server, and each has its own process 17.
+    """
+    namespace = Path("/proc/self/ns/pid")  # on Linux
+    inode = namespace.stat().st_ino if namespace.exists() else 0
+    return f"{crc32(f'{socket.gethostname()} {inode}'.encode()):08x}"[:6]
 
 
 class Process:
-    """A server of our own, in a temporary folder, which can be killed."""
+    """A server that the tests start, with a temporary folder. They can kill it."""
 
     def __init__(self, kind: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"multisession-{kind}-"))
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self.nodes = [self]  # some are several processes
+        self.nodes = [self]  # some servers are several processes
 
     def kill(self) -> None:
         if self.process:
@@ -124,7 +188,7 @@ class Process:
 
 
 class Instance(Process):
-    """A database server, which can be started again."""
+    """A database server that the tests start. After kill(), they can start it again."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(server.alias)
@@ -137,7 +201,10 @@ class Instance(Process):
             self.process.wait()
 
     def start(self) -> None:
-        """Raises FileNotFoundError where the server is not installed."""
+        """Start the server, and wait until it answers.
+
+        Raises FileNotFoundError if it is not installed, RuntimeError with its log if it fails.
+        """
         if not (self.folder / "data").exists():
             _run(self.server._prepare(self.folder), self.folder).wait(DEADLINE)
         self.process = _run(self.server._serve(self.folder, self.port), self.folder)
@@ -149,16 +216,22 @@ class Instance(Process):
 
 
 class Postgres(Server):
-    alias, engine, user, port = "postgres", "postgresql", "postgres", 5432
+    alias, engine, charset = "postgres", "postgresql", "UTF8"
+    user, port = "postgres", 5432
     binaries = "/usr/lib/postgresql/*/bin"
-    death = signal.SIGQUIT  # at once, with its children: a killed one's may answer once more
+    death = signal.SIGQUIT  # at once, with its children; those of a killed one may answer once more
+    list_databases = "SELECT datname FROM pg_database"
 
     def _connect(self, port: int) -> object:
         return psycopg.connect(host=HOST, port=port, user=self.user, connect_timeout=3).close()
 
+    def _open(self, entry: dict[str, Any]) -> Any:
+        return psycopg.connect(**_account(entry), dbname="postgres", autocommit=True)
+
     def _prepare(self, folder: Path) -> list[object]:
         initdb = self._binary("initdb")
-        return [initdb, "-D", folder / "data", "-U", self.user, "-A", "trust", "--no-sync"]
+        options = ["-U", self.user, "-A", "trust", "--no-sync", "--no-locale", "-E", self.charset]
+        return [initdb, "-D", folder / "data", *options]
 
     def _serve(self, folder: Path, port: int) -> list[object]:
         options = ["-D", folder / "data", "-h", HOST, "-p", port, "-k", folder]
@@ -166,11 +239,16 @@ class Postgres(Server):
 
 
 class MariaDB(Server):
-    alias, engine, user, port = "mariadb", "mysql", "root", 3306
+    alias, engine, charset = "mariadb", "mysql", "utf8mb4"
+    user, port = "root", 3306
     binaries = "/usr/sbin"
+    list_databases = "SHOW DATABASES"
 
     def _connect(self, port: int) -> object:
         return pymysql.connect(host=HOST, port=port, user=self.user, connect_timeout=3).close()
+
+    def _open(self, entry: dict[str, Any]) -> Any:
+        return pymysql.connect(**_account(entry), autocommit=True)
 
     def _prepare(self, folder: Path) -> list[object]:
         options = [f"--datadir={folder}/data", "--auth-root-authentication-method=normal"]
@@ -179,27 +257,28 @@ class MariaDB(Server):
     def _serve(self, folder: Path, port: int) -> list[object]:
         options = [f"--bind-address={HOST}", f"--port={port}", f"--socket={folder}/socket"]
         options += [f"--datadir={folder}/data", f"--pid-file={folder}/pid"]
+        options += [f"--character-set-server={self.charset}"]
         return [self._binary("mariadbd"), "--no-defaults", *options]
 
 
 REQUIRED = os.environ.get("MULTISESSION_REQUIRE_SERVERS") == "1"
 
 
-def databases() -> dict[str, dict[str, object]]:
-    """Alias -> entry of DATABASES, for every server there is."""
-    found = {server.alias: server.find() for server in (Postgres(), MariaDB())}
-    lacking = [alias for alias, database in found.items() if database is None]
-    if lacking and REQUIRED:
-        raise RuntimeError(f"No server for {', '.join(lacking)}, and all are required.")
-    return {alias: database for alias, database in found.items() if database}
+def _account(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments of connect(), for psycopg and for pymysql."""
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    return {argument: entry[name] for argument, name in names.items()} | {"connect_timeout": 10}
 
 
-def missing(what: str) -> None:
-    """Skip the test; or fail it, where every server is required."""
-    (pytest.fail if REQUIRED else pytest.skip)(f"no {what}")
+def missing(what: str) -> NoReturn:
+    """Skip the test, or fail it under MULTISESSION_REQUIRE_SERVERS=1."""
+    if REQUIRED:
+        pytest.fail(f"no {what}, and MULTISESSION_REQUIRE_SERVERS=1 requires it")
+    pytest.skip(f"no {what}")
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
+    """Wait until the condition is true; raise RuntimeError after DEADLINE."""
     deadline = time.monotonic() + DEADLINE
     while not condition():
         if time.monotonic() > deadline:
@@ -209,7 +288,7 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
 
 @contextmanager
 def running(server: Any) -> Iterator[Any]:
-    """For a fixture: all its nodes, from here to there."""
+    """Start the server, and remove all its nodes at the end of the ``with`` block."""
     server.start()
     try:
         yield server
@@ -219,7 +298,7 @@ def running(server: Any) -> Iterator[Any]:
 
 
 class Lazily:
-    """A server that starts when its URL is first asked for."""
+    """A server that starts when its URL is first read."""
 
     def __init__(self, server: Any) -> None:
         self.server = server
@@ -231,13 +310,25 @@ class Lazily:
 
 
 def free_port() -> int:
-    with socket.socket() as server:
-        server.bind((HOST, 0))
-        return int(server.getsockname()[1])
+    """Return a TCP port that nobody listens on, and that no other test process gets.
+
+    The UDP port of the same number, which stays bound until this process ends, reserves it. The
+    ports lie below those that Linux gives to clients (from 32768), so that none of them takes it.
+    """
+    while True:
+        port = 10000 + secrets.randbelow(22000)  # `random` is seeded alike in every process
+        with socket.socket() as server, socket.socket(type=socket.SOCK_DGRAM) as reservation:
+            try:
+                server.bind((HOST, port))
+                reservation.bind((HOST, port))
+            except OSError:
+                continue
+            reservation.detach()
+            return port
 
 
 def _run(command: list[object], folder: Path) -> subprocess.Popen[bytes]:
-    """Database servers refuse to run as root, so there it is an ordinary user who runs them."""
+    """Start the command. As root, run it as an ordinary user: database servers refuse root."""
     user = _ordinary_user() if os.geteuid() == 0 else None
     if user:
         shutil.chown(folder, user)
@@ -247,5 +338,6 @@ def _run(command: list[object], folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _ordinary_user() -> str:
+    """Return a user other than root, one of those that databases' packages create first."""
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in ("postgres", "mysql", "nobody") if name in known)

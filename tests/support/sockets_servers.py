@@ -15,13 +15,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from django.conf import settings
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from support.databases import entry_of
 from support.demo_sites import DEADLINE, PLACES, Browser, environment, manage
 from support.redis_servers import ALONE
-from support.servers import HOST, free_port, missing, wait_until
+from support.servers import HOST, free_port, wait_until
 
 SOON = 1.0  # seconds from the response that ended a session to the close
 SERVERS = {
@@ -94,9 +94,7 @@ def _answers(process: subprocess.Popen[bytes], address: str, site: Site) -> bool
 @contextmanager
 def _on_postgres() -> Iterator[dict[str, str]]:
     """Create a PostgreSQL database for the site."""
-    if "postgres" not in settings.DATABASES:
-        missing("server for postgres")
-    entry = settings.DATABASES["postgres"]
+    entry = entry_of("postgres")
     name = f"{entry['TEST']['NAME']}_sockets"
     account = {"host": entry["HOST"], "port": entry["PORT"], "user": entry["USER"]}
     account |= {"password": entry["PASSWORD"]}

@@ -1,4 +1,4 @@
-"""What the tests are about: every storage, built by its constructor, on a server of its own."""
+"""The storages under test: each is built by its constructor, on a server that the tests use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.conf import settings
 from django.db import connections
 from django.utils.asyncio import async_unsafe
 
@@ -17,13 +16,13 @@ from django_multisession.core.record import Record
 from django_multisession.models import SessionLease
 from django_multisession.storage.base import Storage
 from django_multisession.storage.memory import MemoryStorage
-from support import dynamodb_servers, redis_servers, servers
+from support import databases, dynamodb_servers, redis_servers, servers
 
 BLOCKING_VERBS = [name for name in vars(Storage) if f"a{name}" in vars(Storage)]
 
 
 class Clock:
-    """Stands still until told otherwise; the storage and the policy both ask it."""
+    """A clock that stands still until `advance`. The storage and the policy both read it."""
 
     def __init__(self) -> None:
         self.now = datetime.now(timezone.utc)
@@ -37,7 +36,7 @@ class Clock:
 
 @cache
 def guarded(storage: type[Storage]) -> type[Storage]:
-    """Refuses what the database refuses: a blocking verb inside a running event loop."""
+    """Return a subclass whose blocking verbs fail in a running event loop, as Django's ORM does."""
     verbs = {name: async_unsafe(getattr(storage, name)) for name in BLOCKING_VERBS}
     return type(storage.__name__, (storage,), verbs)
 
@@ -50,15 +49,13 @@ def database(alias: str) -> Callable[[Clock], Storage]:
     def make(clock: Clock) -> Storage:
         from django_multisession.storage.db import DatabaseStorage
 
-        if alias not in settings.DATABASES:
-            servers.missing(f"server for {alias}")
-        return DatabaseStorage(database=alias, clock=clock)
+        return DatabaseStorage(database=databases.require(alias), clock=clock)
 
     return make
 
 
 def mysql(clock: Clock) -> Storage:
-    """The SQL for MySQL, which cannot return what it deletes, on MariaDB, which understands it."""
+    """Return a storage on MariaDB with the SQL for MySQL, which has no DELETE ... RETURNING."""
     from django_multisession.storage.db.dialects import MySQL
     from django_multisession.storage.db.statements import Statements
 
@@ -70,7 +67,7 @@ def mysql(clock: Clock) -> Storage:
 
 
 def redis(server: redis_servers.Lazily, *, by_alias: bool = False) -> Callable[[Clock], Storage]:
-    """A prefix of its own for each storage, so nothing has to be cleared."""
+    """Return a constructor of storages, each with its own prefix: nothing has to be cleared."""
 
     def make(clock: Clock) -> Storage:
         from django_multisession.storage.redis import RedisStorage
@@ -83,7 +80,10 @@ def redis(server: redis_servers.Lazily, *, by_alias: bool = False) -> Callable[[
 
 
 def dynamodb(server: dynamodb_servers.LazyNode) -> Callable[[Clock], Storage]:
-    """A table of its own for each storage, and one client for all: to make one takes 50 ms."""
+    """Return a constructor of storages, each with a table of its own.
+
+    They share one client: creating one takes 50 ms.
+    """
     processes: list[Any] = []
 
     def make(clock: Clock) -> Storage:
@@ -106,7 +106,7 @@ def is_active(storage: Any, table: str) -> bool:
     return description["Table"]["TableStatus"] == "ACTIVE"
 
 
-# Every storage there is; `test_storage` asserts that none is forgotten.
+# Name -> constructor. `test_storage` asserts that no storage is missing.
 STORAGES: dict[str, Callable[[Clock], Storage]] = {
     "memory": memory,
     "sqlite": database("default"),
@@ -122,10 +122,10 @@ STORAGES: dict[str, Callable[[Clock], Storage]] = {
     "dynalite": dynamodb(dynamodb_servers.DYNALITE),  # and whoever knows no transactions
 }
 DATABASES = {"sqlite", "postgres", "prepared", "mariadb", "mysql"}
-SAME = {"alias", "sentinel"}  # once connected, as "redis"
-# As "postgres" and "dynamodb" for whoever calls their verbs: what tests of storages prove of all.
+SAME = {"alias", "sentinel"}  # once connected, the same as "redis"
+# The same as another storage for its callers, which the tests of storages assert.
 ALIKE = {*SAME, "prepared", "dynalite"}
-# Django's tests, and those of its clients, see DynamoDB with every version.
+# With these, parameters are marked thorough: their results hardly depend on versions.
 THOROUGH = {*ALIKE, "mysql", "cluster", "dynamodb"}
 
 
@@ -133,6 +133,7 @@ EVERY = [pytest.param(k, marks=[pytest.mark.thorough] * (k in THOROUGH)) for k i
 
 
 def build(kind: str, clock: Clock, request: pytest.FixtureRequest) -> Iterator[Storage]:
+    """Build a storage for a fixture, with its database, and empty it after the test."""
     if kind in DATABASES:
         request.getfixturevalue("databases")
     storage = STORAGES[kind](clock)
@@ -147,12 +148,12 @@ def all_but(*kinds: str) -> list[Any]:
 
 
 def is_native(storage: Storage) -> bool:
-    """Is it awaited by itself, and not in threads?"""
+    """Return whether the storage has native async verbs, which do not run in threads."""
     return type(storage).aread is not Storage.aread
 
 
 def empty(storage: Storage) -> None:
-    """Redis just gets another prefix: to clear it is to look into 4096 buckets."""
+    """Empty the storage. Redis gets another prefix: clear() would read 4096 buckets."""
     if is_native(storage):
         from django_multisession.storage.redis.commands import CommandBuilder
         from django_multisession.storage.redis.keys import KeyBuilder

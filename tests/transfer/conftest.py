@@ -9,8 +9,11 @@ import pytest
 from django_multisession import conf
 from django_multisession.core import references
 from support import old_engines
+from support.fixtures_people import two, world
 from support.previous_engine import Elsewhere, Steps, put
 from support.subjects import make_record
+
+__all__ = ["two", "world"]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django_multisession.core import keys
 from django_multisession.models import Session, SessionReference
 from django_multisession.storage.db.statements import Statements
-from support import servers
+from support.databases import require
 from support.subjects import make_record
 
 LETTERS = sorted("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
@@ -148,8 +148,7 @@ def test_handles_are_sorted_by_bytes(database_storage, clock):
 @pytest.mark.parametrize("model", [Session, SessionReference])
 def test_so_they_are_on_postgresql_whatever_the_database_was_made_with(databases, model):
     """The test above also passes if the whole database is sorted like this."""
-    if "postgres" not in connections:
-        servers.missing("server for postgres")
+    require("postgres")
     exact = {Session: {"handle", "user_ref"}, SessionReference: {"name", "value"}}[model]
     with connections["postgres"].cursor() as cursor:
         cursor.execute(
@@ -170,8 +169,7 @@ EXPLAIN = {  # alias -> the statement that explains a plan, and the index's name
 @pytest.mark.parametrize("part", [0, 1])
 def test_the_neighbours_are_read_from_the_index(databases, alias, part):
     """Otherwise the whole table would be sorted each time."""
-    if alias not in connections:
-        servers.missing(f"server for {alias}")
+    require(alias)
     statement = Statements(connections[alias]).sample[part]
     words, index = EXPLAIN[alias]
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:

@@ -16,7 +16,7 @@ from django_multisession.storage.db import DatabaseStorage
 from django_multisession.storage.db.connection import Connection
 from django_multisession.storage.db.dialects import dialect_of
 from django_multisession.storage.db.statements import Statements
-from support import servers
+from support.databases import require
 from support.project import store_on
 from support.subjects import make_record
 
@@ -55,8 +55,7 @@ def use_tz(request, settings, connection):
 
 @pytest.fixture
 def postgres(clock, databases):
-    if "postgres" not in connections:
-        servers.missing("server for postgres")
+    require("postgres")
     storage = DatabaseStorage(database="postgres", clock=clock)
     yield storage
     storage.clear()

@@ -18,10 +18,7 @@ from support.dynamodb_servers import SERVERS
 from support.dynamodb_worlds import CLOCK, LATER, OVER, SEEDS, A, C, D, world
 from support.subjects import make_record
 
-pytestmark = [
-    pytest.mark.thorough,  # the server matters here, not Python or Django
-    pytest.mark.usefixtures("hurried"),
-]
+pytestmark = pytest.mark.usefixtures("hurried")
 
 NEW = make_record(CLOCK, fields={"c": b"1"}, references={"user": "1", "org": "2"})
 MOVE = Change(set={"a": b"2"}, references={"user": "3", "org": None}, expires_at=LATER)

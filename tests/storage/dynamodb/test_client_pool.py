@@ -20,6 +20,8 @@ from support.dynamodb_readers import IDS, aread_often, place, read_often
 from support.dynamodb_worlds import CLOCK
 from support.servers import wait_until
 
+pytestmark = pytest.mark.quick
+
 THREADS = 16
 WHO = ContextVar("who")
 

@@ -13,8 +13,6 @@ from support.dynamodb_servers import SERVERS
 from support.dynamodb_worlds import CLOCK, OVER, SEEDS, A, C, D, hurry, world
 from support.subjects import make_record
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 WRITES = {
     "PutItem": lambda it: it.insert(C, make_record(CLOCK, label="c")),
     "UpdateItem": lambda it: it.update(A, Change(label="x")),

@@ -13,8 +13,6 @@ from django_multisession.storage.dynamodb.encoding import FACTS, PK, SIZE, SK, V
 from support.dynamodb_cases import ID, item_of
 from support.record_cases import BARE, NOW, RECORD
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 SECRET = "a-secret-value"
 DIGITS = ["", "x", "1.5", "1e3", "1E+20", "-1", "9" * 18, "9" * 38, "9" * 5000, f"-{'9' * 20}"]
 WIRE = st.recursive(

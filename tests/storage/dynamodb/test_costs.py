@@ -21,8 +21,6 @@ from support.dynamodb_servers import DYNALITE, MOTO
 from support.project import store_on
 from support.subjects import dynamodb, make_record
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 A, B = "A" * 43, "B" * 43
 USER, BOTH = {"user": "1"}, {"user": "1", "org": "7"}
 MANY = {f"reference {number}": "1" for number in range(26)}

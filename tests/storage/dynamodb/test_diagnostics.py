@@ -11,6 +11,8 @@ from django_multisession.storage.dynamodb.table_spec import TableSpec, request
 from support.dynamodb_table_specs import tableless
 from support.project import install
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture
 def table(moto, settings, monkeypatch):

@@ -22,8 +22,6 @@ from support.dynamodb_cases import AWKWARD, CHANGES, ID, RECORDS, TIMES, item_of
 from support.dynamodb_rules import KB, assert_legal, size_of
 from support.record_cases import BARE, EPOCH, NOW, RECORD
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 OTHER = "o" * 43
 DAY = 86_400
 ZEROS = 64  # bytes at most, that the numbers of an item take less where they end in zeros

@@ -16,10 +16,7 @@ from support.project import store_on
 from support.servers import running, wait_until
 from support.subjects import dynamodb
 
-pytestmark = [
-    pytest.mark.thorough,  # the server matters here, not Python or Django
-    pytest.mark.usefixtures("hurried"),
-]
+pytestmark = pytest.mark.usefixtures("hurried")
 
 RAISED = (ClientError, BotoCoreError)
 OUTAGES = {
@@ -66,7 +63,6 @@ class TestOutage:
         is_raised_by_every_method(store_on(storage), server, server.proxy.clear, RAISED)
 
 
-@pytest.mark.thorough
 class TestKilled:
     """dynalite, which keeps what it has."""
 

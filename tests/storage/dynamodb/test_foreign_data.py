@@ -10,8 +10,6 @@ from django_multisession.storage.dynamodb import encoding, listing
 from support.dialects import Blocking
 from support.dynamodb_observed import strange
 
-pytestmark = pytest.mark.thorough
-
 A = "A" * 43
 USER = {"user": "1"}
 TIMES = {"created": "1", "seen": "1", "expires": "1", "ttl": "1", "bound": "1"}

@@ -15,8 +15,6 @@ from support.dialects import Blocking
 from support.dynamodb_observed import strange
 from support.project import store_on
 
-pytestmark = pytest.mark.thorough
-
 A, B = "A" * 43, "B" * 43
 USER = {"user": "1"}
 SECRET = "a-secret-value"

@@ -11,8 +11,6 @@ from django_multisession.storage.dynamodb import encoding
 from django_multisession.storage.dynamodb.encoding import LIMIT, SIZE
 from support.dynamodb_rules import KB, size_of
 
-pytestmark = pytest.mark.thorough
-
 A = "A" * 43
 USER = {"user": "1"}
 LARGE = b"l" * 30 * KB

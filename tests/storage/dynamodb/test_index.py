@@ -18,8 +18,6 @@ from support.dynamodb_servers import NODES
 from support.index_histories import LIFETIMES, LONGEST, USERS, History, fresh, go_through
 from support.subjects import Clock, dynamodb, make_record
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 PLACES = st.integers(0, 2)
 ORGS = st.sampled_from(["7", "8"])
 NAMES = st.sampled_from(["a", "b", "", "user", "references"])

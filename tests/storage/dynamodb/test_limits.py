@@ -19,8 +19,6 @@ from support.dynamodb_servers import SERVERS
 from support.project import store_on
 from support.record_cases import NOW
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 A, B = "A" * 43, "B" * 43
 USER = {"user": "1"}
 LARGE = b"l" * 30 * KB

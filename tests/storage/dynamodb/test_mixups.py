@@ -24,8 +24,6 @@ from support.interruptions import given_up
 from support.project import store_on
 from support.servers import wait_until
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 CHILDREN, READS = 2, 45
 A, B, C, D = *IDS[:3], "D" * 43
 

@@ -15,8 +15,6 @@ from support.dialects import Blocking
 from support.dynamodb_cases import AWKWARD, NAMES
 from support.project import store_on
 
-pytestmark = pytest.mark.thorough
-
 A = "A" * 43
 FIELDS = {name: {name: [name, None]} for name in [*AWKWARD, "n" * 10_000, "\U0001f600" * 10_000]}
 VALUES = st.none() | st.text(max_size=20) | st.binary(max_size=20).map(lambda data: data.hex())

@@ -10,8 +10,6 @@ import pytest
 from django_multisession.storage.dynamodb import encoding, listing
 from support.dynamodb_answers import Answer
 
-pytestmark = pytest.mark.thorough
-
 USER = {"user": "1", "org": "7"}
 
 

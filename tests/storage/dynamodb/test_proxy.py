@@ -16,8 +16,6 @@ from support.dynamodb_servers import DYNALITE, MOTO, Dynalite, connect
 from support.dynamodb_tables import Table
 from support.servers import running
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 
 @pytest.fixture(params=[MOTO, DYNALITE], ids=["moto", "dynalite"])
 def proxy(request):

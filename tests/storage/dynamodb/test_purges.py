@@ -18,8 +18,6 @@ from support.dynamodb_servers import NODES
 from support.project import store_on
 from support.subjects import dynamodb, make_record
 
-pytestmark = pytest.mark.thorough
-
 USER = {"user": "1"}
 PER_LOOK = 5  # items of a segment
 MOMENT = timedelta(seconds=1)

@@ -19,7 +19,7 @@ from support.dynamodb_worlds import CLOCK, LATER, OVER, SEEDS, A, B, C, D, world
 from support.project import store_on
 from support.subjects import Clock
 
-pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("hurried")]
+pytestmark = pytest.mark.usefixtures("hurried")
 
 DATED = Change(references={"user": "3"}, expires_at=LATER)
 UNDATED = Change(references={"user": "3"})  # which makes us read and write the whole

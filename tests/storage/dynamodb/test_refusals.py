@@ -25,10 +25,7 @@ from support.project import store_on
 from support.servers import HOST, free_port, wait_until
 from support.subjects import is_active, make_record
 
-pytestmark = [
-    pytest.mark.thorough,  # the server matters here, not Python or Django
-    pytest.mark.usefixtures("hurried"),
-]
+pytestmark = pytest.mark.usefixtures("hurried")
 
 OPTIONS, TABLE = "MULTISESSION_DYNAMODB_OPTIONS", "MULTISESSION_DYNAMODB_TABLE"
 REGION = {"region_name": "eu-central-1"}

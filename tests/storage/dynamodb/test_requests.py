@@ -21,8 +21,6 @@ from support.dynamodb_observed import assert_careful
 from support.dynamodb_rules import assert_legal, size_of
 from support.record_cases import NOW, STORABLE
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 A, B = "a" * 43, "b" * 43
 RECORD = Record(
     created_at=NOW,

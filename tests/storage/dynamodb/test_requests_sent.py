@@ -15,8 +15,6 @@ from support.dynamodb_servers import SERVERS
 from support.project import store_on
 from support.subjects import make_record
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 A, B = "A" * 43, "B" * 43
 USER = {"user": "1"}
 IDS = st.sampled_from([A, B])

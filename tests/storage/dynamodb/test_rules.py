@@ -7,8 +7,6 @@ import pytest
 from support.dynamodb_answers import Request
 from support.dynamodb_rules import KB, assert_legal
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 TABLE = {"TableName": "sessions"}
 KEY = {"pk": {"S": "s#1"}, "sk": {"S": "s"}}
 NAME, VALUE = {"#0": "a"}, {":0": {"S": "1"}}

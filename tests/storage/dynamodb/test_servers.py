@@ -16,8 +16,6 @@ from support.dynamodb_servers import DYNALITE, MOTO, Dynalite, Moto, connect
 from support.dynamodb_tables import Table
 from support.servers import running
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 KB = 1024
 SAME = {"#a": "x", "#b": "x"}
 V = {":v": {"S": "1"}}

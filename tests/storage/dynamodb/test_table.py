@@ -18,8 +18,6 @@ from support.dynamodb_table_specs import EVERYTHING, TAGS, plan
 from support.servers import HOST, free_port
 from support.subjects import make_record
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 
 @pytest.fixture
 def reached(request, moto):

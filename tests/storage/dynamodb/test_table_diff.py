@@ -11,8 +11,6 @@ from django_multisession.storage.dynamodb.table_diff import Described, findings
 from support.dynamodb_servers import MOTO, connect
 from support.dynamodb_table_specs import ARN, TAGS, plan, unmade
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 
 @pytest.fixture(scope="module")
 def client():

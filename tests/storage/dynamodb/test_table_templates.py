@@ -20,8 +20,6 @@ from support.dynamodb_servers import MOTO, connect
 from support.dynamodb_table_specs import ARN, EVERYTHING, plan, unmade
 from support.subjects import dynamodb
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 
 @pytest.fixture(scope="module")
 def client():

@@ -12,8 +12,6 @@ from django_multisession.core.record import Change
 from django_multisession.storage.dynamodb import encoding
 from support.project import store_on
 
-pytestmark = pytest.mark.thorough
-
 A = "A" * 43
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 REFERENCES = {"user": "1", "org": "7"}

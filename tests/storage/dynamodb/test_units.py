@@ -24,8 +24,6 @@ USER_AGENT = (  # 110 characters, which is usual
     "Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Safari/537.36"
 )
-pytestmark = pytest.mark.thorough
-
 READING = {"get_item", "batch_get_item", "query"}
 WRITING = {"put_item", "update_item", "delete_item", "batch_write_item"}
 

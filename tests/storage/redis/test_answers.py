@@ -16,8 +16,6 @@ from support.redis_servers import HOST, Node, wait_until
 from support.servers import running
 from support.subjects import make_record
 
-pytestmark = pytest.mark.thorough
-
 A, B, C = "A" * 43, "B" * 43, "C" * 43
 TIMEOUT = 1.0  # seconds; a busy machine may need some tenths
 

@@ -19,8 +19,6 @@ from support.project import store_on
 from support.subjects import make_record
 from support.visitors import LOST, Load
 
-pytestmark = pytest.mark.thorough
-
 A, B, C = "A" * 43, "B" * 43, "C" * 43
 SESSION, REFERENCE = "ours:{AA}:" + A[2:], "ours:user=1"
 

@@ -16,6 +16,8 @@ from django_multisession.storage.redis import commands
 from django_multisession.storage.redis.commands import Command, CommandBuilder
 from django_multisession.storage.redis.keys import KeyBuilder, tag_of
 
+pytestmark = pytest.mark.quick
+
 NOW, MINUTE = datetime(2026, 1, 1, tzinfo=timezone.utc), timedelta(minutes=1)
 A, B, C = ("ab" + letter * 41 for letter in "abc")
 FAR = "zz" + "z" * 41

@@ -17,8 +17,6 @@ from support.forks import complaint, fork
 from support.redis_servers import Cluster, Node, Sentinel
 from support.subjects import make_record
 
-pytestmark = pytest.mark.thorough
-
 CHILDREN, THREADS, READS = 3, 8, 500
 TASKS, LOOPS = 16, 4
 IDS = [f"{number:02}{'x' * 41}" for number in range(TASKS * LOOPS)]

@@ -14,8 +14,6 @@ from support.project import store_on
 from support.prune_processes import id_of
 from support.subjects import STORAGES, Clock, make_record
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 A, B, C = "A" * 43, "B" * 43, "C" * 43  # in different buckets, and on a cluster in different slots
 USER = {"user": "1"}
 SCRIPTS = [value for value in vars(commands).values() if isinstance(value, commands.Script)]

@@ -17,6 +17,8 @@ from support import redis_servers
 from support.redis_servers import FINE
 from support.servers import running
 
+pytestmark = pytest.mark.quick
+
 
 @pytest.fixture(scope="module")
 def server():

@@ -13,8 +13,6 @@ from django_multisession.storage.redis import encoding
 from django_multisession.storage.redis.encoding import FACTS, to_record
 from support.record_cases import BARE, EPOCH, NOW, RECORD, STORABLE
 
-pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
-
 ID = "i" * 43
 SECRET = b"\xffsecret"
 FIRST = datetime(1970, 1, 1, 0, 0, 0, 1)

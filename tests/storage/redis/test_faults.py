@@ -17,8 +17,6 @@ from support.servers import running
 from support.subjects import make_record
 from support.visitors import LOST, Load
 
-pytestmark = pytest.mark.thorough
-
 A, B, C = "A" * 43, "B" * 43, "C" * 43
 MANY = [f"{number:02}{'x' * 41}" for number in range(30)]  # each in a bucket of its own
 

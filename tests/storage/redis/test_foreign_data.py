@@ -17,8 +17,6 @@ from support.redis_servers import Cluster, Node
 from support.servers import running
 from support.subjects import make_record
 
-pytestmark = pytest.mark.thorough
-
 A, B, C = "A" * 43, "a" * 43, "_-" * 21 + "c"
 SESSION, BUCKET, REFERENCE = "ours:{AA}:" + A[2:], "ours:{AA}", "ours:user=1"
 HIDDEN = "a-secret-value"

@@ -15,8 +15,6 @@ from django_multisession.storage.redis.keys import reference_text
 from support.index_histories import LIFETIMES, LONGEST, USERS, History, fresh, go_through
 from support.subjects import STORAGES, empty, make_record
 
-pytestmark = pytest.mark.thorough
-
 SPAN, MINUTE = 2**21, 60_000_000  # as in scripts/common.lua
 POSITIONS = st.integers(0, 5)
 

@@ -19,8 +19,6 @@ from django_multisession.storage.redis.keys import (
 )
 from support.record_cases import STORABLE
 
-pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
-
 KEYS = KeyBuilder("multisession")
 ID = hash_key("a" * 32)
 PREFIXES = [

@@ -13,8 +13,6 @@ from django_multisession.storage.redis.commands import CommandBuilder
 from django_multisession.storage.redis.keys import TAGS, KeyBuilder, tag_of
 from django_multisession.storage.redis.paging import Page, Sample
 
-pytestmark = pytest.mark.thorough  # neither Python nor Django matters here
-
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 KEYS = KeyBuilder("test")
 BUILDER = CommandBuilder(KEYS, is_cluster=False)

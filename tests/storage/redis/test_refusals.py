@@ -12,8 +12,6 @@ from django_multisession.storage.redis import RedisStorage
 from support.redis_servers import HOST, Node, Sentinel
 from support.servers import free_port
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
-
 A = "A" * 43
 SECRET, WRONG = "s3cret", "wr0ng-one"
 FAST = {"socket_timeout": 0.2, "socket_connect_timeout": 0.2}

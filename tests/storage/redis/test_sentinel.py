@@ -17,8 +17,6 @@ from support.redis_servers import HOST, Sentinel, wait_until
 from support.subjects import make_record
 from support.visitors import LOST, Load
 
-pytestmark = pytest.mark.thorough
-
 A, B = "A" * 43, "B" * 43
 THREADS = 3  # for each storage
 TIMEOUT = 0.3  # seconds

@@ -14,6 +14,8 @@ from redis.exceptions import RedisClusterException
 from django_multisession.storage.redis.topology import Alias
 from django_multisession.storage.redis.urls import parse_url
 
+pytestmark = pytest.mark.quick
+
 HOST = "127.0.0.1"
 URLS = [f"redis://{HOST}", f"redis+sentinel://{HOST}/s", f"redis+cluster://{HOST}"]
 TLS = (SSLConnection, AsyncSSLConnection)

@@ -7,6 +7,8 @@ import pytest
 from django_multisession.storage.redis.topology import Cluster, Sentinels, Server
 from django_multisession.storage.redis.urls import parse_url
 
+pytestmark = pytest.mark.quick
+
 SECRET = "hunter2"
 
 
