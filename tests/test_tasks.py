@@ -1,4 +1,4 @@
-"""The task for Django's task framework, which there is since Django 6.0."""
+"""The task for Django's task framework (Django 6.0 and later)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def over(memory_storage, clock, settings, monkeypatch):
-    """Five sessions are over, and one is not."""
+    """Five expired sessions and a live one."""
     install(memory_storage, settings, monkeypatch)
     add(memory_storage, 5, MINUTE)
     add(memory_storage, 1, timedelta(days=1), first=5)

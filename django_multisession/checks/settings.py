@@ -1,4 +1,4 @@
-"""What is wrong with a setting of ours, wherever the project runs."""
+"""Checks of the settings of this package, apart from the engine's."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ def _references() -> Messages:
     sources = conf.get("MULTISESSION_REFERENCES")
     if not isinstance(sources, dict):
         hint = 'For example {"user": "_auth_user_id", "org": "org_id"}.'
-        yield error(2, "MULTISESSION_REFERENCES must be a dict.", hint)
+        yield error(2, "MULTISESSION_REFERENCES must be a dict of names and sources.", hint)
         return
     for name, source in sources.items():
         setting = f"MULTISESSION_REFERENCES[{name!r}]"
         if not (isinstance(name, str) and re.fullmatch(r"[a-z][a-z0-9_]{0,49}", name)):
-            hint = "Use lower-case letters, digits and underscores, 50 at most."
-            yield error(3, f"{setting}: this is no name for a reference.", hint)
+            hint = (
+                "Use up to 50 lower-case letters, digits and underscores, beginning with a letter."
+            )
+            yield error(3, f"{setting} is not a valid name of a reference.", hint)
         if not isinstance(source, str):
             hint = "Name a field of the session, or the dotted path of a callable(fields)."
-            yield error(4, f"{setting} must be text, not {source!r}.", hint)
+            yield error(4, f"{setting} must be a string, not {source!r}.", hint)
         elif "." in source:
             yield from importable(5, setting, source)
 
@@ -43,22 +45,22 @@ def _ttl() -> Messages:
         yield from importable(6, "MULTISESSION_TTL", ttl)
     elif ttl is not None and not _is_duration(ttl):
         hint = "Set seconds, a timedelta, the dotted path of a callable(session), or None."
-        yield error(7, f"MULTISESSION_TTL {ttl!r} is no time of a second or more.", hint)
+        yield error(7, f"MULTISESSION_TTL must be at least one second, not {ttl!r}.", hint)
 
 
 def _absolute_age() -> Messages:
     age = conf.get("MULTISESSION_ABSOLUTE_AGE")
     if age is not None and not _is_duration(age):
-        hint = "Set seconds, a timedelta, or None for no absolute end."
-        yield error(8, f"MULTISESSION_ABSOLUTE_AGE {age!r} is no time of a second or more.", hint)
+        hint = "Set seconds, a timedelta, or None for no absolute lifetime."
+        yield error(8, f"MULTISESSION_ABSOLUTE_AGE must be at least one second, not {age!r}.", hint)
 
 
 def _touch_interval() -> Messages:
     interval = conf.get("MULTISESSION_TOUCH_INTERVAL")
     if interval is not None and not _is_duration(interval):
-        hint = "Set seconds, a timedelta, or None to never write when a session was last seen."
+        hint = "Set seconds, a timedelta, or None to never record when a session was last used."
         yield error(
-            9, f"MULTISESSION_TOUCH_INTERVAL {interval!r} is no time of a second or more.", hint
+            9, f"MULTISESSION_TOUCH_INTERVAL must be at least one second, not {interval!r}.", hint
         )
 
 
@@ -74,55 +76,57 @@ def _key_prefix() -> Messages:
     prefix = conf.get("MULTISESSION_REDIS_KEY_PREFIX")
     if not (isinstance(prefix, str) and re.fullmatch(r"[A-Za-z0-9._:-]{1,50}", prefix)):
         # Braces would put every key of a cluster into one slot.
-        hint = "Use letters, digits and . _ : -, 50 at most."
-        yield error(15, f"MULTISESSION_REDIS_KEY_PREFIX {prefix!r} is no prefix.", hint)
+        hint = "Use up to 50 letters, digits and . _ : -."
+        yield error(15, f"MULTISESSION_REDIS_KEY_PREFIX {prefix!r} is not a valid prefix.", hint)
 
 
 def _redis_alias() -> Messages:
     alias, known = conf.get("MULTISESSION_REDIS_ALIAS"), conf.django_setting("CACHES")
     if not isinstance(alias, str):
-        yield error(16, f"MULTISESSION_REDIS_ALIAS {alias!r} is no text.", "Name one of CACHES.")
+        yield error(
+            16, f"MULTISESSION_REDIS_ALIAS must be a string, not {alias!r}.", "Name one of CACHES."
+        )
     elif alias not in known:
         hint = f"Use one of {', '.join(map(repr, known))}, or set MULTISESSION_REDIS_URL."
         yield error(16, f"MULTISESSION_REDIS_ALIAS {alias!r} is not in CACHES.", hint)
     elif engine.uses_redis_alias() and not hasattr(_cache_class(known[alias]), "client"):
-        hint = "Use one whose BACKEND is django_redis.cache.RedisCache, or set "
-        text = f"MULTISESSION_REDIS_ALIAS {alias!r} is no cache of django-redis."
+        hint = "Use a cache whose BACKEND is django_redis.cache.RedisCache, or set "
+        text = f"MULTISESSION_REDIS_ALIAS {alias!r} is not a cache of django-redis."
         yield error(16, text, hint + "MULTISESSION_REDIS_URL.")
 
 
 def _redis_url() -> Messages:
-    """Whether it can be read the engine says: see E014."""
+    """Check the type only: the engine parses the URL, and E014 reports what it finds."""
     url = conf.get("MULTISESSION_REDIS_URL")
     if url is not None and not isinstance(url, str):
         hint = 'For example "redis://127.0.0.1:6379/0", or None to use MULTISESSION_REDIS_ALIAS.'
-        yield error(17, "MULTISESSION_REDIS_URL is no text.", hint)
+        yield error(17, "MULTISESSION_REDIS_URL must be a string.", hint)
 
 
 def _redis_options() -> Messages:
     if not isinstance(conf.get("MULTISESSION_REDIS_OPTIONS"), dict):
-        hint = 'Arguments of the client, for example {"socket_timeout": 1}.'
+        hint = 'Set arguments of the client, for example {"socket_timeout": 1}.'
         yield error(18, "MULTISESSION_REDIS_OPTIONS must be a dict.", hint)
 
 
 def _dynamodb_table() -> Messages:
     name = conf.get("MULTISESSION_DYNAMODB_TABLE")
     if not (isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9._-]{3,255}", name)):
-        hint = "Use letters, digits and . _ -, 3 to 255, as DynamoDB wants it."
-        yield error(21, f"MULTISESSION_DYNAMODB_TABLE {name!r} is no name for a table.", hint)
+        hint = "Use 3 to 255 letters, digits and . _ -, the names that DynamoDB allows."
+        yield error(21, f"MULTISESSION_DYNAMODB_TABLE {name!r} is not a valid table name.", hint)
 
 
 def _dynamodb_options() -> Messages:
-    """Which arguments there are the engine says: see E014."""
+    """Check the type only: the engine checks the arguments, and E014 reports what it finds."""
     if not isinstance(conf.get("MULTISESSION_DYNAMODB_OPTIONS"), dict):
-        hint = 'Arguments of boto3.client, for example {"region_name": "eu-central-1"}.'
+        hint = 'Set arguments of boto3.client, for example {"region_name": "eu-central-1"}.'
         yield error(22, "MULTISESSION_DYNAMODB_OPTIONS must be a dict.", hint)
 
 
 def _flags() -> Messages:
     for name in FLAGS:
         if not isinstance(value := conf.get(name), bool):
-            yield error(23, f"{name} {value!r} says neither yes nor no.", "Set True or False.")
+            yield error(23, f"{name} must be True or False, not {value!r}.", "Set True or False.")
 
 
 def _sessions_per_user() -> Messages:
@@ -131,22 +135,22 @@ def _sessions_per_user() -> Messages:
         yield from importable(24, "MULTISESSION_SESSIONS_PER_USER", limit)
     elif limit is not None and not (type(limit) is int and limit > 0):
         hint = "Set a number, the dotted path of a callable(user), or None for no limit."
-        yield error(25, f"MULTISESSION_SESSIONS_PER_USER {limit!r} is no number of sessions.", hint)
+        yield error(25, f"MULTISESSION_SESSIONS_PER_USER must be 1 or more, not {limit!r}.", hint)
 
 
-def _beyond_limit() -> Messages:
+def _on_session_limit() -> Messages:
     action = conf.get("MULTISESSION_ON_SESSION_LIMIT")
     if action not in ("end_oldest", "refuse"):
         hint = 'Set "end_oldest" (the least recently active sessions end) or "refuse" (the login '
         hint += "fails)."
-        yield error(26, f"MULTISESSION_ON_SESSION_LIMIT {action!r} is neither of the two.", hint)
+        yield error(26, f"MULTISESSION_ON_SESSION_LIMIT {action!r} is not a known action.", hint)
 
 
-def _confirm_after() -> Messages:
+def _reauthentication_timeout() -> Messages:
     age = conf.get("MULTISESSION_REAUTHENTICATION_TIMEOUT")
     if age is not None and not _is_duration(age):
-        hint = "Set seconds, a timedelta, or None to ask never."
-        text = f"MULTISESSION_REAUTHENTICATION_TIMEOUT {age!r} is no time of a second or more."
+        hint = "Set seconds, a timedelta, or None to never ask for the password again."
+        text = f"MULTISESSION_REAUTHENTICATION_TIMEOUT must be at least one second, not {age!r}."
         yield error(31, text, hint)
 
 
@@ -155,24 +159,28 @@ def _client_ip() -> Messages:
     if isinstance(path, str) and "." in path:
         yield from importable(11, "MULTISESSION_CLIENT_IP", path)
     else:
-        hint = "Set the dotted path of a callable(request) that returns an address or None."
-        yield error(11, f"MULTISESSION_CLIENT_IP {path!r} is no dotted path.", hint)
+        hint = "Set the dotted path of a callable(request) that returns an IP address or None."
+        yield error(11, f"MULTISESSION_CLIENT_IP {path!r} is not a dotted path.", hint)
 
 
 def _names() -> Messages:
     for name in conf.defined_names():
         if name not in conf.DEFAULTS:
-            likely = get_close_matches(name, conf.DEFAULTS, 1) or ["the README for their names"]
-            yield warning(2, f"There is no setting {name}.", f"See {likely[0]}.")
+            similar = get_close_matches(name, conf.DEFAULTS, 1)
+            hint = "Correct or remove it; the README lists all settings."
+            if similar:
+                hint = f"Did you mean {similar[0]}?"
+            yield warning(2, f"{name} is not a setting of django_multisession.", hint)
 
 
 def _cache_class(entry: dict[str, Any]) -> object:
-    with suppress(ImportError, KeyError):  # Django will say so
+    with suppress(ImportError, KeyError):  # Django reports it
         return conf.import_setting(entry["BACKEND"])
     return None
 
 
 def _is_duration(value: object) -> bool:
+    """Return whether a value is a timedelta or a number of seconds, from one second up to LONG."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
     return type(value) in (int, float) and 1 <= value <= LONG  # type: ignore[operator]
@@ -182,5 +190,5 @@ CHECKS = (
     *(_references, _ttl, _absolute_age, _touch_interval, _database, _client_ip, _names),
     *(_key_prefix, _redis_alias, _redis_url, _redis_options),
     *(_dynamodb_table, _dynamodb_options, _flags),
-    *(_sessions_per_user, _beyond_limit, _confirm_after),
+    *(_sessions_per_user, _on_session_limit, _reauthentication_timeout),
 )

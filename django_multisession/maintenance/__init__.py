@@ -1,1 +1,1 @@
-"""Long-running care for the stored sessions: pruning, reindexing and consistency checks."""
+"""Maintenance of stored sessions: pruning, reindexing and consistency checks."""

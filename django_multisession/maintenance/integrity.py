@@ -1,4 +1,4 @@
-"""Examines the engine in use: can it do what sessions need, and is what it holds consistent?"""
+"""Checks of the configured engine: its server, its operations and the sessions it stores."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ from ..core.record import Change, Record
 from ..engine import store
 from ..storage.base import Finding, Storage
 from .pruning import Progress
-from .reindexing import reindex_one, repaired
+from .reindexing import reference_change, reindex_one
+from .wording import list_sessions
 
-LIVES = 3  # taken through, to time each verb when connections and statements are there
-LIFETIME = timedelta(minutes=5)  # of the session that is thrown away, if it is left over
-VALUE = "checksessions"  # what it belongs to
+SELF_TESTS = 3  # the first one also pays for connecting and compiling; the best time is reported
+LIFETIME = timedelta(minutes=5)  # of the test session and its lease, should they be left behind
+OWNER = "checksessions"  # value of the test session's references, and owner of its lease
 
 
 class WrongAnswer(Exception):
-    """A verb answered, and not as it promises."""
+    """Raised when a storage operation returns something else than its contract promises."""
 
 
 @dataclass
 class Report:
-    """``timings``: verb -> seconds, at best. ``looked_at``: sessions; ``about``: of how many."""
+    """The result of check().
+
+    ``timings``: step of the self-test -> best time, in seconds. ``looked_at``: the number of
+    sessions checked. ``about``: the approximate number of sessions in the storage. ``repaired``:
+    the number of sessions repaired.
+    """
 
     engine: str
     findings: list[Finding] = field(default_factory=list)
@@ -42,7 +48,7 @@ class Report:
 
 
 class SelfTest:
-    """Of a session that is thrown away, from verb to verb. Nobody is told of it."""
+    """One pass through every storage operation with a test session. No signal is sent."""
 
     def __init__(self, storage: Storage, timings: dict[str, float]) -> None:
         self.storage, self.timings = storage, timings
@@ -54,59 +60,64 @@ class SelfTest:
             created_at=now,
             last_seen_at=now,
             expires_at=now + LIFETIME,
-            references=dict.fromkeys(conf.references(), f"{VALUE} {self.id}"),
+            references=dict.fromkeys(conf.references(), f"{OWNER} {self.id}"),
         )
 
     def run(self) -> Iterator[Finding]:
-        """What fails, or is answered wrongly. The first one is the last."""
+        """Run the steps and yield the first failure: later ones would only follow from it."""
         try:
-            for verb, call, wanted in self._steps():
-                begun = time.perf_counter()
+            for step, call, expected in self._steps():
+                started = time.perf_counter()
                 answer = call()
-                took = time.perf_counter() - begun
-                self.timings[verb] = min(took, self.timings.get(verb, took))
-                if answer != wanted:
-                    raise WrongAnswer(f"what was to be {wanted!r} is {answer!r}")
-        except Exception as error:  # of whatever client library
-            yield _failure(verb, error)
+                seconds = time.perf_counter() - started
+                self.timings[step] = min(seconds, self.timings.get(step, seconds))
+                if answer != expected:
+                    raise WrongAnswer(f"expected {expected!r}, got {answer!r}")
+        except Exception as error:  # any client library's
+            yield _failure(step, error)
             self._clean_up()
 
     def _steps(self) -> Iterable[tuple[str, Callable[[], Any], Any]]:
+        """Return name, call and expected answer of each step."""
         storage, old, new = self.storage, self.id, self.new_id
         fields = dict(self.record.fields)
         change = Change(set={"other": b"1"}, last_seen_at=self.record.last_seen_at)
-        seen = Change(last_seen_at=self.record.last_seen_at, expires_at=self.record.expires_at)
+        touch = Change(last_seen_at=self.record.last_seen_at, expires_at=self.record.expires_at)
         until = storage.clock() + LIFETIME
         return [
             ("insert", lambda: storage.insert(old, self.record), True),
             ("read", lambda: self._fields(old), fields),
             ("update", lambda: storage.update(old, change), True),
-            ("touch", lambda: storage.update(old, seen), True),
-            ("find", self._found, {name: [old] for name in self.record.references}),
+            ("touch", lambda: storage.update(old, touch), True),
+            ("find", self._find, {name: [old] for name in self.record.references}),
             ("rename", lambda: storage.rename(old, new, Change()), True),
-            ("read the old id", lambda: storage.read(old), None),
-            ("read the new id", lambda: self._fields(new), {**fields, "other": b"1"}),
-            ("find again", self._found, {name: [new] for name in self.record.references}),
+            ("read old id", lambda: storage.read(old), None),
+            ("read new id", lambda: self._fields(new), {**fields, "other": b"1"}),
+            ("find new id", self._find, {name: [new] for name in self.record.references}),
             ("page", lambda: storage.page(None, 10) is not None, True),
             ("delete", lambda: storage.delete(new) is not None, True),
-            ("read nothing", lambda: storage.read(new), None),
-            ("acquire_lease", lambda: storage.acquire_lease(self.lease, VALUE, until), True),
-            ("give back", lambda: storage.acquire_lease(self.lease, VALUE, storage.clock()), True),
+            ("read deleted id", lambda: storage.read(new), None),
+            ("acquire lease", lambda: storage.acquire_lease(self.lease, OWNER, until), True),
+            (
+                "release lease",
+                lambda: storage.acquire_lease(self.lease, OWNER, storage.clock()),
+                True,
+            ),
         ]
 
     def _fields(self, id: str) -> dict[str, bytes] | None:
         record = self.storage.read(id)
         return None if record is None else dict(record.fields)
 
-    def _found(self) -> dict[str, list[str]]:
+    def _find(self) -> dict[str, list[str]]:
         find, references = self.storage.find, self.record.references.items()
         return {name: [id for id, _ in find(name, value)] for name, value in references}
 
     def _clean_up(self) -> None:
-        with suppress(Exception):  # it is over in some minutes
+        with suppress(Exception):  # what is left expires after LIFETIME
             for id in (self.id, self.new_id):
                 self.storage.delete(id)
-            self.storage.acquire_lease(self.lease, VALUE, self.storage.clock())
+            self.storage.acquire_lease(self.lease, OWNER, self.storage.clock())
 
 
 def check(
@@ -116,89 +127,98 @@ def check(
     sample: int = 1000,
     progress: Progress | None = None,
 ) -> Report:
-    """Ask the server, try every verb, and look at ``sample`` sessions, or with ``full`` at all.
+    """Check the configured engine and return a report. Failures of the server are findings.
 
-    ``repair``: put right what can be: an index that lacks a session, references that are not what
-    the fields say. Two round trips for each session, and one for each user among them.
+    Three steps: ask the server for its configuration, try every storage operation with a test
+    session, and check the consistency of stored sessions. The first failure of the first two steps
+    ends the check.
+
+    ``sample``: the number of sessions to check; ``full``: check all of them. ``repair``: add
+    sessions that the index lacks, and update references that differ from the session's fields.
+    ``progress`` is called with the number of sessions checked so far. Two round trips for each
+    session, and one for each distinct reference among them.
     """
     report, storage = Report(store().__module__), store().storage
     try:
         report.findings += storage.diagnose()
-    except Exception as error:  # of whatever client library
-        report.findings.append(_failure("asking the server", error))
+    except Exception as error:  # any client library's
+        report.findings.append(_failure("querying the server", error))
         return report
-    for _ in range(LIVES):
+    for _ in range(SELF_TESTS):
         report.findings += (failures := [*SelfTest(storage, report.timings).run()])
         if failures:
             return report
-    examination = ConsistencyScan(storage, repair=repair)
+    scan = ConsistencyScan(storage, repair=repair)
     try:
-        some, report.about = ([], storage.count()) if full else storage.sample(sample)
-        for report.looked_at, each in enumerate(
-            chain.from_iterable(storage.pages()) if full else some, 1
-        ):
-            examination.look(*each)
+        sampled, report.about = ([], storage.count()) if full else storage.sample(sample)
+        entries = chain.from_iterable(storage.pages()) if full else sampled
+        for report.looked_at, (handle, _) in enumerate(entries, 1):
+            scan.check(handle)
             if progress is not None:
                 progress(report.looked_at)
     except Exception as error:
-        report.findings.append(_failure("looking at sessions", error))
-    report.findings += examination.findings()
-    report.repaired = examination.repaired
+        report.findings.append(_failure("checking sessions", error))
+    report.findings += scan.findings()
+    report.repaired = scan.repaired
     return report
 
 
 class ConsistencyScan:
-    """Of sessions, one by one. What ends meanwhile is passed over."""
+    """A consistency check of sessions, one at a time. Sessions that end meanwhile are skipped."""
 
     def __init__(self, storage: Storage, *, repair: bool) -> None:
         self.storage, self.repair = storage, repair
         self.corrupt: dict[str, list[str]] = defaultdict(list)  # field -> handles
-        self.strayed: list[str] = []  # that belong to others than their fields say
-        self.unlisted: list[str] = []  # that the index lacks
+        self.outdated: list[str] = []  # handles: stored references differ from the fields
+        self.unlisted: list[str] = []  # handles that the index lacks
         self.repaired = 0
         self._known: dict[tuple[str, str], set[str]] = {}  # reference -> handles in the index
 
-    def look(self, handle: str, _: Record) -> None:
+    def check(self, handle: str) -> None:
+        """Check one session, and repair it if asked to."""
         record = self.storage.read(handle)
         if record is None or not record.is_live(self.storage.clock()):
             return
         fields = Fields(store().policy().serializer, record.fields, handle)
         for name in filter(fields.is_corrupt, record.fields):
             self.corrupt[name].append(handle)
-        is_listed = all(self._is_listed(handle, *each) for each in record.references.items())
-        has_strayed = repaired(handle, record) is not None
-        if self.repair and (has_strayed or not is_listed):
+        is_listed = all(self._is_listed(handle, *item) for item in record.references.items())
+        is_outdated = reference_change(handle, record) is not None
+        if self.repair and (is_outdated or not is_listed):
             self._repair(handle, record, is_listed)
-        elif has_strayed:
-            self.strayed.append(handle)
+        elif is_outdated:
+            self.outdated.append(handle)
         elif not is_listed:
             self.unlisted.append(handle)
 
     def findings(self) -> Iterator[Finding]:
+        """Yield a finding for each field that is corrupt and for each kind of inconsistency."""
         for name, handles in self.corrupt.items():
-            problem = (
-                f"The field {name!r} cannot be decoded in {_some(handles)}; it reads as absent."
-            )
-            remedy = "See whether SESSION_SERIALIZER is the same on every host; or end them."
+            problem = f"The field {name!r} cannot be decoded in {list_sessions(handles)} and is "
+            problem += "ignored."
+            remedy = "Check that SESSION_SERIALIZER is the same on every host, or end the sessions."
             yield Finding("corrupt", problem, remedy)
-        if self.strayed:
-            verb = "belongs" if len(self.strayed) == 1 else "belong"
-            problem = f"{_some(self.strayed)} {verb} to others than the fields say."
+        if self.outdated:
+            problem = f"The references of {list_sessions(self.outdated)} differ from the fields."
             yield Finding("references", problem, "Run: manage.py reindexsessions, or use --repair.")
         if self.unlisted:
-            problem = f"The index lacks {_some(self.unlisted)}: they are not listed, and not ended "
-            problem += "everywhere."
-            yield Finding("index", problem, "Use --repair, with --full for those not looked at.")
+            problem = f"The index lacks {list_sessions(self.unlisted)}: log out everywhere misses "
+            problem += "them, and lists do not show them."
+            remedy = "Use --repair, with --full to repair all sessions instead of a sample."
+            yield Finding("index", problem, remedy)
 
     def _repair(self, handle: str, record: Record, is_listed: bool) -> None:
-        """What the fields say comes last: a request may have moved the session meanwhile."""
+        """Write the stored references again if the index lacks them, then reindex the session.
+
+        Reindexing comes last, because a request may have changed the references meanwhile.
+        """
         references = {} if is_listed else dict(record.references)
         if self.storage.update(handle, Change(references=references)):
             reindex_one(handle)
             self.repaired += 1
 
     def _is_listed(self, handle: str, name: str, value: str) -> bool:
-        """By what the index said when first asked; then by what it says now."""
+        """Return whether the index has a session: by the copy read first, then by a new one."""
         if handle not in self._known.get((name, value), ()):
             self._known[name, value] = {id for id, _ in self.storage.find(name, value)}
         is_listed = handle in self._known[name, value]
@@ -209,14 +229,10 @@ class ConsistencyScan:
         return record is not None and record.references.get(name) == value
 
 
-def _failure(verb: str, error: Exception) -> Finding:
-    problem = f"{verb} fails: {type(error).__name__}: {error}"
-    remedy = "Start the server, or correct the settings that say where it is, and who asks."
+def _failure(step: str, error: Exception) -> Finding:
+    problem = f"{step} fails: {type(error).__name__}: {error}"
+    remedy = "Start the server, or correct its address and credentials in the settings."
     if isinstance(error, WrongAnswer):
-        remedy = "See what is in between: a replica that lags, or a proxy that keeps answers."
+        remedy = "Check what lies between this host and the server: a replica that lags, or a "
+        remedy += "proxy that caches answers."
     return Finding("failure", problem[0].upper() + problem[1:], remedy)
-
-
-def _some(handles: list[str]) -> str:
-    shown = ", ".join(handles[:3]) + (", ..." if len(handles) > 3 else "")
-    return f"{len(handles):,} session{'s'[: len(handles) > 1]} ({shown})"

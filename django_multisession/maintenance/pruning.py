@@ -1,4 +1,4 @@
-"""Deleting what is over, and what has outlived its use, in batches and while the site runs."""
+"""Deletion of expired sessions, and of live ones by policy, in batches while the site runs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from ..core.record import Record
 from ..engine import store
 from ..session import SessionStore
 
-Progress = Callable[[int], object]  # told how many so far
+Progress = Callable[[int], object]  # called with the number of sessions so far
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """``batch_size``: sessions at a time. ``pause``: seconds between two batches. ``limit``: stop
-    after so many. ``announces``: whether `session_ended` is sent.
+    """The pace at which sessions are deleted.
 
-    Raises ValueError for numbers that make no sense.
+    ``batch_size``: sessions in a batch. ``pause``: seconds between two batches. ``limit``: the
+    maximum number of sessions. ``announces``: whether `session_ended` is sent. Raises ValueError
+    if one of them is out of range.
     """
 
     batch_size: int = 1000
@@ -33,24 +34,28 @@ class Pace:
             raise ValueError("batch_size must be 1 or more, and limit and pause 0 or more.")
 
     def after(self, done: int) -> Pace:
-        """The pace of what follows."""
+        """Return the pace for what is left to do after ``done`` sessions."""
         return self if self.limit is None else replace(self, limit=self.limit - done)
 
     def next(self, done: int) -> int:
-        """The size of the batch that comes when there were so many."""
+        """Return the size of the next batch after ``done`` sessions; 0 if the limit is reached."""
         return self.batch_size if self.limit is None else min(self.batch_size, self.limit - done)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """Which live sessions are to end: begun so long ago, and not used for so long, and, if wanted,
-    those that belong to nobody."""
+    """Which live sessions to end. A session must meet every condition that is set.
+
+    ``older_than``: it began at least this long ago. ``idle``: it was last used at least this long
+    ago. ``anonymous``: it belongs to nobody, that is, it has no references.
+    """
 
     older_than: timedelta | None = None
     idle: timedelta | None = None
     anonymous: bool = False
 
     def covers(self, record: Record, now: datetime) -> bool:
+        """Return whether the policy ends a session."""
         return (
             (self.older_than is None or now - record.created_at >= self.older_than)
             and (self.idle is None or now - record.last_seen_at >= self.idle)
@@ -65,11 +70,12 @@ def prune(
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> int:
-    """Delete sessions that are over, and what the index still holds of them; how many there were.
+    """Delete expired sessions and index entries without a session. Return their number.
 
-    ``pause``: seconds between two batches. ``limit``: stop after so many. ``progress`` is told
-    after each batch how many there were so far. `session_ended` tells of those that the server
-    still has, if anybody listens. Raises ValueError for numbers that make no sense.
+    ``batch_size``: sessions in a batch. ``pause``: seconds between two batches. ``limit``: the
+    maximum number. ``progress`` is called after each batch with the number so far. `session_ended`
+    is sent for each session that the server has not deleted itself, if the signal has receivers.
+    Raises ValueError if one of the numbers is out of range.
     """
     pruned, pace = 0, Pace(batch_size=batch_size, pause=pause, limit=limit)
     for number in batches(store(), pace):
@@ -122,8 +128,8 @@ async def abatches(engine: type[SessionStore], pace: Pace) -> AsyncIterator[int]
 def end_by_policy(engine: type[SessionStore], policy: RetentionPolicy, pace: Pace) -> Iterator[int]:
     """End the live sessions that a policy covers.
 
-    Yield 1 or 0 for each, and 0 after each page of all sessions. A session that is used at that
-    very moment ends, too.
+    Yield 1 for each session ended and 0 for each that was gone already, and 0 after each page.
+    A session that a request uses at the same moment ends as well.
     """
     done, storage = 0, engine.storage
     for entries in storage.pages(pace.batch_size):

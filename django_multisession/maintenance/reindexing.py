@@ -1,4 +1,4 @@
-"""Having sessions belong to whom MULTISESSION_REFERENCES says now."""
+"""The references of stored sessions, updated after MULTISESSION_REFERENCES has changed."""
 
 from __future__ import annotations
 
@@ -13,63 +13,73 @@ from .pruning import Progress
 
 logger = logging.getLogger(__name__)
 
-ATTEMPTS = 10  # where a callable says something else each time
+ATTEMPTS = 10  # at most; a callable may return something else each time
 
 
 def reindex(*, progress: Progress | None = None) -> int:
-    """Have every session belong to whom MULTISESSION_REFERENCES says now; how many did not.
+    """Update the references of every session to MULTISESSION_REFERENCES. Return how many changed.
 
-    A pass goes over all sessions. Whoever reads and writes one meanwhile does the same for it. One
-    that gets another key meanwhile may slip past, or be gone when it is looked at, so there are
-    passes until one has nothing to do. What cannot be indexed is logged and left as it is. Three
-    round trips for each session that changes, one for others, in each pass.
+    A pass goes over all sessions; requests that save a session meanwhile update it as well. A
+    session that gets another key during a pass may be missed or be gone when it is read, so passes
+    repeat until one changes nothing. References that cannot be computed are logged and left as
+    they are. ``progress`` is called after each page with the number of sessions read in this pass.
+    Three round trips for each session that changes, one for others, in each pass.
     """
-    changed = 0
+    total = 0
     for _ in range(ATTEMPTS):
-        moved, gone = _pass(progress)
-        changed += moved
-        if not moved and not gone:
+        changed, gone = _pass(progress)
+        total += changed
+        if not changed and not gone:
             break
-    return changed
+    return total
 
 
 def _pass(progress: Progress | None) -> tuple[int, int]:
-    moved = gone = seen = 0
-    for found in store().storage.pages():
-        answers = [reindex_one(handle) for handle, _ in found]
-        moved, gone = moved + answers.count(True), gone + answers.count(None)
-        seen += len(found)
+    """Go over all sessions once. Return how many changed, and how many were gone when read."""
+    changed = gone = seen = 0
+    for entries in store().storage.pages():
+        results = [reindex_one(handle) for handle, _ in entries]
+        changed, gone = changed + results.count(True), gone + results.count(None)
+        seen += len(entries)
         if progress is not None:
             progress(seen)
-    return moved, gone
+    return changed, gone
 
 
 def reindex_one(handle: str) -> bool | None:
-    """Did it belong to somebody else? None: it is gone. Looked at again after a change: a request
-    may have moved its references at the same time."""
-    moved = False
+    """Update the references of one session. Return whether they changed, or None if it is gone.
+
+    After a change the session is read again: a request may have saved other references meanwhile.
+    """
+    has_changed = False
     for _ in range(ATTEMPTS):
         record = store().storage.read(handle)
         if record is None:
             return None
-        change = repaired(handle, record)
+        change = reference_change(handle, record)
         if change is None:
             break
-        moved = store().storage.update(handle, change) or moved
-    return moved
+        has_changed = store().storage.update(handle, change) or has_changed
+    return has_changed
 
 
-def repaired(handle: str, record: Record) -> Change | None:
-    """What has a session belong to whom its fields say. None: it does, or it is over."""
+def reference_change(handle: str, record: Record) -> Change | None:
+    """Return the change that makes the references match the fields.
+
+    None if they match already, or if the session has expired.
+    """
     if not record.is_live(store().storage.clock()):
         return None
     fields = Fields(store().policy().serializer, record.fields, handle)
-    sources, moved = conf.references(), dict[str, str | None]()
+    sources, changed = conf.references(), dict[str, str | None]()
     for name in {**sources, **record.references}:
         stored = {name: record.references[name]} if name in record.references else {}
         source = {name: sources[name]} if name in sources else {}
         try:
-            moved |= references.changed_references(stored, fields, source)
+            changed |= references.changed_references(stored, fields, source)
         except Exception as error:  # a project's callable raises what it likes
-            logger.warning("%r of session %s is left as it is: %s", name, handle, error)
-    return Change(references=moved) if moved else None
+            logger.warning(
+                "The reference %r of session %s cannot be computed and stays as it is: %s",
+                *(name, handle, error),
+            )
+    return Change(references=changed) if changed else None

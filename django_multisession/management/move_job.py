@@ -1,4 +1,4 @@
-"""What ``migratesessions`` does: passes over a source, until one has nothing left to do."""
+"""The work of ``migratesessions``: passes over a source until one finds nothing left to do."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from ..transfer import on_demand, tombstones
 from ..transfer.base import CannotMove, Listed, Source
 from .scheduler import ShutdownFlag
 
-CHUNK = 100  # sessions a worker takes at a time
-SETTLED = 5.0  # seconds; no request waits as long between storing a session and deleting it there
+CHUNK = 100  # sessions that a worker takes at a time
+SETTLED = 5.0  # seconds; longer than a request takes from storing a session to deleting its source
 
-# What became of a session: moved; here already; ended here before it came; over, or nothing in it;
-# cannot be stored here, and stays where it is.
+# The outcome for a session: moved; in the target already; ended before it was moved; expired or
+# empty; cannot be stored in the target and stays in the source.
 MOVED, HERE, ENDED, GONE, FAILED = OUTCOMES = ("moved", "here", "ended", "gone", "failed")
 
 
 class Move:
-    """From a source into a storage, while requests do the same. Interrupted, it goes on where it
-    stopped the next time, because what was moved is no longer there.
+    """A move of all sessions from a source into a storage, while requests move theirs as well.
 
-    ``outcomes``: how many sessions of each. ``faults``: handle -> why it failed.
+    A moved session is deleted in the source, so an interrupted move continues where it stopped
+    when it is run again. ``outcomes``: the number of sessions with each outcome. ``faults``:
+    handle -> why the session cannot be stored.
     """
 
     def __init__(
@@ -38,49 +39,55 @@ class Move:
         self.source, self.storage, self.stop, self.workers = source, storage, stop, workers
         self.outcomes = Counter[str](dict.fromkeys(OUTCOMES, 0))
         self.faults: dict[str, str] = {}
-        self._met: dict[str, float] = {}  # those that were here already -> since when we know
+        self._present: dict[str, float] = {}  # sessions in both -> time of the first sighting
 
     def run(self, progress: Callable[[int], object]) -> None:
-        """Raises NotListable, and what a server raises that is not to be had."""
+        """Run passes until one moves nothing. Raises NotListable and the errors of both servers."""
         while not self.stop:
             moved = self.outcomes[MOVED]
-            known, self._met = self._met, {}
+            known, self._present = self._present, {}
             self._pass(partial(self._move, known=known), progress)
-            if self.outcomes[MOVED] == moved and not self._met:
+            if self.outcomes[MOVED] == moved and not self._present:
                 break
-            self.stop.wait(SETTLED if self._met else 0)
+            self.stop.wait(SETTLED if self._present else 0)
 
-    def look(self, progress: Callable[[int], object]) -> None:
-        """The same outcomes, but nothing is written."""
-        self._pass(self._look, progress)
+    def count(self, progress: Callable[[int], object]) -> None:
+        """Count the outcomes that run() would have, and write nothing."""
+        self._pass(self._predict, progress)
 
     def _pass(self, act: Callable[[Listed], str], progress: Callable[[int], object]) -> None:
-        """A session that is used meanwhile may be missed, or met while a request moves it."""
+        """Apply ``act`` to every session of the source.
+
+        A session that is used meanwhile may be missed, or found while a request moves it.
+        """
         self.faults.clear()
-        self.outcomes.update({each: -self.outcomes[each] for each in (HERE, GONE, FAILED)})
+        self.outcomes.update({name: -self.outcomes[name] for name in (HERE, GONE, FAILED)})
         for outcome in self._outcomes(self.source.iterate(), act):
             self.outcomes[outcome] += 1
             progress(self.outcomes.total())
 
     def _outcomes(self, listed: Iterator[Listed], act: Callable[[Listed], str]) -> Iterator[str]:
-        """In no order; several workers at once."""
+        """Yield the outcome of each session, in any order. Several workers run at once."""
         with ThreadPoolExecutor(self.workers) as pool:
             while not self.stop:
                 chunks = [list(islice(listed, CHUNK)) for _ in range(2 * self.workers)]
-                for outcomes in pool.map(lambda chunk: self._each(chunk, act), chunks):
+                for outcomes in pool.map(lambda chunk: self._apply(chunk, act), chunks):
                     yield from outcomes
                 if not chunks[-1]:
                     break
 
-    def _each(self, chunk: list[Listed], act: Callable[[Listed], str]) -> list[str]:
-        """In a thread of its own, and with connections to the database of its own."""
+    def _apply(self, chunk: list[Listed], act: Callable[[Listed], str]) -> list[str]:
+        """Apply ``act`` to a chunk, in a worker thread with database connections of its own."""
         try:
             return [act(listed) for listed in chunk if not self.stop]
         finally:
             connections.close_all()
 
     def _move(self, listed: Listed, known: Mapping[str, float]) -> str:
-        """``known``: those that the pass before has met."""
+        """Move one session and return its outcome.
+
+        ``known``: sessions that the pass before found in both engines.
+        """
         name, read = listed
         handle = keys.to_handle(name)
         try:
@@ -95,15 +102,16 @@ class Move:
             return ENDED
         if stored is record:
             return MOVED
-        # Either a request is just moving it, or one died when it had stored it.
+        # Either a request is moving it just now, or one died after it had stored the session.
         since = known.get(handle, time.monotonic())
         if time.monotonic() - since >= SETTLED:
             self.source.remove(name)
         else:
-            self._met[handle] = since
+            self._present[handle] = since
         return HERE
 
-    def _look(self, listed: Listed) -> str:
+    def _predict(self, listed: Listed) -> str:
+        """Return the outcome that _move() would have."""
         name, read = listed
         handle = keys.to_handle(name)
         try:

@@ -1,4 +1,4 @@
-"""What ``clearsessions_multi`` does to one engine after the other, and what it says of it."""
+"""The work of ``clearsessions_multi``: pruning of one engine after the other, with results."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from typing import Any
 
 from django.core.management.base import OutputWrapper
 
+from .. import engine as engines
 from ..maintenance.pruning import Pace, RetentionPolicy, batches, count_by_policy, end_by_policy
+from ..maintenance.wording import count_noun
 from ..session import SessionStore
-from .cli import Progress, counted, engine_of
+from .cli import Progress, require_engine
 from .scheduler import ShutdownFlag
 
 
 @dataclass(kw_only=True)
 class Result:
-    """Of one engine. ``pruned``: sessions that were over, and dead index entries; None where the
-    engine does not count them. ``ended``: by the policy. ``seconds``: how long it took."""
+    """The result for one engine.
+
+    ``pruned``: expired sessions and index entries without a session; None if the engine does not
+    count them. ``ended``: live sessions ended by the policy. ``seconds``: the time it took.
+    """
 
     engine: str
     pruned: int | None = 0
@@ -30,32 +35,35 @@ class Result:
 
     @property
     def done(self) -> int:
+        """The number of sessions deleted."""
         return (self.pruned or 0) + self.ended
 
     def facts(self) -> dict[str, Any]:
+        """Return the fields of the JSON line."""
         return asdict(self)
 
     def sentence(self) -> str:
+        """Return the line that people read."""
         would = "would be " if self.dry_run else ""
-        pruned = "pruned" if self.pruned is None else counted(self.pruned, "expired session")
+        pruned = "pruned" if self.pruned is None else count_noun(self.pruned, "expired session")
         texts = [f"{self.engine}: {pruned}", f" {would}pruned" if self.pruned is not None else ""]
         if self.ended:
-            texts.append(f", {counted(self.ended, 'other')} {would}ended")
+            texts.append(f", {count_noun(self.ended, 'other')} {would}ended")
         texts.append(f" ({self.seconds:.1f} s)")
         if self.status == "failed":
             return f"{''.join(texts[:2] if self.done else [self.engine])}: {self.error}"
-        return "".join(texts) + ("; stopped before the end." if self.status == "partial" else ".")
+        return "".join(texts) + ("; stopped early." if self.status == "partial" else ".")
 
 
 class Throttle:
-    """Pauses after batches, and knows when it is to end."""
+    """Pauses between batches, cut short when the command is asked to stop."""
 
     def __init__(self, stop: ShutdownFlag, batch_size: int, pause: float) -> None:
         self._stop, self._batch_size, self._pause = stop, batch_size, pause
-        self._since = 0  # sessions
+        self._since = 0  # sessions since the last pause
 
-    def ends(self, number: int) -> bool:
-        """After so many more sessions: is it to end?"""
+    def should_stop(self, number: int) -> bool:
+        """Count ``number`` more sessions; pause if a batch is full. Return whether to stop."""
         self._since += number
         if self._since < self._batch_size:
             return bool(self._stop)
@@ -64,34 +72,37 @@ class Throttle:
 
 
 class Job:
-    """``renew``: is false when another instance has it now."""
+    """Pruning of several engines.
+
+    ``renew`` is called between batches and returns False once another instance has taken over.
+    """
 
     def __init__(
         self,
         names: Sequence[str],
         policy: RetentionPolicy | None,
         pace: Pace,
-        rest: Throttle,
+        throttle: Throttle,
         *,
         dry_run: bool,
         raises: bool,
     ) -> None:
-        """``names``: of engines. Raises CommandError for one that cannot be used."""
-        self.engines = {name: engine_of(name) for name in names}
-        self.policy, self.pace, self.rest = policy, pace, rest
+        """``names``: engines. Raises CommandError if one of them cannot be used."""
+        self.engines = {name: require_engine(name, engines.load) for name in names}
+        self.policy, self.pace, self.throttle = policy, pace, throttle
         self.dry_run, self.raises = dry_run, raises
         self.renew: Callable[[], bool] = lambda: True
 
     def run(self, out: OutputWrapper, *, hidden: bool) -> Iterator[Result]:
-        """A result for each engine. One that fails does not keep the others from it."""
+        """Yield the result of each engine. After a failure the other engines are still pruned."""
         for name, engine in self.engines.items():
             result, begun = Result(engine=name, dry_run=self.dry_run), time.monotonic()
             try:
-                if self.rest.ends(0):
+                if self.throttle.should_stop(0):
                     result.status = "partial"
                 else:
                     self._run(engine, result, out, hidden)
-            except Exception as error:  # of whatever client library
+            except Exception as error:  # any client library's
                 if self.raises:
                     raise
                 result.status, result.error = "failed", f"{type(error).__name__}: {error}"
@@ -112,7 +123,7 @@ class Job:
         result.pruned = engine.storage.count(expired_only=True)
         for number in count_by_policy(engine, self.policy, self.pace) if self.policy else ():
             result.ended += number
-            if self.rest.ends(0):
+            if self.throttle.should_stop(0):
                 result.status = "partial"
                 break
 
@@ -121,7 +132,7 @@ class Job:
             for kind, number in self._steps(engine, progress):
                 setattr(result, kind, getattr(result, kind) + number)
                 progress(result.done)
-                if self.rest.ends(number) or not self.renew():
+                if self.throttle.should_stop(number) or not self.renew():
                     result.status = "partial"
                     break
         finally:

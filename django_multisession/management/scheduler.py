@@ -1,4 +1,4 @@
-"""Commands that run for long: they end when told to, and one of several instances is at work."""
+"""Long-running commands: stopping on a signal, and one active instance of several."""
 
 from __future__ import annotations
 
@@ -18,27 +18,34 @@ from typing import Any
 from ..core import keys
 from ..storage.base import Storage
 
-RETRY = 30.0  # seconds after an outage, at most
-JITTER = 0.1  # of the time between two turns
-MARGIN = 60.0  # seconds a lease lasts beyond the next turn: then a stand-by takes over
+RETRY = 30.0  # seconds to wait after an outage, at most
+JITTER = 0.1  # the interval varies by this fraction
+MARGIN = 60.0  # seconds a lease lasts beyond the next turn; then a standby takes over
 
 
 class ShutdownFlag:
-    """Set by SIGTERM and SIGINT, or when the time is over. What is under way is finished first; a
-    second signal does not wait for that."""
+    """A flag that SIGTERM, SIGINT or a time limit sets. A context manager.
+
+    The command finishes its current batch before it stops. A second signal raises
+    KeyboardInterrupt, which stops it at once. Only the main thread may handle signals; in other
+    threads only the time limit works.
+    """
 
     def __init__(self, after: timedelta | None = None) -> None:
+        """``after``: the time limit; None for none."""
         self._is_set = False
-        self._wakes = SimpleQueue[None]()  # an Event's lock could be taken when a signal comes
+        self._wakes = SimpleQueue[
+            None
+        ]()  # a signal may come while the lock of an Event is held: deadlock
         with suppress(Empty):
-            # Until CPython 3.13 the first get() never returns if its time is over before it has
-            # begun to wait, which a time of 0 may be. This is the first.
+            # Before CPython 3.13 the first get() never returns if its timeout passes before it has
+            # started to wait, which may happen with a timeout of 0. So this get() is the first.
             self._wakes.get_nowait()
         self._until = None if after is None else time.monotonic() + after.total_seconds()
         self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> ShutdownFlag:
-        if current_thread() is main_thread():  # elsewhere nobody may handle signals
+        if current_thread() is main_thread():  # others may not handle signals
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._handlers[number] = signal.signal(number, self._set)
         return self
@@ -51,7 +58,7 @@ class ShutdownFlag:
         return self._is_set or (self._until is not None and time.monotonic() >= self._until)
 
     def wait(self, seconds: float) -> bool:
-        """For so long, or until it is set: is it?"""
+        """Wait until the flag is set, for ``seconds`` at most. Return whether it is set."""
         left = seconds if self._until is None else self._until - time.monotonic()
         if not self:
             with suppress(Empty):
@@ -66,15 +73,15 @@ class ShutdownFlag:
 
 
 class LeaderLoop:
-    """Turns, one after the other; ours as long as we have the lease.
+    """A periodic loop in which only the instance that has the lease does the work.
 
-    The lease is kept in a storage that all instances share. It lasts until a while after the next
-    turn, so whoever has it keeps it, and if its machine dies, another takes over. Who does the
-    same has the same lease.
+    Instances with the same purpose share a lease, in a storage that all of them reach. It lasts
+    for MARGIN seconds beyond the next turn: the active instance renews it in time, and if its
+    machine dies, another instance takes over.
     """
 
     def __init__(self, storage: Storage, purpose: str, every: float, stop: ShutdownFlag) -> None:
-        """``every``: seconds."""
+        """``purpose``: text that all instances with the same work share. ``every``: seconds."""
         self._storage, self._every, self._stop = storage, every, stop
         self._lease, self._owner = keys.hash_key(purpose), token_hex(16)
         self._renewed = -inf
@@ -86,28 +93,34 @@ class LeaderLoop:
         with suppress(*self._storage.outages):
             self._storage.acquire_lease(self._lease, self._owner, self._storage.clock())
 
-    def turns(self, tell: Callable[[str], object]) -> Iterator[bool]:
-        """Is it ours? Until it is to stop. ``tell`` is told of outages."""
+    def turns(self, report: Callable[[str], object]) -> Iterator[bool]:
+        """Yield whether this instance is active, once an interval, until the flag is set.
+
+        ``report`` is called with a message about each outage of the storage.
+        """
         while not self._stop:
-            pause, is_ours = self._every, False
+            pause, is_active = self._every, False
             try:
-                is_ours = self._hold()
+                is_active = self._acquire_lease()
             except self._storage.outages as error:
                 pause = min(pause, RETRY)
-                tell(f"{type(error).__name__}: {error}")
-            yield is_ours
+                report(f"{type(error).__name__}: {error}")
+            yield is_active
             self._stop.wait(pause * uniform(1 - JITTER, 1 + JITTER))  # noqa: S311
 
     def renew(self) -> bool:
-        """In the course of a long turn. False: it is lost, after a long pause for example."""
-        is_fresh = time.monotonic() - self._renewed < MARGIN / 3
-        return is_fresh or self._hold()
+        """Renew the lease during a long turn, if it is due. Return False if it is lost.
 
-    def _hold(self) -> bool:
+        A lease is lost if the process stood still for longer than it lasts.
+        """
+        is_fresh = time.monotonic() - self._renewed < MARGIN / 3
+        return is_fresh or self._acquire_lease()
+
+    def _acquire_lease(self) -> bool:
         begun, self._renewed = time.monotonic(), -inf
         lifetime = timedelta(seconds=self._every * (1 + JITTER) + MARGIN)
-        is_ours = self._storage.acquire_lease(
+        is_acquired = self._storage.acquire_lease(
             self._lease, self._owner, self._storage.clock() + lifetime
         )
-        self._renewed = begun if is_ours else -inf
-        return is_ours
+        self._renewed = begun if is_acquired else -inf
+        return is_acquired

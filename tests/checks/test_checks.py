@@ -21,7 +21,7 @@ NO_FUNCTION = f"{__name__}.NO_FUNCTION"
 DJANGOS_ENGINE = "django.contrib.sessions.backends.db"
 PICKLE = "django.contrib.sessions.serializers.PickleSerializer"
 
-# A project in which nothing is wrong. The tables say what a row sets otherwise.
+# Settings of a correct project. Each row of the tables replaces some of them.
 FINE = {
     "SESSION_ENGINE": f"{BACKENDS}db",
     "SESSION_SERIALIZER": "django.contrib.sessions.serializers.JSONSerializer",
@@ -49,14 +49,14 @@ DJANGOS_OWN = {"MIDDLEWARE": [DJANGO_MIDDLEWARE], "SESSION_ENGINE": DJANGOS_ENGI
 
 
 class ProjectsMiddleware(SessionMiddleware):
-    """A project's own, built on ours."""
+    """A middleware of a project, derived from the package's."""
 
 
 def a_function(argument):
-    """For the settings that are the dotted path of a callable."""
+    """The callable that settings name by its dotted path."""
 
 
-# id, what is wrong, what the message or its hint tells the reader to look for
+# Id, wrong settings, text that the message or its hint must contain
 WRONG = [
     ("E001", NO_MIDDLEWARE | {"SESSION_ENGINE": "django_multisession"}, "SESSION_ENGINE"),
     ("E001", NO_MIDDLEWARE | {"SESSION_ENGINE": "django_multisession.db"}, "SESSION_ENGINE"),
@@ -135,12 +135,20 @@ WRONG = [
     ),
     ("E023", {"MULTISESSION_LOG_OUT_ON_PASSWORD_CHANGE": 1}, "PASSWORD_CHANGE"),
     ("E024", {"MULTISESSION_SESSIONS_PER_USER": "no.where"}, "MULTISESSION_SESSIONS_PER_USER"),
-    ("E025", {"MULTISESSION_SESSIONS_PER_USER": 0}, "MULTISESSION_SESSIONS_PER_USER 0"),
-    ("E025", {"MULTISESSION_SESSIONS_PER_USER": True}, "MULTISESSION_SESSIONS_PER_USER True"),
-    ("E025", {"MULTISESSION_SESSIONS_PER_USER": 1.5}, "MULTISESSION_SESSIONS_PER_USER 1.5"),
+    (
+        "E025",
+        {"MULTISESSION_SESSIONS_PER_USER": 0},
+        "MULTISESSION_SESSIONS_PER_USER must be 1 or more, not 0",
+    ),
+    ("E025", {"MULTISESSION_SESSIONS_PER_USER": True}, "1 or more, not True"),
+    ("E025", {"MULTISESSION_SESSIONS_PER_USER": 1.5}, "1 or more, not 1.5"),
     ("E026", {"MULTISESSION_ON_SESSION_LIMIT": "evict"}, "MULTISESSION_ON_SESSION_LIMIT 'evict'"),
     ("E028", {"MULTISESSION_MIGRATE_FROM": CACHE_ENGINE}, "MULTISESSION_MIGRATE_FROM"),
-    ("E028", {"MULTISESSION_MIGRATE_FROM": None}, "MULTISESSION_MIGRATE_FROM None"),
+    (
+        "E028",
+        {"MULTISESSION_MIGRATE_FROM": None},
+        "MULTISESSION_MIGRATE_FROM must be a list of engines, not None",
+    ),
     ("E028", {"MULTISESSION_MIGRATE_FROM": [CACHE_ENGINE, 7]}, "MULTISESSION_MIGRATE_FROM"),
     ("E029", {"MULTISESSION_MIGRATE_FROM": ["no.where"]}, "'no.where'"),
     ("E029", {"MULTISESSION_MIGRATE_FROM": ["django.contrib.sessions"]}, "SessionStore"),
@@ -151,17 +159,17 @@ WRONG = [
     (
         "E031",
         {"MULTISESSION_REAUTHENTICATION_TIMEOUT": 0},
-        "MULTISESSION_REAUTHENTICATION_TIMEOUT 0",
+        "MULTISESSION_REAUTHENTICATION_TIMEOUT must be at least one second, not 0",
     ),
     (
         "E031",
         {"MULTISESSION_REAUTHENTICATION_TIMEOUT": "900"},
-        "MULTISESSION_REAUTHENTICATION_TIMEOUT '900'",
+        "MULTISESSION_REAUTHENTICATION_TIMEOUT must be at least one second, not '900'",
     ),
     (
         "E031",
         {"MULTISESSION_REAUTHENTICATION_TIMEOUT": True},
-        "MULTISESSION_REAUTHENTICATION_TIMEOUT True",
+        "MULTISESSION_REAUTHENTICATION_TIMEOUT must be at least one second, not True",
     ),
     (
         "E031",
@@ -179,7 +187,7 @@ WRONG = [
     ("W014", REDIS | {"CACHES": {"default": DJANGO_REDIS}}, "cache.clear()"),
 ]
 
-# id that is not given, what is close to it and yet fine
+# Id that must not be given, settings that are close to its mistake but correct
 RIGHT = [
     ("E001", {"SESSION_ENGINE": f"{BACKENDS}db"}),
     ("E001", {"SESSION_ENGINE": DJANGOS_ENGINE, "MIDDLEWARE": [DJANGO_MIDDLEWARE]}),
@@ -240,12 +248,12 @@ RIGHT = [
 
 @pytest.fixture
 def messages(settings, monkeypatch):
-    """What the checks say of a project that is fine but for some settings."""
+    """``messages(wrong)``: messages of the checks for FINE with these settings replaced."""
 
     def run(wrong):
-        for name in ("redis", "dynamodb"):  # they read their settings once
+        for name in ("redis", "dynamodb"):  # they read their settings only once
             monkeypatch.delitem(sys.modules, f"{BACKENDS}{name}", raising=False)
-        monkeypatch.delattr(file.SessionStore, "_storage_path", raising=False)  # so does it
+        monkeypatch.delattr(file.SessionStore, "_storage_path", raising=False)  # the same
         for name, value in (FINE | wrong).items():
             setattr(settings, name, value)
         return check_settings() + check_deployment()
@@ -281,9 +289,9 @@ def test_several_mistakes_are_named_at_once(messages):
 @pytest.mark.parametrize(
     ("misspelt", "hint"),
     [
-        ("MULTISESSION_TLL", "See MULTISESSION_TTL."),
-        ("MULTISESSION_REFERENCE", "See MULTISESSION_REFERENCES."),
-        ("MULTISESSION_", "See "),
+        ("MULTISESSION_TLL", "Did you mean MULTISESSION_TTL?"),
+        ("MULTISESSION_REFERENCE", "Did you mean MULTISESSION_REFERENCES?"),
+        ("MULTISESSION_", "Did you mean "),
     ],
 )
 def test_the_likely_name_of_a_misspelt_setting(messages, misspelt, hint):
@@ -302,11 +310,11 @@ PARTS = [
     getattr(checks, name) for name in ("settings", "engine", "transfer", "deployment", "server")
 ]
 KINDS = {"error": "E", "importable": "E", "warning": "W"}
-OF_SERVERS = {"E019"}  # see test_redis_checks, test_dynamodb_checks
+OF_SERVERS = {"E019"}  # tested with the storages
 
 
 def ids_in_the_source():
-    """Id -> the check functions that give it."""
+    """Return the check functions that give each id."""
     found = {}
     for function in [node for part in PARTS for node in ast.parse(source_of(part)).body]:
         for call in ast.walk(function):
@@ -329,7 +337,7 @@ def test_every_id_belongs_to_one_check_and_is_tested():
 
 
 def test_every_check_is_called():
-    """One that is written but not called would find nothing, for ever."""
+    """A check that is written but not registered would never find anything."""
     written = {name for names in ids_in_the_source().values() for name in names}
     assert written == {check.__name__ for part in PARTS for check in part.CHECKS}
 
@@ -344,9 +352,9 @@ def test_nothing_is_wrong_with_the_test_project():
 
 
 def test_django_runs_our_checks(settings):
-    call_command("check", tags=["security"])  # others ask the databases
+    call_command("check", tags=["security"])  # the others query databases
     settings.MULTISESSION_TTL = -1
-    with pytest.raises(SystemCheckError, match=r"\(multisession\.E007\) MULTISESSION_TTL -1"):
+    with pytest.raises(SystemCheckError, match=r"\(multisession\.E007\) MULTISESSION_TTL .+ -1"):
         call_command("check", tags=["security"])
 
 
@@ -379,7 +387,7 @@ def test_what_is_no_lifetime_is_named(messages, name, value):
 
 
 class SessionStore(session.SessionStore):
-    """A project's own engine, in a module of its own."""
+    """A session engine of a project."""
 
 
 def test_an_engine_of_the_projects_own_is_no_mistake(messages):

@@ -23,7 +23,7 @@ NO_TWIN = {
     "reindex_one": "run by a command",
     "is_unknown": "reads memory",
     "remember_unknown": "writes memory",
-    "repaired": "makes a Change of values",
+    "reference_change": "makes a Change of values",
     "cleared": "makes an event of values",
     "created": "makes an event of values",
     "ended": "makes an event of values",

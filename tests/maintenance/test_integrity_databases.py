@@ -19,7 +19,7 @@ from support.databases import require
 from support.integrity_cases import found, opened, report
 from support.terminals import run
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 ALIASES = ["default", "postgres", "mariadb"]
 MODELS = [Session, SessionReference, SessionLease]
@@ -30,7 +30,7 @@ INDEXES = [
 
 @pytest.fixture(params=ALIASES)
 def database(request, databases, settings, monkeypatch):
-    """Of the engine in use. Whatever is missing after a test, is put back."""
+    """The database of the configured engine. Restores what a test removed."""
     require(request.param)
     storage = DatabaseStorage(database=request.param)
     yield opened(storage, settings, monkeypatch)
@@ -44,11 +44,11 @@ def database(request, databases, settings, monkeypatch):
 def postgres(databases, settings, monkeypatch):
     require("postgres")
     yield opened(DatabaseStorage(database="postgres"), settings, monkeypatch)
-    connections["postgres"].close()  # and what was set for it
+    connections["postgres"].close()  # and the settings of the session
 
 
 def make_all_there(connection):
-    """Whatever migrations are about to take away."""
+    """Create the missing tables, because unapplying the migrations deletes them."""
     there = connection.introspection.table_names()
     with connection.schema_editor() as editor:
         for model in MODELS:
@@ -61,7 +61,7 @@ def migrate(alias, *where):
 
 
 def carry_out(finding, storage):
-    """The command, or the statement."""
+    """Run the command or the statement of a remedy."""
     assert finding.remedy.startswith("Run: ")
     words = finding.remedy.removeprefix("Run: ")
     if words.startswith("manage.py "):
@@ -77,7 +77,7 @@ def execute(storage, *statements):
 
 
 def without(storage, model, index):
-    """SQLite makes a new table, of all that is in Meta."""
+    """Remove an index or a constraint. SQLite builds the table anew, from Meta."""
     kept = model._meta.constraints
     model._meta.constraints = [each for each in kept if each is not index]
     try:
@@ -123,7 +123,7 @@ def test_no_table_of_leases(database):
         editor.delete_model(SessionLease)
     _, (missing, failure) = report(database)
     assert SessionLease._meta.db_table in missing.problem
-    assert failure.problem.startswith("Hold fails")
+    assert failure.problem.startswith("Acquire lease fails")
     assert Session.objects.using(database.database).count() == 0
 
 
@@ -146,7 +146,7 @@ def test_the_check_is_silent_about_what_migrate_is_about_to_make(database):
     migrate(database.database)
 
 
-# PostgreSQL that can only be read
+# A read-only PostgreSQL
 
 
 def test_read_only_transactions(postgres):
@@ -173,7 +173,7 @@ def test_a_role_that_may_only_read(postgres):
         execute(postgres, "RESET ROLE", f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
-# What was asked, and which answers are wrong
+# Statement, and answers that are wrong
 
 ANSWERS = [
     (PostgreSQL, "pg_is_in_recovery", [False], [True]),
@@ -200,7 +200,7 @@ def test_every_question_is_among_them(dialect):
 
 @pytest.fixture
 def other(databases, monkeypatch, settings):
-    """``other(entry)``: the alias of such a database."""
+    """``other(entry)``: the alias of a database with these settings."""
 
     def make(entry):
         monkeypatch.setitem(settings.DATABASES, "other", entry)
@@ -214,13 +214,13 @@ def other(databases, monkeypatch, settings):
 
 
 def test_the_journal_of_sqlite(other, settings, monkeypatch, tmp_path):
-    """The remedy is an option of the database."""
+    """The remedy is an option in DATABASES."""
     entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
     storage = opened(DatabaseStorage(database=other(entry)), settings, monkeypatch)
     migrate("other")
     _, (finding,) = report(storage)
     assert finding.name == "journal"
-    assert check_server(["default"]) == []  # it matters to few
+    assert check_server(["default"]) == []  # it matters to few projects
     options = {"init_command": "PRAGMA journal_mode=WAL"}
     assert str(options).replace("'", '"') in finding.remedy
     connections["other"].close()
@@ -232,7 +232,7 @@ def test_the_journal_of_sqlite(other, settings, monkeypatch, tmp_path):
 @pytest.mark.parametrize("use_tz", [True, False])
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kolkata"])
 def test_the_clock_is_right_whatever_the_time_zone(database, settings, use_tz, zone):
-    """A database that says what time it is may leave out where."""
+    """A server's answer may lack the time zone."""
     connection = connections[database.database]
     try:
         for settings.USE_TZ, settings.TIME_ZONE in [(use_tz, zone), (True, "Europe/Berlin")]:
@@ -243,5 +243,5 @@ def test_the_clock_is_right_whatever_the_time_zone(database, settings, use_tz, z
     finally:
         settings.USE_TZ = True
         connection.close()
-        # Those of another time zone are over at another time.
+        # With another time zone the session would expire at another time.
         SessionLease.objects.using(database.database).all().delete()

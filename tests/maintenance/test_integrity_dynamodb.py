@@ -16,19 +16,19 @@ from django_multisession.storage.dynamodb.table_spec import TableSpec, request
 from support.dynamodb_table_specs import tableless
 from support.integrity_cases import opened
 
-pytestmark = pytest.mark.thorough  # the server matters here, not Python or Django
+pytestmark = pytest.mark.thorough  # depends on the server, not on Python or Django
 
 
 @pytest.fixture
 def storage(moto, settings, monkeypatch):
-    """The engine in use, on a table that is not there yet."""
+    """The configured engine, without its table."""
     with tableless(moto) as storage:
         yield opened(storage, settings, monkeypatch)
 
 
 @pytest.fixture
 def fine(storage):
-    """The same, on one that is as it should be."""
+    """The configured engine, with a correct table."""
     storage.table.create(TableSpec(), lambda line: None)
     return storage
 
@@ -38,7 +38,7 @@ def found():
 
 
 def aws(storage, command):
-    """What the command line of AWS would send."""
+    """Send the request that a command of the AWS CLI stands for."""
     program, service, operation, *words = shlex.split(command)
     assert (program, service) == ("aws", "dynamodb")
     options = dict(zip(words[::2], words[1::2], strict=True))
@@ -98,7 +98,7 @@ def test_other_keys(storage):
 
 @pytest.mark.parametrize("status", ["CREATING", "DELETING", "ARCHIVED"])
 def test_a_table_that_cannot_be_used(fine, monkeypatch, status):
-    """Nor can it be asked for the time."""
+    """The clock of the server is not checked then."""
     described = {**fine.table._describe(), "TableStatus": status}
     call = fine._connection.call
 
@@ -114,12 +114,12 @@ def test_a_table_that_cannot_be_used(fine, monkeypatch, status):
 
 @pytest.mark.parametrize("operation", ["DescribeTable", "DescribeTimeToLive"])
 def test_who_may_not_look(fine, moto, operation):
-    """Everything else goes on."""
+    """A missing permission stops no other check."""
     moto.refuse("AccessDeniedException", operation)
-    told = check()
-    assert [finding.name for finding in told.findings] == ["unknown"]
-    assert told.timings
-    assert "createsessiontable --check" in told.findings[0].remedy
+    result = check()
+    assert [finding.name for finding in result.findings] == ["unknown"]
+    assert result.timings
+    assert "createsessiontable --check" in result.findings[0].remedy
 
 
 def test_who_may_not_write(fine, moto):
@@ -152,7 +152,7 @@ def test_a_server_that_fails(fine, moto, hurried):
 
 
 def test_answers_that_are_lost(fine, moto):
-    """The client asks again; nobody notices."""
+    """The client repeats the request, and nothing is reported."""
     for operation in ("GetItem", "Query", "TransactWriteItems"):
         moto.lose(operation)
     assert found() == []

@@ -1,11 +1,11 @@
-"""`checksessions` where nothing is wrong: what it tells, and that nothing is left behind."""
+"""`checksessions` without problems: its report, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
 import pytest
 
 from django_multisession import sessions, signals
-from django_multisession.maintenance.integrity import LIVES, check
+from django_multisession.maintenance.integrity import SELF_TESTS, check
 from django_multisession.models import Session, SessionLease, SessionReference
 from django_multisession.storage.redis import RedisStorage
 from support import redis_servers, servers
@@ -27,13 +27,13 @@ def database(database_storage, settings, monkeypatch):
 def test_nothing_is_found_and_nothing_is_left_behind(engine, monkeypatch):
     watched = Watched(engine, monkeypatch)
     with hearing(signals.session_created) as created, hearing(signals.session_ended) as ended:
-        told, findings = report(engine)
+        result, findings = report(engine)
     assert findings == []
-    assert list(told.timings) == VERBS
-    assert all(0 <= seconds < 30 for seconds in told.timings.values())
-    assert (told.looked_at, told.about, told.repaired) == (0, 0, 0)
+    assert list(result.timings) == VERBS
+    assert all(0 <= seconds < 30 for seconds in result.timings.values())
+    assert (result.looked_at, result.about, result.repaired) == (0, 0, 0)
     assert (created, ended) == ([], [])
-    assert len(watched.ids) == 2 * LIVES
+    assert len(watched.ids) == 2 * SELF_TESTS
     assert {name for name, _ in watched.references} == {"user", "org"}
     assert watched.left() == {}
     assert engine.page() == ([], None)
@@ -43,13 +43,13 @@ def test_sessions_that_are_well(engine):
     handles = {sessions.create(data={"_auth_user_id": "1", "org_id": n}).handle for n in range(3)}
     before = {handle: engine.read(handle) for handle in handles}
     for options in ({}, {"full": True}, {"repair": True}, {"full": True, "repair": True}):
-        told, findings = report(engine, **options)
-        assert (findings, told.looked_at, told.about, told.repaired) == ([], 3, 3, 0)
+        result, findings = report(engine, **options)
+        assert (findings, result.looked_at, result.about, result.repaired) == ([], 3, 3, 0)
     assert {handle: engine.read(handle) for handle in handles} == before
 
 
 def test_in_the_tables_of_a_database_no_row_is_left_after_a_purge(database):
-    """A lease that was given back is a row until then."""
+    """A released lease stays a row until the purge."""
     assert found(database) == []
     for model in (Session, SessionReference):
         assert model.objects.using(database.database).count() == 0
@@ -63,7 +63,7 @@ def test_in_the_tables_of_a_database_no_row_is_left_after_a_purge(database):
     ids=["alone", "cluster"],
 )
 def test_on_a_redis_server_no_key_is_left(server, settings, monkeypatch):
-    """But on a cluster, for a minute, those that tell who gave a session a new id."""
+    """On a cluster the keys that note a rename stay for a minute."""
     storage = RedisStorage(url=server.url, prefix="healthy")
     opened(storage, settings, monkeypatch)
     assert found(storage) == []

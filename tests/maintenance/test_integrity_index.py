@@ -1,4 +1,4 @@
-"""What is not as it should be among the sessions: found by `checksessions`, and put right."""
+"""Inconsistent sessions: `checksessions` finds and repairs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django_multisession.storage.dynamodb import encoding
 from support.integrity_cases import found, opened, report
 from support.project import hearing
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def listed(name="org", value=7):
 
 
 def forget(storage, name, value, handle):
-    """The index lacks this one from now on; the session is as it was. False: it cannot be."""
+    """Remove a session from the index only. Return False if the storage has no separate index."""
     kind = type(storage).__name__
     if kind == "DatabaseStorage":
         rows = SessionReference.objects.using(storage.database).filter(
@@ -55,7 +55,7 @@ def forget(storage, name, value, handle):
 
 
 def unlisted(storage, number=1):
-    """Handles of sessions that the index lacks; and of others."""
+    """Create sessions of which the index lacks the first ``number``. Return all handles."""
     handles = made(number + 2)
     if not all(forget(storage, "org", "7", handle) for handle in handles[:number]):
         pytest.skip("The records are the index.")
@@ -65,20 +65,20 @@ def unlisted(storage, number=1):
 
 def test_what_the_index_lacks_is_found_and_put_right(engine):
     missing, *others = unlisted(engine)
-    told, (finding,) = report(engine)
-    assert (finding.name, told.looked_at, told.repaired) == ("index", 3, 0)
+    result, (finding,) = report(engine)
+    assert (finding.name, result.looked_at, result.repaired) == ("index", 3, 0)
     assert "1 session" in finding.problem
     assert missing in finding.problem
     assert "--repair" in finding.remedy
     assert listed() == {*others}
     before = {handle: engine.read(handle) for handle in [missing, *others]}
     with hearing(signals.session_ended) as ended:
-        told, findings = report(engine, repair=True)
-    assert (findings, told.repaired, ended) == ([], 1, [])
+        result, findings = report(engine, repair=True)
+    assert (findings, result.repaired, ended) == ([], 1, [])
     assert listed() == listed("user", 1) == {missing, *others}
     assert {handle: engine.read(handle) for handle in [missing, *others]} == before
-    told, findings = report(engine, repair=True)
-    assert (findings, told.repaired) == ([], 0)
+    result, findings = report(engine, repair=True)
+    assert (findings, result.repaired) == ([], 0)
 
 
 def test_what_was_put_right_is_ended_everywhere(engine):
@@ -103,20 +103,20 @@ def test_references_that_are_not_what_the_fields_say(engine, settings):
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id"}
     handles = made(3)
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
-    told, (finding,) = report(engine)
-    assert (finding.name, told.repaired) == ("references", 0)
+    result, (finding,) = report(engine)
+    assert (finding.name, result.repaired) == ("references", 0)
     assert "3 sessions" in finding.problem
     assert "reindexsessions" in finding.remedy
     assert listed() == set()
-    told, findings = report(engine, repair=True)
-    assert (findings, told.repaired) == ([], 3)
+    result, findings = report(engine, repair=True)
+    assert (findings, result.repaired) == ([], 3)
     assert listed() == listed("user", 1) == {*handles}
-    told, findings = report(engine, repair=True)
-    assert (findings, told.repaired) == ([], 0)
+    result, findings = report(engine, repair=True)
+    assert (findings, result.repaired) == ([], 0)
 
 
 def test_both_at_once(engine, settings):
-    """What one run puts right, and what it says, is all there is."""
+    """One run repairs both problems and reports nothing else."""
     first, *_ = unlisted(engine)
     settings.MULTISESSION_REFERENCES = {**settings.MULTISESSION_REFERENCES, "team": "team_id"}
     engine.update(first, Change(set={"team_id": b"5"}))
@@ -131,12 +131,12 @@ def test_a_field_that_cannot_be_decoded(engine):
     handle, other = made(2)
     engine.update(handle, Change(set={"note": b"{", "org_id": b"["}))
     for repair in (False, True):
-        told, findings = report(engine, repair=repair)
+        result, findings = report(engine, repair=repair)
         assert [finding.name for finding in findings] == ["corrupt"] * 2
         texts = " ".join(finding.problem for finding in findings)
         assert all(word in texts for word in ("'note'", "'org_id'", handle))
         assert other not in texts
-        assert told.repaired == 0
+        assert result.repaired == 0
     assert engine.read(handle).fields["note"] == b"{"
     assert listed() == {handle, other}
 
@@ -152,30 +152,30 @@ def test_of_many_three_are_named(quick, settings):
     handles = made(1200)
     settings.MULTISESSION_REFERENCES = {"org": "org_id"}
     _, (finding,) = report(quick, full=True)
-    assert finding.problem.startswith("1,200 sessions (")
+    assert finding.problem.startswith("The references of 1,200 sessions (")
     assert sum(handle in finding.problem for handle in handles) == 3
 
 
-# Some, and all
+# Sample and --full
 
 
 def test_a_sample(quick):
     made(20)
-    told, _ = report(quick, sample=5)
-    assert (told.looked_at, told.about) == (5, 20)
-    told, _ = report(quick, full=True, sample=5)
-    assert (told.looked_at, told.about) == (20, 20)
+    result, _ = report(quick, sample=5)
+    assert (result.looked_at, result.about) == (5, 20)
+    result, _ = report(quick, full=True, sample=5)
+    assert (result.looked_at, result.about) == (20, 20)
 
 
 def test_with_full_every_page_is_looked_at(quick, settings):
     settings.MULTISESSION_REFERENCES = {}
     made(250)
     settings.MULTISESSION_REFERENCES = {"org": "org_id"}
-    told, _ = report(quick, sample=10, repair=True)
-    assert (told.looked_at, told.repaired) == (10, 10)
+    result, _ = report(quick, sample=10, repair=True)
+    assert (result.looked_at, result.repaired) == (10, 10)
     seen = []
-    told, _ = report(quick, full=True, repair=True, progress=seen.append)
-    assert (told.looked_at, told.repaired, len(listed())) == (250, 240, 250)
+    result, _ = report(quick, full=True, repair=True, progress=seen.append)
+    assert (result.looked_at, result.repaired, len(listed())) == (250, 240, 250)
     assert seen == [*range(1, 251)]
 
 
@@ -183,8 +183,8 @@ def test_those_that_are_over_are_left_to_the_purge(quick):
     now = utcnow()
     over = Record(created_at=now, last_seen_at=now, expires_at=now - timedelta(minutes=1))
     quick.insert("A" * 43, over)
-    told, findings = report(quick, full=True, repair=True)
-    assert (findings, told.looked_at) == ([], 0)
+    result, findings = report(quick, full=True, repair=True)
+    assert (findings, result.looked_at) == ([], 0)
 
 
 def test_the_index_of_one_user_is_read_once(quick, monkeypatch):

@@ -1,4 +1,4 @@
-"""A storage that does not keep its promises is caught by `checksessions`, which cleans up."""
+"""Storages that break their contract: `checksessions` finds them and cleans up."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from django_multisession.maintenance.integrity import SelfTest, check
 from django_multisession.storage.memory import MemoryStorage
 from support.integrity_cases import opened
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 
 class Honest(MemoryStorage):
-    """Each of those below breaks one promise."""
+    """The base class of storages that break one promise each."""
 
 
 class LosesUpdates(Honest):
@@ -27,7 +27,7 @@ class RefusesUpdates(Honest):
 
 
 class ReadsStale(Honest):
-    """As a replica that lags behind."""
+    """Reads like from a replica that lags."""
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -43,7 +43,7 @@ class ReadsNothing(Honest):
 
 
 class ReadsOthers(Honest):
-    """Gives values that were never stored."""
+    """Returns values that were never stored."""
 
     def read(self, id, names=None):
         record = super().read(id, names)
@@ -72,7 +72,7 @@ class LosesAtRename(Honest):
 
 
 class FindsOldIds(Honest):
-    """Its index does not follow."""
+    """Keeps the old id in its index after a rename."""
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -89,7 +89,7 @@ class FindsTwice(Honest):
 
 
 class DeletesNothing(Honest):
-    """But for what is cleaned up: after its first time."""
+    """Ignores the first delete; later ones, of the cleanup, work."""
 
     refused = False
 
@@ -111,20 +111,20 @@ class RefusesLeases(Honest):
 
 
 LIARS = {
-    LosesUpdates: "Read the new id",
+    LosesUpdates: "Read new id",
     RefusesUpdates: "Update",
-    ReadsStale: "Read the old id",
+    ReadsStale: "Read old id",
     ReadsNothing: "Read",
     ReadsOthers: "Read",
     InsertsNothing: "Read",
     HasNoIndex: "Find",
-    KeepsOldIds: "Read the old id",
-    LosesAtRename: "Read the new id",
-    FindsOldIds: "Find again",
+    KeepsOldIds: "Read old id",
+    LosesAtRename: "Read new id",
+    FindsOldIds: "Find new id",
     FindsTwice: "Find",
-    DeletesNothing: "Read nothing",
+    DeletesNothing: "Read deleted id",
     DeletesSilently: "Delete",
-    RefusesLeases: "Hold",
+    RefusesLeases: "Acquire lease",
 }
 
 
@@ -142,26 +142,27 @@ def test_a_promise_that_is_not_kept(use, liar):
     storage = use(liar())
     (finding,) = check().findings
     assert finding.name == "failure"
-    assert finding.problem.startswith(f"{LIARS[liar]} fails: WrongAnswer: what was to be ")
+    assert finding.problem.startswith(f"{LIARS[liar]} fails: WrongAnswer: expected ")
     assert finding.remedy
     assert storage._records == {}
 
 
 def test_the_first_failure_is_the_last(use):
-    """What comes after it would only repeat it. And sessions are not looked at."""
+    """Later steps would only repeat it, and no sessions are checked."""
     use(RefusesUpdates())
-    told = check()
-    assert list(told.timings) == ["insert", "read", "update"]
-    assert (len(told.findings), told.looked_at, told.about) == (1, 0, 0)
+    result = check()
+    assert list(result.timings) == ["insert", "read", "update"]
+    assert (len(result.findings), result.looked_at, result.about) == (1, 0, 0)
 
 
-# Verbs that fail
+# Verbs that raise
 
 VERBS = ["insert", "read", "update", "find", "rename", "page", "delete", "acquire_lease"]
+STEPS = {"acquire_lease": "acquire lease"}  # where the step has another name than the verb
 
 
 def broken(storage, monkeypatch, verb, *, after=False, once=True):
-    """The verb raises; before it has done anything, or after it has."""
+    """Make the verb raise, before or after it has done its work."""
     whole, calls = getattr(storage, verb), []
 
     def fail(*args, **kwargs):
@@ -181,7 +182,10 @@ def test_a_verb_that_fails_is_cleaned_up_after(use, monkeypatch, verb, after):
     storage = use(MemoryStorage())
     broken(storage, monkeypatch, verb, after=after)
     (finding,) = check().findings
-    assert finding.problem == f"{verb.capitalize()} fails: OSError: no route to the server"
+    assert (
+        finding.problem
+        == f"{STEPS.get(verb, verb).capitalize()} fails: OSError: no route to the server"
+    )
     assert storage._records == {}
     assert storage.active_leases([*storage._leases]) == {}
 
@@ -192,8 +196,8 @@ def test_where_nothing_can_be_cleaned_up_it_is_over_in_some_minutes(use, monkeyp
     for each in {verb, "delete"}:
         broken(storage, monkeypatch, each, once=False)
     (finding,) = check().findings
-    first = "delete" if verb == "acquire_lease" else verb  # in its life
-    assert finding.problem.startswith(f"{first.capitalize()} fails: OSError")
+    first = "delete" if verb == "acquire_lease" else verb  # the first of both in the self-test
+    assert finding.problem.startswith(f"{STEPS.get(first, first).capitalize()} fails: OSError")
     now = storage.clock()
     assert all((it.expires_at - now).seconds <= 300 for it in storage._records.values())
 

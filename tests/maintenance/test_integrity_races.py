@@ -1,4 +1,4 @@
-"""`checksessions` while the site runs: what moves or ends meanwhile is left alone."""
+"""`checksessions` while the site runs: sessions that change or end meanwhile are left alone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_multisession.backends.memory import SessionStore
 from django_multisession.core.record import Change
 from support.integrity_cases import opened, report
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 LATER = timedelta(days=30)
 
@@ -30,7 +30,7 @@ def lose_index(storage, monkeypatch):
 
 
 def meanwhile(storage, monkeypatch, verb, action, id):
-    """The first time that the verb is about to be called of the session, the action happens."""
+    """Run the action once, just before the verb is called for the session."""
     whole, done = getattr(storage, verb), []
 
     def call(handle, *args, **kwargs):
@@ -46,17 +46,16 @@ def meanwhile(storage, monkeypatch, verb, action, id):
 def repair_during(storage, monkeypatch, holder, action, verb="update"):
     done = meanwhile(storage, monkeypatch, verb, action, holder.handle)
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "django_multisession.maintenance.integrity.LIVES", 0
-        )  # it would find the index missing
-        told = report(storage, repair=True)
+        # The self-test would find the index broken.
+        patch.setattr("django_multisession.maintenance.integrity.SELF_TESTS", 0)
+        result = report(storage, repair=True)
     assert done
-    return told
+    return result
 
 
 @pytest.mark.parametrize("verb", ["read", "update"])
 def test_one_that_is_used_meanwhile_lives_on(quick, monkeypatch, verb):
-    """It was given a later end; nothing takes that back."""
+    """A request has extended the session; the repair keeps the new expiry."""
     holder = made()
     end = quick.read(holder.handle).expires_at + LATER
     update = quick.update
@@ -86,7 +85,7 @@ def test_one_that_is_moved_to_another_owner_meanwhile_is_theirs(quick, monkeypat
 
 @pytest.mark.parametrize("verb", ["read", "update"])
 def test_a_login_while_references_are_repaired_wins(quick, settings, monkeypatch, verb):
-    """As when they are indexed anew."""
+    """The login wins, as it does during reindexing."""
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id"}
     holder = made()
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
@@ -110,10 +109,10 @@ def test_one_that_ends_meanwhile_is_not_brought_back(quick, monkeypatch, verb):
     holder, other = made(), made()
     with monkeypatch.context() as patch:
         lose_index(quick, patch)
-        told, findings = repair_during(
+        result, findings = repair_during(
             quick, patch, holder, lambda: sessions.end(holder.handle), verb
         )
-    assert (findings, told.repaired) == ([], 1)
+    assert (findings, result.repaired) == ([], 1)
     assert [info.handle for info in sessions.all()] == [other.handle]
 
 
@@ -130,7 +129,7 @@ def test_one_that_gets_another_key_meanwhile_keeps_it(quick, monkeypatch, verb):
 
 @pytest.mark.parametrize("action", ["end", "move"])
 def test_what_happens_between_two_looks_is_no_fault(quick, monkeypatch, action):
-    """The record was read, and then the index; it was in it before, and is not any more."""
+    """The session ends or moves after its record was read, before the index is read."""
     holder = made()
     find, read = quick.find, quick.read
 
@@ -151,8 +150,8 @@ def test_what_happens_between_two_looks_is_no_fault(quick, monkeypatch, action):
 
 
 def test_a_new_session_of_a_user_who_was_looked_at_is_no_fault(quick):
-    """What the index said of them before is out of date."""
+    """The copy of the user's index entries is older than the session."""
     made(), made()
-    told, findings = report(quick, full=True, progress=lambda seen: seen == 1 and made())
+    result, findings = report(quick, full=True, progress=lambda seen: seen == 1 and made())
     assert findings == []
-    assert told.looked_at == 2
+    assert result.looked_at == 2

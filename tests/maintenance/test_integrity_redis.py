@@ -17,7 +17,7 @@ from support.proxies import Fate, Proxy
 from support.redis_servers import FINE
 from support.servers import running, wait_until
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 FAST = {"socket_timeout": 0.3, "socket_connect_timeout": 0.3}
 
@@ -31,7 +31,7 @@ def server():
 
 @pytest.fixture
 def use(server, settings, monkeypatch):
-    """``use(url)``: the engine in use. What a test configures is put back."""
+    """``use(url)``: configure the engine. Settings of the server are restored after the test."""
     yield lambda url=server.url, **more: opened(
         RedisStorage(url=url, **more), settings, monkeypatch
     )
@@ -87,13 +87,13 @@ def test_a_replica_that_can_only_be_read(use, server):
 
 @pytest.mark.parametrize("command", ["config", "time"])
 def test_what_a_user_may_not_ask(use, server, command):
-    """Is not known, and everything else goes on."""
+    """A setting that the user may not read is unknown; the other checks go on."""
     rules = {"enabled": True, "nopass": True, "keys": "*", "commands": ["+@all", f"-{command}"]}
     server.client.acl_setuser("shy", **rules)
     use(server.url.replace("//", "//shy:x@"))
-    told = check()
-    assert {finding.name for finding in told.findings} <= {"unknown"}
-    assert told.timings
+    result = check()
+    assert {finding.name for finding in result.findings} <= {"unknown"}
+    assert result.timings
 
 
 def test_a_password_is_not_told(use, server):
@@ -151,10 +151,10 @@ def proxy(server):
 
 def test_a_server_that_is_down(use):
     use(f"redis://{redis_servers.HOST}:{redis_servers.free_port()}", options=FAST)
-    told = check()
-    (finding,) = told.findings
-    assert finding.problem.startswith("Asking the server fails: ConnectionError")
-    assert (told.timings, told.looked_at) == ({}, 0)
+    result = check()
+    (finding,) = result.findings
+    assert finding.problem.startswith("Querying the server fails: ConnectionError")
+    assert (result.timings, result.looked_at) == ({}, 0)
 
 
 @pytest.mark.thorough
@@ -169,7 +169,7 @@ def test_a_server_that_takes_its_time(use, server):
 
 
 def test_an_answer_that_is_lost(use, proxy):
-    """The client asks again; nobody notices."""
+    """The client repeats the call, and nothing is reported."""
     use(proxy.url)
     assert found() == []
     proxy.lose("checksessions")
@@ -177,7 +177,7 @@ def test_an_answer_that_is_lost(use, proxy):
 
 
 def test_a_server_that_goes_away_meanwhile(use, monkeypatch):
-    """When sessions are looked at."""
+    """The server fails while sessions are checked."""
     storage = use(options=FAST)
     nowhere = RedisStorage(url=f"redis://{redis_servers.HOST}:{redis_servers.free_port()}")
     monkeypatch.setattr(storage, "sample", nowhere.sample)

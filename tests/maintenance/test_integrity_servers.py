@@ -1,4 +1,4 @@
-"""`checksessions` of database servers of the tests' own, where anything may be set."""
+"""`checksessions` on database servers that the tests start and configure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from support import servers
 from support.integrity_cases import opened
 from support.servers import Instance, MariaDB, Postgres
 
-pytestmark = pytest.mark.thorough  # they take seconds to come up
+pytestmark = pytest.mark.thorough  # they take seconds to start
 
 
 @pytest.fixture(scope="module")
 def instances():
-    """Kind -> a server of it, which is started when it is first asked for."""
+    """A server of each kind, started when it is first used."""
     made = {}
 
     def of(kind):
@@ -44,7 +44,7 @@ def instance(request, instances):
 
 @pytest.fixture
 def storage(instance, django_db_blocker, settings, monkeypatch):
-    """The engine in use, in a database that everybody has."""
+    """The configured engine, in the database that every server has."""
     name = "postgres" if instance.server.alias == "postgres" else "mysql"
     monkeypatch.setitem(settings.DATABASES, "own", {**instance.entry, "NAME": name})
     connections.__dict__.pop("settings", None)
@@ -82,7 +82,7 @@ def test_autovacuum(storage):
 
 @pytest.mark.parametrize("instance", [MariaDB], indirect=True)
 def test_a_server_that_can_only_be_read(storage):
-    """By its administrator it can be written to, so nothing else is wrong."""
+    """Its administrator may write, so no other problem is found."""
     execute("SET GLOBAL read_only = 1")
     (finding,) = check().findings
     assert (finding.name, "primary" in finding.remedy) == ("readonly", True)
@@ -113,7 +113,7 @@ def test_a_server_that_is_down(instance, storage):
         instance.start()
     for finding in findings:
         assert finding.name == "failure"
-        assert re.match(r"Asking the server fails: (Operational|Interface)Error", finding.problem)
+        assert re.match(r"Querying the server fails: (Operational|Interface)Error", finding.problem)
         assert "Start the server" in finding.remedy
     assert len(findings) == 2
     connections["own"].close()

@@ -1,4 +1,4 @@
-"""Deleting what is over, by batches, with pauses."""
+"""Pruning of expired sessions in batches, with pauses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_multisession import sessions
 
 @pytest.fixture
 def over(quick, clock):
-    """``over(n)``: so many sessions are over."""
+    """``over(n)``: store n expired sessions."""
 
     def make(number):
         for _ in range(number):
@@ -24,7 +24,7 @@ def over(quick, clock):
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """What is slept, in either dialect."""
+    """The pauses of prune() and aprune(), in seconds."""
     slept = []
 
     async def asleep(seconds):
@@ -35,8 +35,8 @@ def pauses(monkeypatch):
     return slept
 
 
-class Told:
-    """Notes the progress, and gives up on what never ends."""
+class ProgressCalls:
+    """A progress callback that records its calls and fails if they never end."""
 
     def __init__(self):
         self.numbers = []
@@ -56,15 +56,15 @@ def test_what_is_over_goes_and_what_lives_stays(api, clock):
 
 def test_by_batches(quick, over, pauses):
     over(5)
-    told = Told()
-    assert quick.prune(batch_size=2, progress=told) == 5
-    assert told.numbers == [2, 4, 5]
+    progress = ProgressCalls()
+    assert quick.prune(batch_size=2, progress=progress) == 5
+    assert progress.numbers == [2, 4, 5]
 
 
 def test_there_is_nothing_to_do(quick, pauses):
-    told = Told()
-    assert quick.prune(progress=told, pause=1) == 0
-    assert (told.numbers, pauses) == ([0], [])
+    progress = ProgressCalls()
+    assert quick.prune(progress=progress, pause=1) == 0
+    assert (progress.numbers, pauses) == ([0], [])
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_there_is_nothing_to_do(quick, pauses):
 )
 def test_no_more_than_the_limit(quick, over, pauses, limit, pruned, batches):
     over(5)
-    told = Told()
-    assert quick.prune(batch_size=2, limit=limit, progress=told) == pruned
-    assert told.numbers == batches
+    progress = ProgressCalls()
+    assert quick.prune(batch_size=2, limit=limit, progress=progress) == pruned
+    assert progress.numbers == batches
     assert quick.prune() == 5 - pruned
 
 
@@ -93,10 +93,10 @@ def test_no_pause_after_the_last_batch(quick, over, pauses):
 
 @pytest.mark.parametrize("numbers", [{"batch_size": 0}, {"batch_size": -1}, {"limit": -1}])
 def test_numbers_that_make_no_sense_are_refused(quick, over, pauses, numbers):
-    """A LIMIT of -1 is none at all in SQLite; and nothing would ever be fewer than -1."""
+    """To SQLite a LIMIT of -1 means no limit, and the loop would never end."""
     over(3)
     with pytest.raises(ValueError, match="|".join(numbers)):
-        quick.prune(progress=Told(), **numbers)
+        quick.prune(progress=ProgressCalls(), **numbers)
     assert quick.prune() == 3
 
 

@@ -1,4 +1,4 @@
-"""Pruning a large site while it is used, and what is left by a prune that ends in the middle."""
+"""Pruning a large site while it is used, and after an interrupted run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def execute(sql):
 
 
 def multiply(storage, number, end, letter="x", **facts):
-    """So many sessions at once, index included. ``letter``: their handles begin with it."""
+    """Store sessions in bulk, with their index. ``letter``: the first one of their handles."""
     (id,) = add(storage, 1, end, first=ord(letter), **facts)
     execute(
         f"INSERT INTO {SESSIONS} (handle, {COLUMNS}) SELECT lpad(n::text, 43, '{letter}'), "
@@ -69,13 +69,13 @@ def multiply(storage, number, end, letter="x", **facts):
 
 
 def memory_of(process):
-    """In MB: what it has now."""
+    """Return a process's current memory, in MB."""
     text = Path(f"/proc/{process.pid}/status").read_text()
     return int(text.split("VmRSS:")[1].split()[0]) / 1024
 
 
 class Clients:
-    """Threads that load and save live sessions, and know what they saved."""
+    """Threads that load and save live sessions and remember what they saved."""
 
     def __init__(self, store):
         self.store, self.over, self.saves = store, threading.Event(), 0
@@ -153,7 +153,7 @@ def test_a_signal_in_the_middle_leaves_a_consistent_rest(storage, here, number):
         process.send_signal(number)
         outcome = ended(process, within=3)
     assert outcome.status == 3
-    assert "Stopped before the end" in outcome.stderr
+    assert "Stopped early" in outcome.stderr
     (facts,) = outcome.facts
     assert facts["status"] == "partial"
     rest = 20_000 - facts["pruned"]
@@ -178,7 +178,9 @@ def test_it_goes_on_after_the_server_was_restarted(storage, here):
             "AND datname = current_database()"
         )
         if "prepared" in connections:
-            connections["prepared"].close()  # it is of the same database, and was ended, too
+            connections[
+                "prepared"
+            ].close()  # the session is in the same database and was ended as well
         add(storage, 1, HOURS)
         try:
             wait_until(lambda: storage.count(expired_only=True) == 0, "the next turn")
@@ -191,7 +193,7 @@ def test_it_goes_on_after_the_server_was_restarted(storage, here):
 
 @pytest.fixture(scope="module")
 def server():
-    """A Redis of our own that writes every change to its disk before it answers."""
+    """A Redis of the test's own that writes every change to disk before it answers."""
     with running(Node("--appendonly", "yes", "--appendfsync", "always")) as node:
         yield node
 
@@ -210,7 +212,7 @@ def test_a_server_killed_in_the_middle(server):
     (facts,) = outcome.facts
     assert (outcome.status, facts["status"]) == (1, "failed")
     assert f"127.0.0.1:{server.port}" in facts["error"]
-    assert outcome.stderr.endswith("Failed: django_multisession.backends.redis.\n")
+    assert outcome.stderr.endswith("Pruning failed: django_multisession.backends.redis.\n")
     server.start()
     rest = storage.count(expired_only=True)
     assert 2000 - facts["pruned"] - 100 <= rest <= 2000 - facts["pruned"]

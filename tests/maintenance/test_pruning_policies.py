@@ -1,4 +1,4 @@
-"""Sessions that are good but have outlived their use: which ones a policy ends."""
+"""Retention policies: which live sessions they end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from support.project import hearing, install
 from support.prune_processes import add, facts_of, id_of, ids_in, run
 from support.subjects import make_record
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 MOMENT = timedelta(microseconds=1)
 SOMEBODY = {"user": "1"}
 
-# Days since it began and since it was used, and whose it is.
+# Days since the session began, days since it was used, and its references.
 AGES = [
     (age, idle, whose)
     for age, idle in [(0, 0), (10, 0), (10, 5), (40, 0), (40, 5), (40, 35)]
@@ -45,7 +45,7 @@ POLICIES = [
 
 @pytest.fixture
 def used(storage, settings, monkeypatch):
-    """The engine in use, on every storage."""
+    """The configured engine, on every storage."""
     install(storage, settings, monkeypatch)
     return storage
 
@@ -57,7 +57,7 @@ def quick(memory_storage, settings, monkeypatch):
 
 
 def fill(storage, clock, ages=AGES):
-    """A session each, of a hundred days; id -> its age."""
+    """Store a session for each of AGES. Return id -> age."""
     for number, (age, idle, whose) in enumerate(ages):
         times = {"created_at": clock.now - age * DAY, "last_seen_at": clock.now - idle * DAY}
         end = clock.now + 100 * DAY
@@ -90,7 +90,7 @@ class TestWhichOnes:
 
     @pytest.mark.parametrize("name", ["older-than", "idle"])
     def test_to_the_microsecond(self, used, clock, name):
-        """Of one that began, or was used, exactly so long ago it is true."""
+        """A session that is exactly as old as the limit is ended."""
         fact = {"older-than": "created_at", "idle": "last_seen_at"}[name]
         begun = {"created_at": clock.now - 50 * DAY}
         ends = [clock.now - 30 * DAY + each * MOMENT for each in (-1, 0, 1)]
@@ -123,11 +123,11 @@ class TestWhichOnes:
 
 
 class TestMeanwhile:
-    """Sessions that are used, or end, while others are looked at."""
+    """Sessions that are used or end while the policy runs."""
 
     @pytest.fixture
     def between(self, used, monkeypatch):
-        """``between(act)``: after the first page, this is done to all sessions not on it."""
+        """``between(act)``: after the first page, apply act to every session that is not on it."""
 
         def make(act):
             page, done = used.page, []
@@ -173,16 +173,16 @@ class TestMeanwhile:
 
     def test_who_logs_out_is_not_counted_nor_told_of(self, idle, used, between):
         done = between(used.delete)
-        with hearing(signals.session_ended) as told:
+        with hearing(signals.session_ended) as events:
             _, ended = facts_of("--idle", "30d", "--batch-size", "2")
-        assert ended == len(told) == len(done[0])
+        assert ended == len(events) == len(done[0])
 
     def test_two_at_once_end_each_once(self, idle, used, between):
         others = []
         between(lambda _: others or others.append(facts_of("--idle", "30d")[1]))
-        with hearing(signals.session_ended) as told:
+        with hearing(signals.session_ended) as events:
             _, ended = facts_of("--idle", "30d", "--batch-size", "2")
-        assert ended + others[0] == len(told) == len({each["handle"] for each in told}) == 12
+        assert ended + others[0] == len(events) == len({each["handle"] for each in events}) == 12
 
 
 class TestLimits:

@@ -1,4 +1,4 @@
-"""Who listens is told of each session that is pruned, once; where nobody does, nothing is asked."""
+"""Signals of pruning: one for each session, and no records are read without receivers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOTH = {"user": "1", "org": "7"}
 
 @pytest.fixture
 def filled(storage, clock, settings, monkeypatch):
-    """On the engine in use five sessions are over, three are idle and one is in use; the ids."""
+    """Ids of five expired sessions, three idle ones and one in use, on every storage."""
     install(storage, settings, monkeypatch)
     add(storage, 1, 100 * DAY)
     idle = {"created_at": clock.now - 40 * DAY, "last_seen_at": clock.now - 40 * DAY}
@@ -30,7 +30,7 @@ def filled(storage, clock, settings, monkeypatch):
 
 @pytest.fixture
 def asked(storage, monkeypatch):
-    """What purges were told to tell to."""
+    """The callbacks that purges were given."""
     purge, tells = storage.purge, []
 
     def noted(limit, tell):
@@ -46,46 +46,46 @@ def expected(ids, reason, references):
     return [{"handle": id, **facts} for id in sorted(ids)]
 
 
-def in_order(told):
-    return sorted(told, key=lambda each: each["handle"])
+def in_order(events):
+    return sorted(events, key=lambda each: each["handle"])
 
 
 class TestOnEveryStorage:
     def test_of_each_that_was_over_once(self, filled, storage):
         over, _ = filled
-        with hearing(signals.session_ended) as told:
+        with hearing(signals.session_ended) as events:
             assert facts_of("--batch-size", "2") == (5, 0)
             facts_of()
-        is_told = not isinstance(storage, RedisStorage)  # which has deleted them
-        assert in_order(told) == expected(over if is_told else [], "expired", BOTH)
+        is_told = not isinstance(storage, RedisStorage)  # the server has deleted them
+        assert in_order(events) == expected(over if is_told else [], "expired", BOTH)
 
     def test_of_each_that_a_policy_ended_once(self, filled):
         _, others = filled
         facts_of()
-        with hearing(signals.session_ended) as told:
+        with hearing(signals.session_ended) as events:
             assert facts_of("--idle", "30d", "--batch-size", "2") == (0, 3)
             facts_of("--idle", "30d")
-        assert in_order(told) == expected(others, "pruned", {"user": "2"})
+        assert in_order(events) == expected(others, "pruned", {"user": "2"})
 
     def test_of_none_if_so_wished(self, filled, asked):
-        with hearing(signals.session_ended) as told:
+        with hearing(signals.session_ended) as events:
             assert facts_of("--idle", "30d", "--no-signals") == (5, 3)
-        assert told == []
+        assert events == []
         assert asked == [None]
 
     def test_of_none_in_a_dry_run(self, filled):
-        with hearing(signals.session_ended) as told:
+        with hearing(signals.session_ended) as events:
             assert facts_of("--idle", "30d", "--dry-run") == (5, 3)
-        assert told == []
+        assert events == []
 
     def test_where_nobody_listens_no_facts_are_asked_for(self, filled, asked):
         assert facts_of("--batch-size", "3") == (5, 0)
         assert asked == [None, None]
 
     def test_a_receiver_that_fails_keeps_nobody_from_it(self, filled, caplog):
-        with failing(signals.session_ended), hearing(signals.session_ended) as told:
+        with failing(signals.session_ended), hearing(signals.session_ended) as events:
             assert facts_of("--idle", "30d") == (5, 3)
-        assert len(told) >= 3
+        assert len(events) >= 3
 
     def test_purges_are_what_somebody_who_listens_to_another_engine_does_not_hear(
         self, filled, asked
@@ -116,10 +116,10 @@ def test_of_what_was_ended_before_the_server_went_away(
         return delete(id, expired_only)
 
     monkeypatch.setattr(memory_storage, "delete", lost)
-    with hearing(signals.session_ended) as told:
+    with hearing(signals.session_ended) as events:
         (facts,) = run("--idle", "30d", "--json").facts
     assert facts["status"] == "failed"
-    assert sorted(each["handle"] for each in told) == sorted(deleted)
+    assert sorted(each["handle"] for each in events) == sorted(deleted)
     assert facts["ended"] == 3
 
 
@@ -131,8 +131,8 @@ def test_of_what_was_pruned_before_the_index_failed(kind, databases, clock, sett
     clock.advance(hours=2)
     statements = storage.statements[storage.database]
     monkeypatch.setattr(statements, "delete_orphaned_references", "SELECT nothing FROM nowhere")
-    with hearing(signals.session_ended) as told:
+    with hearing(signals.session_ended) as events:
         outcome = run()
     assert outcome.status == 1
     assert storage.count(expired_only=True) == 0
-    assert len(told) == 3
+    assert len(events) == 3

@@ -1,4 +1,4 @@
-"""`reindexsessions`: after MULTISESSION_REFERENCES changed, sessions belong to whom it says now."""
+"""`reindexsessions`: the references of sessions after MULTISESSION_REFERENCES has changed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def cart_size(fields):
 
 @pytest.fixture
 def project(storage, settings, monkeypatch):
-    """Its sessions are on every storage, in turn."""
+    """A project whose sessions are on every storage, in turn."""
     install(storage, settings, monkeypatch)
     settings.MULTISESSION_REFERENCES = OLD
     return settings
@@ -31,7 +31,7 @@ def project(storage, settings, monkeypatch):
 
 @pytest.fixture
 def quick(memory_storage, settings, monkeypatch):
-    """They are on the specification."""
+    """A project whose sessions are in memory."""
     install(memory_storage, settings, monkeypatch)
     settings.MULTISESSION_REFERENCES = OLD
     return settings
@@ -101,9 +101,9 @@ def test_every_page_is_looked_at_and_progress_told(quick, clock):
         made(org_id=number)
         clock.advance(seconds=1)
     quick.MULTISESSION_REFERENCES = NEW
-    told = []
-    assert reindexing.reindex(progress=told.append) == 250
-    assert told == [100, 200, 250] * (len(told) // 3)  # again for each pass
+    counts = []
+    assert reindexing.reindex(progress=counts.append) == 250
+    assert counts == [100, 200, 250] * (len(counts) // 3)  # repeated for each pass
     assert all(len(found("org", number)) == 1 for number in range(250))
 
 
@@ -113,7 +113,7 @@ def test_by_the_command(quick, capsys):
     for changed in ("2", "0"):
         call_command("reindexsessions")
         progress, *_, summary = capsys.readouterr().out.splitlines()
-        assert progress == "3 sessions looked at"
+        assert progress == "3 sessions checked"
         assert changed in summary
     assert len(found("org", 7)) == 1
 
@@ -128,14 +128,14 @@ def test_a_callable_that_never_says_the_same_keeps_nobody_waiting(quick, monkeyp
     assert found("size", size) == [handle]
 
 
-# What cannot be indexed must not keep the others from it
+# A value that cannot be indexed must not stop the others
 
 WRONG = {"list": [7], "long": "x" * 256, "NUL": "7\0", "dict": {"id": 7}}
 
 
 @pytest.mark.parametrize("value", WRONG.values(), ids=WRONG)
 def test_a_value_that_cannot_be_indexed_stops_nothing(quick, clock, value):
-    """It could be stored while no reference was made of it."""
+    """Such a value could be stored while its field was not a reference."""
     handles = []
     for org_id in (7, value, 7):
         handles.append(made(org_id=org_id))
@@ -146,7 +146,7 @@ def test_a_value_that_cannot_be_indexed_stops_nothing(quick, clock, value):
 
 
 def test_beside_a_value_that_cannot_be_indexed_the_others_are(quick):
-    """Or to log this user out everywhere would miss this session."""
+    """Otherwise log out everywhere would miss this session."""
     quick.MULTISESSION_REFERENCES = {}
     handle = made(_auth_user_id="1", org_id=[7])
     quick.MULTISESSION_REFERENCES = NEW
@@ -171,8 +171,8 @@ def test_a_corrupt_field_stops_nothing(quick):
 
 
 def test_whose_field_cannot_be_read_keeps_whose_it_was(quick):
-    """One host with a wrong SESSION_SERIALIZER must not hide anybody's sessions from them: once
-    it is right again, they would be logged in, and not be logged out everywhere."""
+    """A host with a wrong SESSION_SERIALIZER must not remove sessions from the index. Once it is
+    corrected, log out everywhere would miss these sessions."""
     handle = made(_auth_user_id="1", org_id=7)
     SessionStore.storage.update(handle, Change(set={"_auth_user_id": b"{"}))
     quick.MULTISESSION_REFERENCES = NEW
@@ -181,7 +181,7 @@ def test_whose_field_cannot_be_read_keeps_whose_it_was(quick):
 
 
 def test_a_save_beside_a_field_that_cannot_be_read_keeps_whose_it_was(quick):
-    """The same: the field is left as it is, so what is indexed by it has to stay."""
+    """The save keeps the unreadable field, so its reference must stay as well."""
     holder = sessions.create(data={"_auth_user_id": "1"})
     SessionStore.storage.update(holder.handle, Change(set={"_auth_user_id": b"{"}))
     again = SessionStore(holder.session_key)
@@ -194,7 +194,7 @@ def test_a_save_beside_a_field_that_cannot_be_read_keeps_whose_it_was(quick):
 
 
 def test_one_that_is_used_during_every_pass_is_not_missed(quick, clock):
-    """It moves to the front, to a page that was looked at, and behind others after that."""
+    """The session moves to a page that was read already, and later behind others."""
     holder = sessions.create(data={"org_id": 7})
     others = [sessions.create() for _ in range(150)]
     quick.MULTISESSION_REFERENCES = NEW
@@ -211,7 +211,7 @@ def test_one_that_is_used_during_every_pass_is_not_missed(quick, clock):
 
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_one_that_gets_new_keys_meanwhile_is_not_missed(quick, monkeypatch, times):
-    """Between being listed and being looked at, by a request that does not read it."""
+    """A request that does not read the session renames it between listing and reading."""
     held = [sessions.create(data={"org_id": 7})]
     quick.MULTISESSION_REFERENCES = NEW
     read = SessionStore.storage.read

@@ -1,4 +1,4 @@
-"""`reindexsessions` while the site runs: nothing is indexed wrongly afterwards."""
+"""`reindexsessions` while the site runs: the index is correct afterwards."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROUNDS = 3
 
 
 class Worker:
-    """Logs in and out, moves to another organisation, takes new keys, and is seen."""
+    """A thread that logs in and out, changes the organisation, cycles keys and touches."""
 
     def __init__(self, number):
         self.random = Random(number)
@@ -81,7 +81,7 @@ def project(real_storage, settings, monkeypatch):
 
 @pytest.fixture
 def pool():
-    """Its threads keep their connections to databases until the end."""
+    """A thread pool whose database connections are closed at the end."""
     with ThreadPoolExecutor(WORKERS) as pool:
         yield pool
         together = threading.Barrier(WORKERS)
@@ -89,7 +89,7 @@ def pool():
 
 
 def test_nothing_is_wrong_afterwards(project, real_storage, pool):
-    is_slow = type(real_storage).__name__ == "DynamoDBStorage"  # moto: one request at a time
+    is_slow = type(real_storage).__name__ == "DynamoDBStorage"  # moto serves one request at a time
     rounds, pause = (1, 0.2) if is_slow else (ROUNDS, 0)
     workers = [Worker(number) for number in range(WORKERS)]
     for round in range(rounds):
@@ -106,7 +106,7 @@ def test_nothing_is_wrong_afterwards(project, real_storage, pool):
 
 
 def assert_indexed_rightly(storage):
-    """What is stored, what the fields say and what is found are the same."""
+    """Assert that stored references, fields and index agree."""
     expected = {}
     for info in sessions.all():
         said = references.resolve(info.data(), conf.references())

@@ -1,4 +1,4 @@
-"""--user of `listsessions` and `endsessions`: by name, by primary key, and who is meant."""
+"""--user of `listsessions` and `endsessions`: by login name, by primary key, and if ambiguous."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django_multisession import sessions
 from support.project import install
 from support.terminals import run
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
-UNKNOWN = "There is no user 'nobody'."
+UNKNOWN = "No user has the login name or primary key 'nobody'."
 
 
 @pytest.fixture
 def people(memory_storage, databases, settings, monkeypatch):
-    """``people(name, ...)``: a user, and the handle of a session of theirs."""
+    """``people(name, ...)``: create a user with a session. Return the user and the handle."""
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id"}
     install(memory_storage, settings, monkeypatch)
     before = [*get_user_model()._default_manager.values_list("pk", flat=True)]
@@ -48,7 +48,7 @@ def test_nobody_of_that_name(people):
         for words in (["listsessions"], ["endsessions", "--yes"]):
             done = run(*words, "--user", name)
             assert (done.status, done.out) == (1, "")
-            assert done.err == f"There is no user {name!r}."
+            assert done.err == f"No user has the login name or primary key {name!r}."
     assert len([*sessions.all()]) == 1
 
 
@@ -64,7 +64,7 @@ def test_one_who_was_deleted_is_known_by_their_key(people, memory_storage):
     ada, hers = people("ada")
     record, key = memory_storage.read(hers), ada.pk
     ada.delete()
-    memory_storage.insert("A" * 43, record)  # of a time when nobody was told
+    memory_storage.insert("A" * 43, record)  # without signals
     assert listed(key) == {"A" * 43}
     assert run("listsessions", "--user", "ada").status == 1
     assert run("endsessions", "--user", key, "--yes").out == "1 session ended.\n"
@@ -110,12 +110,12 @@ def test_without_the_reference_nobody_is_known(people, settings):
 
 @pytest.mark.usefixtures("model")
 def test_another_model_of_users(people):
-    """By a UUID, by text, by another row."""
+    """The primary key is a UUID, text or another row."""
     (ada, hers), _ = people("ada"), people("grace")
     key = str(ada.pk)
     assert listed("ada") == listed(key) == {hers}
     assert run("endsessions", "--user", key, "--yes").out == "1 session ended.\n"
     done = run("listsessions", "--user", "nobody")
-    is_key = type(ada).__name__ == "Named"  # whose keys are any text
+    is_key = type(ada).__name__ == "Named"  # primary keys that are any text
     assert done in [(1, "", UNKNOWN), (0, "", "0 sessions\n")]
     assert (done.status == 0) is is_key

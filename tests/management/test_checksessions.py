@@ -1,4 +1,4 @@
-"""`manage.py checksessions`: what it prints, in which form, and how it exits."""
+"""`manage.py checksessions`: its output, as text and as JSON, and its exit status."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def test_all_is_well(quick):
     made(3)
     done = run("checksessions")
     assert (done.status, done.err) == (0, "")
-    assert done.lines[:2] == [f"Engine      {ENGINE}", "Life cycle"]
+    assert done.lines[:2] == [f"Engine      {ENGINE}", "Self-test"]
     assert [verb for verb, _ in TIME.findall(done.out)] == VERBS
-    assert done.lines[-2:] == ["Sessions    3 looked at", "All is well."]
+    assert done.lines[-2:] == ["Sessions    3 checked", "No problems found."]
 
 
 def test_of_no_sessions_there_is_nothing_to_tell(quick):
@@ -48,19 +48,19 @@ def test_of_no_sessions_there_is_nothing_to_tell(quick):
 
 def test_some_of_many(quick):
     made(30)
-    assert "Sessions    10 of about 30 looked at\n" in run("checksessions", "--sample", 10).out
-    assert "Sessions    30 looked at\n" in run("checksessions", "--sample", 10, "--full").out
+    assert "Sessions    10 of about 30 checked\n" in run("checksessions", "--sample", 10).out
+    assert "Sessions    30 checked\n" in run("checksessions", "--sample", 10, "--full").out
 
 
 def test_what_is_wrong_stands_there_with_what_to_do(quick, monkeypatch):
     first, second = Finding("a", "It is wrong.", "Do this."), Finding("b", "So is it.", "Do that.")
     deny(quick, monkeypatch, first)
     done = run("checksessions")
-    assert (done.status, done.err) == (1, f"1 thing to see to in {ENGINE}.")
+    assert (done.status, done.err) == (1, f"1 problem found in {ENGINE}.")
     assert done.out.endswith("\nIt is wrong.\n    Do this.\n")
     deny(quick, monkeypatch, first, second)
     done = run("checksessions")
-    assert (done.status, done.err) == (1, f"2 things to see to in {ENGINE}.")
+    assert (done.status, done.err) == (1, f"2 problems found in {ENGINE}.")
     assert done.out.endswith("\nIt is wrong.\n    Do this.\n\nSo is it.\n    Do that.\n")
     assert "well" not in done.out
 
@@ -91,7 +91,7 @@ def test_json(quick, monkeypatch):
         "about": 2,
         "repaired": 0,
     }
-    assert (done.status, "1 thing" in done.err) == (1, True)
+    assert (done.status, "1 problem" in done.err) == (1, True)
 
 
 def test_json_of_what_is_well(quick):
@@ -132,7 +132,7 @@ def test_who_watches_sees_the_progress(quick, words, is_shown):
     made(3)
     out, err = StringIO(), Terminal()
     call_command("checksessions", *words, stdout=out, stderr=err, no_color=True)
-    assert ("Sessions looked at: " in err.getvalue()) is is_shown
+    assert ("Sessions checked: " in err.getvalue()) is is_shown
     assert err.getvalue().endswith("\r\x1b[K" if is_shown else "")
     assert "\r" not in out.getvalue()
 
@@ -155,11 +155,11 @@ def execute(shell, statement):
 def test_from_nothing_to_all_is_well(shell):
     done = shell("checksessions")
     assert (done.status, done.err) == (0, "")
-    assert done.lines[-1] == "All is well."
+    assert done.lines[-1] == "No problems found."
     execute(shell, "DROP INDEX multisession_user")
     done = shell("checksessions")
     assert done.status == 1
-    assert done.err == "CommandError: 1 thing to see to in django_multisession.backends.db.\n"
+    assert done.err == "CommandError: 1 problem found in django_multisession.backends.db.\n"
     problem, remedy = done.lines[-2:]
     assert "multisession_user" in problem
     execute(shell, remedy.strip().removeprefix("Run: "))
@@ -214,9 +214,9 @@ def test_whoever_lists_and_ends(shell):
     handle = json.loads(done.out)["handle"]
     done = shell("endsessions", f"--handle={handle}", answer="yes\n")
     assert (done.status, done.err) == (0, "")
-    assert done.out == "End 1 session? Type 'yes' to do it: 1 session ended.\n"
-    for answer, told in [("", "Nobody answers"), ("no\n", "Nothing was ended")]:
+    assert done.out == "End 1 session? Type 'yes' to confirm: 1 session ended.\n"
+    for answer, text in [("", "There is no input"), ("no\n", "No sessions were ended")]:
         done = shell("endsessions", "--all", answer=answer)
-        assert (done.status, told in done.err) == (1, True)
+        assert (done.status, text in done.err) == (1, True)
     assert shell("endsessions", "--all", "--yes").out == "2 sessions ended.\n"
     assert shell("listsessions") == (0, "", "0 sessions\n")

@@ -1,4 +1,4 @@
-"""The command that prunes, on several engines: one that fails does not keep the others from it."""
+"""`clearsessions_multi` on several engines: a failure does not stop the others."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from django.contrib.sessions.backends import file
 from django_multisession.management import scheduler
 from django_multisession.models import SessionReference
 from support.project import install, store_on
-from support.prune_processes import add, engine, facts_of, run, told
+from support.prune_processes import add, engine, facts_of, pruned_lines, run
 from support.subjects import memory
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
 def engines(clock, settings, monkeypatch):
-    """Three, each with two sessions that are over; the first one is in use, the others were."""
+    """Three engines with two expired sessions each; the second and third are previous engines."""
     settings.SESSION_ENGINE = "engine.a"
     settings.MULTISESSION_MIGRATE_FROM = ["engine.b", "engine.c", "engine.a"]
     storages = {f"engine.{letter}": memory(clock) for letter in "abc"}
@@ -35,20 +35,20 @@ def engines(clock, settings, monkeypatch):
 
 class TestEngines:
     def test_the_one_in_use(self, engines):
-        assert run().stdout == told(("engine.a", 2))
+        assert run().stdout == pruned_lines(("engine.a", 2))
 
     def test_several(self, engines):
         arguments = ["--engine", "engine.c", "--engine", "engine.b", "--engine", "engine.c"]
-        assert run(*arguments).stdout == told(("engine.c", 2), ("engine.b", 2))
+        assert run(*arguments).stdout == pruned_lines(("engine.c", 2), ("engine.b", 2))
         assert engines["engine.a"].count(expired_only=True) == 2
 
     def test_a_short_name(self, settings, engines, monkeypatch):
         engine("django_multisession.backends.short", store_on(engines["engine.b"]), monkeypatch)
         name = "django_multisession.backends.short"
-        assert run("--engine", "short").stdout == told((name, 2))
+        assert run("--engine", "short").stdout == pruned_lines((name, 2))
 
     def test_all(self, engines):
-        expected = told(("engine.a", 2), ("engine.b", 2), ("engine.c", 2))
+        expected = pruned_lines(("engine.a", 2), ("engine.b", 2), ("engine.c", 2))
         assert run("--all") == (0, expected, "", "")
         assert [facts["pruned"] for facts in run("--all", "--json").facts] == [0, 0, 0]
 
@@ -69,8 +69,8 @@ class TestEngines:
     def test_one_that_fails_does_not_keep_the_others_from_it(self, engines, monkeypatch):
         monkeypatch.setattr(engines["engine.b"], "purge", lambda limit, tell: 1 / 0)
         outcome = run("--all")
-        assert (outcome.status, outcome.message) == (1, "Failed: engine.b.")
-        assert outcome.stdout == told(("engine.a", 2), ("engine.c", 2))
+        assert (outcome.status, outcome.message) == (1, "Pruning failed: engine.b.")
+        assert outcome.stdout == pruned_lines(("engine.a", 2), ("engine.c", 2))
         assert outcome.stderr == ("engine.b: ZeroDivisionError: division by zero\n")
         facts = run("--all", "--json").facts[1]
         assert (facts["status"], facts["error"]) == (
@@ -80,7 +80,7 @@ class TestEngines:
 
     def test_what_failed_is_told_rather_than_what_is_left(self, engines, monkeypatch):
         monkeypatch.setattr(engines["engine.a"], "purge", lambda limit, tell: 1 / 0)
-        assert run("--all", "--limit", "1")[::3] == (1, "Failed: engine.a.")
+        assert run("--all", "--limit", "1")[::3] == (1, "Pruning failed: engine.a.")
 
     def test_what_was_done_before_it_failed_is_told(self, engines, monkeypatch):
         storage = engines["engine.a"]
@@ -119,7 +119,7 @@ class TestEngines:
 class TestDjangos:
     @pytest.fixture
     def files(self, engines, settings, tmp_path, monkeypatch):
-        """Django's engine was in use before; one of its two sessions is over."""
+        """Django's file engine as the previous engine; one of its two sessions has expired."""
         settings.SESSION_FILE_PATH = str(tmp_path)
         monkeypatch.setattr(file.SessionStore, "_storage_path", str(tmp_path), raising=False)
         settings.MULTISESSION_MIGRATE_FROM = [file.__name__, "engine.b"]
@@ -134,7 +134,12 @@ class TestDjangos:
         outcome = run("--all")
         assert files() == 1
         text = f"{file.__name__}: pruned (0.0 s).\n"
-        assert outcome == (0, told(("engine.a", 2)) + text + told(("engine.b", 2)), "", "")
+        assert outcome == (
+            0,
+            pruned_lines(("engine.a", 2)) + text + pruned_lines(("engine.b", 2)),
+            "",
+            "",
+        )
 
     def test_of_a_dry_run_it_sees_nothing(self, files):
         outcome = run("--all", "--dry-run", "--json")
@@ -142,7 +147,7 @@ class TestDjangos:
         assert [each["pruned"] for each in outcome.facts] == [2, None, 2]
 
     def test_a_policy_is_not_for_it(self, files):
-        """It does not know when a session was last used, or whose it is."""
+        """The engine does not know the last use and the references of a session."""
         outcome = run("--all", "--idle", "1h", "--json")
         assert files() == 1
         assert [each["ended"] for each in outcome.facts] == [0, 0, 0]
@@ -153,11 +158,11 @@ class TestDjangos:
 
         engine("engine.b", type("Theirs", (), {"clear_expired": clear_expired}), monkeypatch)
         outcome = run("--all")
-        assert outcome.stdout == told(("engine.a", 2), ("engine.c", 2))
+        assert outcome.stdout == pruned_lines(("engine.a", 2), ("engine.c", 2))
         assert outcome.stderr == (
             "engine.b: NotImplementedError: This backend does not support clear_expired().\n"
         )
-        assert (outcome.status, outcome.message) == (1, "Failed: engine.b.")
+        assert (outcome.status, outcome.message) == (1, "Pruning failed: engine.b.")
 
 
 def test_dead_index_entries_go_however_many(database_storage, settings, monkeypatch):

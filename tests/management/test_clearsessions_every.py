@@ -1,4 +1,4 @@
-"""The command that prunes and stays: SIGTERM, SIGKILL, several instances, outages."""
+"""`clearsessions_multi --every`: SIGTERM, SIGKILL, several instances and outages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django_multisession.storage.db import DatabaseStorage
 from support.prune_processes import LEASE, begun, done, ended, over
 from support.servers import wait_until
 
-pytestmark = pytest.mark.thorough  # a process each, and seconds that pass
+pytestmark = pytest.mark.thorough  # each test starts processes and waits for seconds
 
 
 EVERY = "--every", "1"
@@ -87,7 +87,7 @@ class TestEvery:
                 stood_by = ended(second)
             first.terminate()
             assert sum(each["pruned"] for each in ended(first).facts) == 4
-        assert {*stood_by.stdout.splitlines()} == {"Another instance is at it."}
+        assert {*stood_by.stdout.splitlines()} == {"Another instance is active."}
         assert stood_by.status == 0
 
     def test_at_the_end_of_one_the_other_goes_on(self, pruned_storage, pruned_environment):

@@ -1,4 +1,4 @@
-"""The command that prunes: its options, on every storage, and what it says."""
+"""`clearsessions_multi` on every storage: its options and its output."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from django_multisession.maintenance.wording import count_noun
 from django_multisession.management import scheduler
-from django_multisession.management.cli import counted
 from django_multisession.management.scheduler import ShutdownFlag
 from support.project import install
-from support.prune_processes import add, facts_of, ids_in, run, told
+from support.prune_processes import add, facts_of, ids_in, pruned_lines, run
 
 MEMORY = "django_multisession.backends.memory"
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -20,7 +20,7 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 @pytest.fixture
 def over(storage, clock, settings, monkeypatch):
-    """``over(n)``: so many sessions are over, on the engine in use, and two live."""
+    """``over(n)``: store n expired and two live sessions, on every storage."""
     install(storage, settings, monkeypatch)
 
     def make(number):
@@ -58,7 +58,7 @@ class TestOnEveryStorage:
 
 @pytest.fixture
 def quick(memory_storage, clock, settings, monkeypatch):
-    """The same as `over`, on the specification."""
+    """The same as `over`, in memory."""
     install(memory_storage, settings, monkeypatch)
 
     def make(number):
@@ -71,7 +71,7 @@ def quick(memory_storage, clock, settings, monkeypatch):
 
 @pytest.fixture
 def batches(monkeypatch):
-    """``batches(storage)``: how many each purge was to prune, at most."""
+    """``batches(storage)``: the limit of each purge."""
 
     def watch(storage):
         purge, asked = storage.purge, []
@@ -89,7 +89,7 @@ def batches(monkeypatch):
 class TestPace:
     def test_batches(self, quick, batches):
         asked = batches(quick(5))
-        assert run("--batch-size", "2").stdout == told((MEMORY, 5))
+        assert run("--batch-size", "2").stdout == pruned_lines((MEMORY, 5))
         assert asked == [2, 2, 2]
 
     def test_a_thousand_at_a_time(self, quick, batches):
@@ -103,10 +103,9 @@ class TestPace:
         watched = batches(storage)
         outcome = run("--batch-size", "2", "--limit", str(limit))
         assert outcome.status == 3
-        assert outcome.message == "Stopped before the end; run it again."
+        assert outcome.message == "Stopped early; run it again to continue."
         assert outcome.stdout == (
-            f"{MEMORY}: {counted(limit, 'expired session')} pruned (0.0 s); "
-            "stopped before the end.\n"
+            f"{MEMORY}: {count_noun(limit, 'expired session')} pruned (0.0 s); stopped early.\n"
         )
         assert watched == asked
         assert storage.count(expired_only=True) == 5 - limit
@@ -143,7 +142,7 @@ class TestPace:
 class TestOutput:
     def test_a_sentence_an_engine(self, quick):
         quick(1500)
-        assert run() == (0, told((MEMORY, 1500)), "", "")
+        assert run() == (0, pruned_lines((MEMORY, 1500)), "", "")
 
     def test_of_a_dry_run(self, quick):
         quick(3)
@@ -181,25 +180,37 @@ class TestBadOptions:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["--batch-size", "0"], "argument --batch-size: '0' is no number of 1 or more."),
-            (["--batch-size", "-1"], "argument --batch-size: '-1' is no number of 1 or more."),
-            (["--limit", "0"], "argument --limit: '0' is no number of 1 or more."),
-            (["--limit", "1e3"], "argument --limit: '1e3' is no number of 1 or more."),
-            (["--limit", "1234567890"], "argument --limit: '1234567890' is no number of 1 or mo"),
-            (["--pause", "-1"], "argument --pause: '-1' is no number of seconds."),
-            (["--pause", "nan"], "argument --pause: 'nan' is no number of seconds."),
-            (["--pause", "1m"], "argument --pause: '1m' is no number of seconds."),
+            (
+                ["--batch-size", "0"],
+                "argument --batch-size: '0' is not a whole number of 1 or more.",
+            ),
+            (
+                ["--batch-size", "-1"],
+                "argument --batch-size: '-1' is not a whole number of 1 or more.",
+            ),
+            (["--limit", "0"], "argument --limit: '0' is not a whole number of 1 or more."),
+            (["--limit", "1e3"], "argument --limit: '1e3' is not a whole number of 1 or more."),
+            (
+                ["--limit", "1234567890"],
+                "argument --limit: '1234567890' is not a whole number of 1 or mo",
+            ),
+            (["--pause", "-1"], "argument --pause: '-1' is not a number of seconds."),
+            (["--pause", "nan"], "argument --pause: 'nan' is not a number of seconds."),
+            (["--pause", "1m"], "argument --pause: '1m' is not a number of seconds."),
             *(
                 (
                     [f"--{name}", wrong],
-                    f"argument --{name}: {wrong!r} is no time: write 45 (seconds), 90m, 12h, 30d",
+                    f"argument --{name}: {wrong!r} is not a duration. Write 45 (seconds), 90m",
                 )
                 for name in ("max-runtime", "every", "older-than", "idle")
                 for wrong in ("0", "0d", "", "d", "1.5h", "1 h", "30days", "1y", "1h30m")
             ),
             (["--all", "--engine", "db"], "argument --engine: not allowed with argument --all"),
             (["--engine"], "argument --engine: expected one argument"),
-            (["--anonymous"], "--anonymous needs --idle or --older-than: visitors are here just"),
+            (
+                ["--anonymous"],
+                "--anonymous needs --idle or --older-than: it would end the sessions",
+            ),
             (["redis"], "unrecognized arguments: redis"),
         ],
     )

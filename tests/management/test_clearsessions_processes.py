@@ -1,4 +1,4 @@
-"""The command that prunes as a process: its exit status, terminals, pipes and cron."""
+"""`clearsessions_multi` as a process: its exit status, on terminals, in pipes and in cron."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from datetime import timedelta
 import pytest
 from django.db import connections
 
-from support.prune_processes import add, begun, done, over, timeless, told
+from support.prune_processes import add, begun, done, over, pruned_lines, timeless
 
-pytestmark = pytest.mark.thorough  # a process each, and seconds that pass
+pytestmark = pytest.mark.thorough  # each test starts processes and waits for seconds
 
 DB = "django_multisession.backends.db"
 DAY = timedelta(days=1)
@@ -23,19 +23,19 @@ class TestStatus:
     def test_done(self, pruned_storage, pruned_environment):
         over(pruned_storage, 3)
         outcome = done(pruned_environment)
-        assert timeless(outcome.stdout) == told((DB, 3))
+        assert timeless(outcome.stdout) == pruned_lines((DB, 3))
         assert (outcome.status, outcome.stderr) == (0, "")
 
     def test_partial(self, pruned_storage, pruned_environment):
         over(pruned_storage, 3)
         outcome = done(pruned_environment, "--limit", "2")
         assert (outcome.status, outcome.stderr) == (
-            *(3, "CommandError: Stopped before the end; run it again.\n"),
+            *(3, "CommandError: Stopped early; run it again to continue.\n"),
         )
         assert done(pruned_environment, "--limit", "2").status == 0
 
     def test_failed(self, pruned_storage, pruned_environment):
-        """An engine that fails does not keep the others from it."""
+        """After the failure of an engine the others are still pruned."""
         over(pruned_storage, 3)
         nowhere = {"MULTISESSION_REDIS_URL": "redis://127.0.0.1:1"}
         sources = {"SOURCES": json.dumps(["django_multisession.backends.redis"])}
@@ -46,7 +46,7 @@ class TestStatus:
         assert [each["status"] for each in outcome.facts] == ["done", "failed"]
         assert outcome.facts[0]["pruned"] == 3
         assert "127.0.0.1:1" in outcome.facts[1]["error"]
-        assert outcome.stderr.endswith("Failed: django_multisession.backends.redis.\n")
+        assert outcome.stderr.endswith("Pruning failed: django_multisession.backends.redis.\n")
 
     @pytest.mark.parametrize("wrong", [["--idle", "soon"], ["--all", "--engine", "db"]])
     def test_bad_options(self, pruned_storage, pruned_environment, wrong):
@@ -68,7 +68,7 @@ class TestStatus:
 
 
 def on_terminal(pruned_environment, *arguments):
-    """What a person sees, and what stdout is, which is a pipe."""
+    """Return what a terminal shows, and the output on stdout, which is a pipe."""
     ours, theirs = pty.openpty()
     with begun(pruned_environment, *arguments, stderr=theirs) as process:
         os.close(theirs)
@@ -83,7 +83,7 @@ def on_terminal(pruned_environment, *arguments):
 def read(terminal):
     try:
         return os.read(terminal, 65536)
-    except OSError:  # which is how Linux tells its end
+    except OSError:  # Linux signals the end of a terminal so
         return b""
 
 
@@ -99,7 +99,7 @@ class TestProgress:
         for line in lines:
             bar = rf"{DB}: \d+ of about 30 \[[#.]{{20}}\] \d+%, \d+:\d\d left\x1b\[K"
             assert re.fullmatch(bar, line), line
-        assert last == "\x1b[K"  # the line is left to what comes next
+        assert last == "\x1b[K"  # the progress line is cleared
 
     def test_of_a_policy_a_number_and_its_rate(self, pruned_storage, pruned_environment):
         add(

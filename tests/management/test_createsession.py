@@ -1,4 +1,4 @@
-"""`manage.py createsession`: a token for a script, and nothing else on the output."""
+"""`manage.py createsession`: the token of a script, alone on stdout."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.project import install
 from support.redis_servers import HOST, free_port
 from support.terminals import HERE, refused, run
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def on_every_storage(storage, databases, settings, monkeypatch):
 
 
 def created(*words):
-    """The token, and what was said beside it."""
+    """Run the command. Return the token and the message on stderr."""
     done = run("createsession", *words)
     assert done.status == 0
     (token,) = done.lines
@@ -46,7 +46,7 @@ def created(*words):
 
 
 def assert_nothing(storage, *words):
-    """Is created. What is said instead."""
+    """Assert that no session is created. Return the error message."""
     done = run("createsession", *words)
     assert (done.status, done.out) == (1, "")
     assert storage.count() == 0
@@ -76,16 +76,19 @@ def test_by_primary_key(world):
 
 def test_people_are_told_its_handle_and_its_end(world, settings):
     settings.TIME_ZONE = "UTC"
-    token, told = created("--user", "ada", "--expires-in", "30d")
+    token, message = created("--user", "ada", "--expires-in", "30d")
     end = world.storage.clock.now + timedelta(days=30)
-    assert told == f"Session {keys.hash_key(token)}, until {end:%Y-%m-%d %H:%M}.\n"
+    assert (
+        message
+        == f"Created session {keys.hash_key(token)}, which expires at {end:%Y-%m-%d %H:%M}.\n"
+    )
 
 
 def test_scripts_may_have_nothing_but_the_token(world):
-    _, told = created("--user", "ada", "--verbosity", "0")
-    assert told == ""
-    _, told = created("--user", "ada", "-v", "2")
-    assert told != ""
+    _, message = created("--user", "ada", "--verbosity", "0")
+    assert message == ""
+    _, message = created("--user", "ada", "-v", "2")
+    assert message != ""
 
 
 @pytest.mark.parametrize("label", ["", "CI", "x" * 100, "\U0001f36a", "--odd"])
@@ -110,12 +113,15 @@ def test_without_a_time_it_lasts_as_sessions_do(world, clock, settings):
     assert info_of(token).expires_at == clock.now + timedelta(seconds=1000)
 
 
-# What is refused
+# Errors
 
 
 @pytest.mark.parametrize("name", ["nobody", "", " ", "Ada", "ada ", "a\x1b[31m", "987654321"])
 def test_a_user_whom_nobody_knows(world, name):
-    assert assert_nothing(world.storage, f"--user={name}") == f"There is no user {name!r}."
+    assert (
+        assert_nothing(world.storage, f"--user={name}")
+        == f"No user has the login name or primary key {name!r}."
+    )
 
 
 def test_a_user_has_to_be_named(world):
@@ -126,15 +132,15 @@ def test_a_user_has_to_be_named(world):
 def test_one_who_is_called_like_the_key_of_another(world):
     other = get_user_model()._default_manager.create_user(str(world.ada.pk))
     try:
-        told = assert_nothing(world.storage, "--user", str(world.ada.pk))
+        message = assert_nothing(world.storage, "--user", str(world.ada.pk))
     finally:
         other.delete()
-    assert "is the name of one user and the primary key of another" in told
-    assert "--reference user=" in told
+    assert "is the login name of one user and the primary key of another" in message
+    assert "--reference user=" in message
 
 
 def test_one_who_is_inactive(world):
-    """A token that logs nobody in would be a riddle."""
+    """A token of an inactive user would be refused without an explanation."""
     world.ada.is_active = False
     world.ada.save()
     assert "active" in assert_nothing(world.storage, "--user", "ada")
@@ -149,28 +155,28 @@ def test_a_label_that_cannot_be_kept(world, label, says):
 
 @pytest.mark.parametrize("text", ["", "0", "-1", "1.5h", "1y", "soon", "1 d", "9999999999"])
 def test_what_is_no_time(world, text):
-    told = assert_nothing(world.storage, "--user", "ada", f"--expires-in={text}")
-    assert "is no time" in told
+    message = assert_nothing(world.storage, "--user", "ada", f"--expires-in={text}")
+    assert "is not a duration" in message
 
 
 @pytest.mark.parametrize("text", ["999999999w", "999999999d", "999999999h"])
 def test_a_time_beyond_all_years(world, text):
-    told = assert_nothing(world.storage, "--user", "ada", f"--expires-in={text}")
-    assert "--expires-in" in told
+    message = assert_nothing(world.storage, "--user", "ada", f"--expires-in={text}")
+    assert "--expires-in" in message
 
 
 def test_an_engine_that_is_not_ours(world, settings):
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-    told = assert_nothing(world.storage, "--user", "ada")
-    assert "does not know whose sessions are" in told
+    message = assert_nothing(world.storage, "--user", "ada")
+    assert "keeps no index of the users" in message
 
 
 def test_an_outage_is_told_in_a_line(world, settings, monkeypatch):
     nowhere = RedisStorage(url=f"redis://{HOST}:{free_port()}")
     install(nowhere, settings, monkeypatch)
-    told = refused(nowhere.outages, "createsession", "--user", "ada")
-    assert "MULTISESSION_REDIS_URL" in told
-    assert "\n" not in told.strip()
+    message = refused(nowhere.outages, "createsession", "--user", "ada")
+    assert "MULTISESSION_REDIS_URL" in message
+    assert "\n" not in message.strip()
 
 
 def test_users_of_other_models(model, world):
@@ -179,7 +185,7 @@ def test_users_of_other_models(model, world):
         assert info_of(token).user_id == str(user.pk)
 
 
-# As people use it
+# From a shell
 
 
 def test_from_a_shell_over_http(tmp_path):

@@ -1,4 +1,4 @@
-"""`manage.py endsessions`: whose, after which question, and what is told of it."""
+"""`manage.py endsessions`: the selection of sessions, the confirmation and the output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.project import hearing, install, install_with_orgs
 from support.redis_servers import HOST, free_port
 from support.terminals import refused, run
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 ALL = "end all sessions"
 
@@ -34,14 +34,14 @@ def quick(memory_storage, settings, monkeypatch):
 
 @pytest.fixture
 def typed(monkeypatch):
-    """``typed(text)``: what is typed from now on; then the terminal is closed."""
+    """``typed(text)``: set the input, which ends after the text."""
     return lambda text: monkeypatch.setattr(sys, "stdin", StringIO(text))
 
 
 @pytest.fixture
 def ended():
-    with hearing(signals.session_ended) as told:
-        yield told
+    with hearing(signals.session_ended) as ended:
+        yield ended
 
 
 def made(user="1", org=7):
@@ -95,19 +95,19 @@ def test_there_is_none(quick):
 
 @pytest.mark.parametrize("first", ["-", "--", "-A", "_"])
 def test_a_handle_may_begin_with_any_of_its_characters(quick, first):
-    """One of 64 begins with a dash."""
+    """One handle of 64 begins with a dash."""
     handle = first.ljust(43, "x")
-    for words in ([f"--handle={handle}"], arguments.joined(["--handle", handle])):
+    for words in ([f"--handle={handle}"], arguments.join_handles(["--handle", handle])):
         assert run("endsessions", *words, "--yes") == (0, "0 sessions ended.\n", "")
 
 
-# What is asked
+# Confirmation
 
 QUESTIONS = [
     (["--reference", "org=7"], "End 2 sessions of org=7?", "yes"),
     ([f"--handle={'A' * 43}"], "End 1 session?", "yes"),
     ([f"--handle={'A' * 43}", f"--handle={'B' * 43}"], "End 2 sessions?", "yes"),
-    (["--all"], "End all 2 sessions of everybody?", ALL),
+    (["--all"], "End all 2 sessions of all users and visitors?", ALL),
 ]
 each = pytest.mark.parametrize(("words", "question", "word"), QUESTIONS)
 
@@ -119,7 +119,7 @@ def test_whoever_types_the_word_has_it_done(quick, typed, capsys, words, questio
     typed(answer.format(word))
     done = run("endsessions", *words)
     assert (done.status, "ended." in done.out) == (0, True)
-    assert f"{question} Type '{word}' to do it: " in capsys.readouterr().out
+    assert f"{question} Type '{word}' to confirm: " in capsys.readouterr().out
     assert len(left()) == (2 if "--handle" in words[0] else 0)
 
 
@@ -133,7 +133,7 @@ def test_whoever_types_something_else_has_nothing_done(quick, typed, words, ques
     typed(answer)
     done = run("endsessions", *words)
     assert (done.status, done.out) == (1, "")
-    assert "Nothing was ended." in done.err
+    assert "No sessions were ended." in done.err
     assert ("--yes" in done.err) is (answer == "")
     assert left() == handles
 
@@ -151,7 +151,7 @@ def test_with_yes_nobody_is_asked(quick, typed):
     assert run("endsessions", "--all", "--yes").out == "1 session ended.\n"
 
 
-# What is refused
+# Errors
 
 
 @pytest.mark.parametrize("make", [keys.new_key, lambda: "abcdefgh", lambda: "a" * 40])

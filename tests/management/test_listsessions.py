@@ -1,4 +1,4 @@
-"""`manage.py listsessions`: whose, how many, in which form."""
+"""`manage.py listsessions`: the selection of sessions, the limit and the formats."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from support.subjects import make_record
 from support.terminals import refused, run
 from support.user_agents import FIREFOX
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
-HEAD = ["HANDLE", "BELONGS", "TO", "DEVICE", "ADDRESS", "LAST", "SEEN", "ENDS", "LABEL"]
+HEAD = ["HANDLE", "BELONGS", "TO", "DEVICE", "IP", "ADDRESS", "LAST", "SEEN", "EXPIRES", "LABEL"]
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def made(user="1", org=7):
 
 
 def rows(done):
-    """Handles in the table."""
+    """Return the handles in the table."""
     head, *lines = done.lines
     assert head.split() == HEAD
     return {line.split()[0] for line in lines}
@@ -62,7 +62,7 @@ def test_of_a_reference(engine):
 
 
 def test_of_a_user(engine, databases):
-    """By primary key, which needs no user any more; see test_commands_users."""
+    """By primary key, also of a deleted user; see test_arguments."""
     mine = made(user="987654")
     made(user="1")
     assert rows(run("listsessions", "--user", "987654")) == {mine}
@@ -182,11 +182,11 @@ def test_quietly(quick):
     assert run("listsessions", verbosity=0).err == ""
 
 
-# What is wrong
+# Errors
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--reference", "org"], "NAME=VALUE"),
         (["--reference", "team=7"], "'user', 'org'"),
@@ -194,11 +194,11 @@ def test_quietly(quick):
         (["--reference", "org=7", "--user", "1"], "not allowed with"),
     ],
 )
-def test_what_cannot_be_listed(quick, databases, words, told):
+def test_what_cannot_be_listed(quick, databases, words, message):
     made()
     done = run("listsessions", *words)
     assert (done.status, done.out) == (1, "")
-    assert told in done.err
+    assert message in done.err
 
 
 def test_a_value_may_hold_the_sign(quick):
@@ -216,11 +216,11 @@ def test_an_empty_value_is_nobodys(quick):
 @pytest.mark.parametrize("command", ["listsessions", "checksessions", "endsessions"])
 def test_another_engine_cannot_tell(settings, command):
     words = ["--all", "--yes"] if command == "endsessions" else []
-    for name, told in [(Djangos.__module__, "django_multisession"), ("no.where", "no.where")]:
+    for name, message in [(Djangos.__module__, "django_multisession"), ("no.where", "no.where")]:
         settings.SESSION_ENGINE = name
         done = run(command, *words)
         assert (done.status, done.out) == (1, "")
-        assert told in done.err
+        assert message in done.err
 
 
 @pytest.mark.parametrize("words", [[], ["--reference", "org=7"], ["--json"]])

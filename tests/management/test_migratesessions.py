@@ -1,4 +1,4 @@
-"""`manage.py migratesessions`: what it moves from engines that are not ours."""
+"""`manage.py migratesessions` from engines of other packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_multisession import sessions
 from django_multisession.backends import memory
 from django_multisession.core import keys
 from django_multisession.management import move_job
-from django_multisession.management.commands.migratesessions import SHOWN
+from django_multisession.management.commands.migratesessions import MAX_FAULTS
 from django_multisession.transfer.base import CannotMove
 from support import old_engines
 from support.migrate_command import fields, migrate, records
@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture(params=LISTABLE)
 def old(relations, request, memory_storage, settings, monkeypatch):
-    settings.MULTISESSION_REFERENCES = {"user": "member"}  # there is no such user
+    settings.MULTISESSION_REFERENCES = {"user": "member"}  # no such user exists
     install(memory_storage, settings, monkeypatch)
     yield from old_engines.opened(request.param, request)
 
@@ -45,7 +45,7 @@ some = only("db")
 
 
 def kept(old, number=SESSIONS):
-    """Key -> data."""
+    """Store sessions in the previous engine. Return key -> data."""
     data = [{"member": str(n % 3), "cart": [n, {"\u00fc": None}]} for n in range(number)]
     return {old.keep(**each): each for each in data}
 
@@ -54,13 +54,13 @@ def test_it_is_there():
     assert get_commands()["migratesessions"] == "django_multisession"
 
 
-# What moves
+# Sessions that move
 
 
 def test_all_move_with_all_they_have(old, memory_storage):
     data = kept(old)
-    said = migrate()
-    assert said == (f"{old.engine}: {SESSIONS} sessions moved.\n", "", 0, "")
+    outcome = migrate()
+    assert outcome == (f"{old.engine}: {SESSIONS} sessions moved.\n", "", 0, "")
     for key, each in data.items():
         assert fields(memory_storage, key).items() >= each.items()
         assert not old.has(key)
@@ -94,13 +94,13 @@ def test_the_address_and_the_device_that_they_know(old, memory_storage):
 
 @only("db", "file")
 def test_those_that_are_over_or_empty_do_not(old, memory_storage):
-    """A table does not even list what is over."""
+    """The table engine does not list expired sessions at all."""
     key, empty = old.keep(name=1), old.keep()
     over = old.keep(-3600, name=2)
-    said = migrate("--json")
+    outcome = migrate("--json")
     gone = 1 if old.kind == "db" else 2
-    assert said.counts == {"moved": 1, "gone": gone}
-    assert "1 sessions moved" not in said.out
+    assert outcome.counts == {"moved": 1, "gone": gone}
+    assert "1 sessions moved" not in outcome.out
     assert [*records(memory_storage)] == [keys.hash_key(key)]
     assert memory_storage.read(keys.hash_key(over)) is None
     assert memory_storage.read(keys.hash_key(empty)) is None
@@ -141,8 +141,8 @@ def test_who_was_logged_out_everywhere_does_not_come(old, memory_storage):
     sessions.log_out_everywhere("1")
     expected = {"moved": 4, "ended": 2}
     assert migrate("--json", "--dry-run").counts == expected
-    said = migrate()
-    assert said.out == f"{old.engine}: 4 sessions moved; 2 ended here before they came.\n"
+    outcome = migrate()
+    assert outcome.out == f"{old.engine}: 4 sessions moved; 2 ended before they were moved.\n"
     assert sessions.for_user("1") == []
     assert old.source.count() == 0
 
@@ -152,8 +152,8 @@ def test_who_was_logged_out_everywhere_does_not_come(old, memory_storage):
 
 def test_a_dry_run_writes_nothing_and_tells_what_comes(old, memory_storage):
     data = kept(old)
-    said = migrate("--dry-run")
-    assert said == (f"{old.engine}: {SESSIONS} sessions to move.\n", "", 0, "")
+    outcome = migrate("--dry-run")
+    assert outcome == (f"{old.engine}: {SESSIONS} sessions to move.\n", "", 0, "")
     assert memory_storage.count() == 0
     assert all(old.has(key) for key in data)
 
@@ -173,7 +173,7 @@ def test_a_dry_run_foresees_every_outcome(old, memory_storage):
     assert {**wet.counts, "here": 1} == dry.counts
 
 
-# Those that cannot be stored, and those that were stored by a process that died
+# Sessions that cannot be stored, and sessions that a dead process has stored
 
 
 @some
@@ -183,14 +183,17 @@ def test_what_cannot_be_stored_stays_and_is_told(old, memory_storage):
     handle = keys.hash_key(bad)
     with pytest.raises(CannotMove) as reason:
         old.source.find(bad)
-    said = migrate()
-    assert said.out == f"{old.engine}: 3 sessions moved; 1 left there, not to be stored here.\n"
-    assert handle in said.err
-    assert said.err == f"- {reason.value}\n"
-    assert (said.status, said.error) == (3, "Not all could be moved.")
+    outcome = migrate()
+    assert outcome.out == f"{old.engine}: 3 sessions moved; 1 that the new engine cannot store.\n"
+    assert handle in outcome.err
+    assert outcome.err == f"- {reason.value}\n"
+    assert (outcome.status, outcome.error) == (
+        3,
+        "Some sessions could not be moved and stay in the previous engine.",
+    )
     assert old.has(bad)
     assert memory_storage.read(handle) is None
-    assert bad not in said.out + said.err
+    assert bad not in outcome.out + outcome.err
 
 
 @some
@@ -198,21 +201,21 @@ def test_of_many_faults_some_are_told(old, memory_storage):
     for _ in range(23):
         old.keep(**{"a\0b": 1})
     lines = migrate().err.splitlines()
-    assert len(lines) == SHOWN + 1
-    assert lines[-1] == "- and 3 more: see --json"
+    assert len(lines) == MAX_FAULTS + 1
+    assert lines[-1] == "- and 3 more; --json shows all"
     assert len(migrate("--json").facts["faults"]) == 23
 
 
 def test_what_a_process_left_that_died_is_cleaned(old, memory_storage):
-    """It had stored it here, and not yet deleted it there. What is here counts."""
+    """The process had stored the session and not yet deleted its source. The stored one counts."""
     key = old.keep(name="there")
     handle = keys.hash_key(key)
     memory_storage.insert(handle, old.source.find(key))
     holder = memory.SessionStore(key)
     holder["name"] = "here"
     holder.save()
-    said = migrate()
-    assert said.out == f"{old.engine}: 0 sessions moved; 1 here already.\n"
+    outcome = migrate()
+    assert outcome.out == f"{old.engine}: 0 sessions moved; 1 already in the new engine.\n"
     assert not old.has(key)
     assert fields(memory_storage, key)["name"] == "here"
     assert migrate().out == f"{old.engine}: 0 sessions moved.\n"
@@ -220,7 +223,7 @@ def test_what_a_process_left_that_died_is_cleaned(old, memory_storage):
 
 @some
 def test_what_a_request_is_just_moving_is_left_to_it(old, memory_storage, monkeypatch):
-    """It stands in both places for a moment; the request deletes it there."""
+    """The session is in both engines for a moment; the request deletes its source."""
     key = old.keep(name=1)
     memory_storage.insert(keys.hash_key(key), old.source.find(key))
     removed = []

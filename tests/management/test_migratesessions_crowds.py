@@ -1,4 +1,4 @@
-"""`manage.py migratesessions` while people use the sessions that it moves."""
+"""`manage.py migratesessions` while users use the sessions that it moves."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.migrate_command import Site, empty_redis, migrate
 from support.project import install
 from support.servers import free_port
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 KINDS = ["db", "cached_db", "file", "redis_sessions"]
 SESSIONS, PEOPLE, PAUSE = 360, 6, 0.002
@@ -42,7 +42,7 @@ some = pytest.mark.parametrize("old", ["db"], indirect=True)
 
 
 class Person:
-    """Uses sessions, each time as a request does, and notes what went wrong."""
+    """A user whose sessions are used as requests do it. Records errors in ``wrong``."""
 
     def __init__(self, name, keys):
         self.name, self.keys, self.ended, self.wrong = name, list(keys), [], []
@@ -52,7 +52,7 @@ class Person:
             while not over.is_set():
                 for turn, key in enumerate(self.keys):
                     self.use(turn, key)
-                    over.wait(PAUSE)  # or it would leave the command no time
+                    over.wait(PAUSE)  # otherwise the command would get no time
         finally:
             connections.close_all()
 
@@ -72,7 +72,7 @@ class Person:
             self.wrong.append((key, "gone"))
 
     def leave(self):
-        """All but the first of those that were numbered."""
+        """Log out every second session."""
         for key in self.keys[1::2]:
             SessionStore(key).flush()
             self.ended.append(key)
@@ -85,7 +85,7 @@ def people(old):
 
 
 def test_nobody_is_logged_out_and_who_left_is(old, memory_storage):
-    """Some leave before it begins, some sessions get a new key, and all are clicked at."""
+    """Some users log out before the move, some sessions get a new key, and all are used."""
     everybody = people(old)
     for person in everybody[:2]:
         person.leave()
@@ -93,11 +93,11 @@ def test_nobody_is_logged_out_and_who_left_is(old, memory_storage):
     with ThreadPoolExecutor(PEOPLE) as pool:
         running = [pool.submit(person.run, over) for person in everybody]
         try:
-            said = migrate("--json", "--workers", "3")
+            outcome = migrate("--json", "--workers", "3")
         finally:
             over.set()
         assert [each.result() for each in running] == [None] * PEOPLE
-    assert said.status == 0, said
+    assert outcome.status == 0, outcome
     assert [person.wrong for person in everybody] == [[]] * PEOPLE
     assert old.source.count() == 0
     living = {keys.hash_key(key) for person in everybody for key in person.keys}
@@ -109,7 +109,7 @@ def test_nobody_is_logged_out_and_who_left_is(old, memory_storage):
 
 @some
 def test_who_logs_out_everywhere_in_the_middle_stays_so(old, memory_storage, monkeypatch):
-    """Of their sessions, some are here by then, and some are not."""
+    """At that time some sessions of the user have been moved, and some have not."""
     everybody = people(old)
     insert, counted = memory_storage.insert, []
 
@@ -120,8 +120,8 @@ def test_who_logs_out_everywhere_in_the_middle_stays_so(old, memory_storage, mon
         return insert(handle, record)
 
     monkeypatch.setattr(memory_storage, "insert", inserted)
-    said = migrate("--json")
-    assert said.status == 0
+    outcome = migrate("--json")
+    assert outcome.status == 0
     assert sessions.for_user("1") == []
     assert not [key for key in everybody[1].keys if SessionStore(key).get("member")]
     assert memory_storage.count() == SESSIONS - SESSIONS // PEOPLE
@@ -130,7 +130,7 @@ def test_who_logs_out_everywhere_in_the_middle_stays_so(old, memory_storage, mon
 
 @some
 def test_it_moves_what_a_request_is_just_looking_for(old, memory_storage, monkeypatch):
-    """The request has not found it here, and will not find it there."""
+    """The request has not found the session in the new engine, and will not in the previous one."""
     key = old.keep(member="1")
     source = memory_storage.read
 
@@ -146,7 +146,7 @@ def test_it_moves_what_a_request_is_just_looking_for(old, memory_storage, monkey
 
 @some
 def test_what_was_left_there_does_not_bring_back_what_was_ended(old, memory_storage):
-    """A process had stored it here, and died before it deleted it there."""
+    """A process had stored the session, and died before it deleted the source."""
     key = old.keep(member="1")
     memory_storage.insert(keys.hash_key(key), old.source.find(key))
     SessionStore(key).flush()
@@ -159,19 +159,19 @@ def test_what_was_left_there_does_not_bring_back_what_was_ended(old, memory_stor
 
 
 class Client:
-    """A browser of somebody who is logged in, and clicks."""
+    """A browser of a logged-in user who requests pages."""
 
     def __init__(self, site):
         self.browser, self.clicks, self.wrong = Browser(site), 0, []
 
     def click(self):
         try:
-            told = json.loads(self.browser.open("/api/visits/"))
+            answer = json.loads(self.browser.open("/api/visits/"))
         except HTTPError as error:
-            told = {"error": error.code}
+            answer = {"error": error.code}
         self.clicks += 1
-        if told != {"visits": self.clicks, "user": "ada"}:
-            self.wrong.append((self.clicks, told))
+        if answer != {"visits": self.clicks, "user": "ada"}:
+            self.wrong.append((self.clicks, answer))
 
     def run(self, over):
         while not over.wait(0.2):
@@ -185,7 +185,7 @@ TARGETS = {"db": lambda: {"SESSION_BACKEND": "db"}, "redis": lambda: redis(empty
 @pytest.mark.thorough
 @pytest.mark.parametrize(("kind", "target"), [("db", "db"), ("cached_db", "redis")])
 def test_users_stay_logged_in_through_http(tmp_path, kind, target):
-    """None is ever logged out, no click is lost, and no key changes."""
+    """Nobody is logged out, no change is lost, and no key changes."""
     cached, port = DJANGOS[kind](), free_port()
     clients = [Client(f"http://127.0.0.1:{port}") for _ in range(CLIENTS)]
     with running_in(tmp_path, {**cached, "SESSION_BACKEND": "django"}, port):
@@ -200,12 +200,12 @@ def test_users_stay_logged_in_through_http(tmp_path, kind, target):
         over = threading.Event()
         running = [pool.submit(client.run, over) for client in clients]
         try:
-            said, status = site.run()
+            outcome, status = site.run()
             time.sleep(1)
         finally:
             over.set()
         assert [each.result(DEADLINE) for each in running] == [None] * CLIENTS
-    assert status == 0, said
+    assert status == 0, outcome
     assert [client.wrong for client in clients] == [[]] * CLIENTS
     assert [len(client.browser.keys) for client in clients] == [1] * CLIENTS
     assert site.left() == set()

@@ -1,4 +1,4 @@
-"""`manage.py migratesessions` that is stopped, killed, or loses a server, and is run again."""
+"""`manage.py migratesessions` that is stopped or killed or loses a server, and is run again."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from support.redis_servers import Node
 from support.servers import running, wait_until
 from support.subjects import make_record
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 SESSIONS = 200
 MANY = 5000
-STOPPED = "Stopped before the end; run it again."
+STOPPED = "Stopped early; run it again to continue."
 
 
 class Countdown:
-    """Calls something when a method has been called that often."""
+    """A wrapper that runs an action after a number of calls of a method."""
 
     def __init__(self, owner, name, number, call, monkeypatch):
         self.left, self.call, self.lock = number, call, Lock()
@@ -45,7 +45,7 @@ class Countdown:
 
 @pytest.fixture
 def node():
-    """A Redis that can be killed, and comes back with all it had."""
+    """A Redis that can be killed and keeps its data."""
     with running(Node("--appendonly", "yes", "--appendfsync", "always")) as node:
         yield node
 
@@ -59,7 +59,7 @@ def elsewhere(node, clock, monkeypatch):
 
 @pytest.fixture
 def site(memory_storage, settings, monkeypatch):
-    """Whose sessions come from the Redis."""
+    """A site whose previous engine is the Redis."""
     monkeypatch.setattr(move_job, "SETTLED", 0.05)
     monkeypatch.setattr(move_job, "CHUNK", 5)
     install(memory_storage, settings, monkeypatch)
@@ -81,11 +81,11 @@ def test_told_to_stop_it_finishes_what_is_under_way(site, elsewhere, clock, monk
     made = fill(elsewhere, clock)
     handler = signal.getsignal(number)
     Countdown(site, "insert", 20, lambda: os.kill(os.getpid(), number), monkeypatch)
-    said = migrate("--json", "--workers", "2")
-    assert (said.status, said.error) == (3, STOPPED)
+    outcome = migrate("--json", "--workers", "2")
+    assert (outcome.status, outcome.error) == (3, STOPPED)
     assert signal.getsignal(number) is handler
     here, there = records(site), records(elsewhere)
-    assert len(here) == said.facts["moved"] < SESSIONS
+    assert len(here) == outcome.facts["moved"] < SESSIONS
     assert not here.keys() & there.keys()
     assert {**here, **there} == made
     assert migrate("--json").counts == {"moved": len(there)}
@@ -96,11 +96,11 @@ def test_told_to_stop_it_finishes_what_is_under_way(site, elsewhere, clock, monk
 def test_the_server_of_the_source_dies(site, elsewhere, node, clock, monkeypatch):
     made = fill(elsewhere, clock)
     Countdown(site, "insert", 50, node.kill, monkeypatch)
-    said = migrate()
-    assert said.status == 1
-    assert said.error.startswith("django_multisession.backends.redis: ConnectionError: ")
-    assert said.error.endswith(" Run it again to go on.")
-    assert " sessions moved" in said.out
+    outcome = migrate()
+    assert outcome.status == 1
+    assert outcome.error.startswith("django_multisession.backends.redis: ConnectionError: ")
+    assert outcome.error.endswith(" Run it again to continue.")
+    assert " sessions moved" in outcome.out
     assert 0 < site.count() < SESSIONS
     node.start()
     assert {**records(site), **records(elsewhere)} == made
@@ -116,9 +116,9 @@ def test_the_server_of_the_target_dies(memory_storage, site, elsewhere, node, se
     made = fill(memory_storage, clock)
     with pytest.MonkeyPatch.context() as patch:
         Countdown(memory_storage, "delete", 50, node.kill, patch)
-        said = migrate()
-    assert said.status == 1
-    assert f"{memory.__name__}: ConnectionError: " in said.error
+        outcome = migrate()
+    assert outcome.status == 1
+    assert f"{memory.__name__}: ConnectionError: " in outcome.error
     node.start()
     assert {**records(elsewhere), **records(memory_storage)} == made
     assert memory_storage.count() > 0
@@ -129,9 +129,9 @@ def test_the_server_of_the_target_dies(memory_storage, site, elsewhere, node, se
 
 def test_no_server_at_all(site, elsewhere, node):
     node.kill()
-    said = migrate()
-    assert said.status == 1
-    assert "ConnectionError" in said.error
+    outcome = migrate()
+    assert outcome.status == 1
+    assert "ConnectionError" in outcome.error
     assert site.count() == 0
 
 
@@ -139,12 +139,12 @@ def test_no_server_at_all(site, elsewhere, node):
 
 
 def on_redis(folder):
-    """A demo on Redis, whose sessions were in Django's table, in a file of SQLite."""
+    """A demo on Redis, whose previous engine is Django's, in an SQLite file."""
     return Site(folder, redis(empty_redis()))
 
 
 def numbers(site):
-    """Of sessions that are here, by handle."""
+    """Return handle -> number of the sessions in Redis."""
     storage = RedisStorage(url=site.place["MULTISESSION_REDIS_URL"])
     return {handle: int(record.fields["n"]) for handle, record in records(storage).items()}
 
@@ -152,21 +152,21 @@ def numbers(site):
 @pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_process_that_is_ended_in_the_middle(tmp_path, number):
-    """Nothing is lost, and in the end nothing is left in two places."""
+    """No session is lost, and in the end none is in both engines."""
     site = on_redis(tmp_path)
     made = site.fill(MANY)
     with site.start("migratesessions") as process:
         wait_until(lambda: len(site.left()) < MANY - 300 or process.poll() is not None, "some")
         process.send_signal(number)
-        said = process.communicate(timeout=DEADLINE)[0]
+        outcome = process.communicate(timeout=DEADLINE)[0]
     if number == signal.SIGTERM:
-        assert process.returncode == 3, said
-        assert f"CommandError: {STOPPED}" in said
+        assert process.returncode == 3, outcome
+        assert f"CommandError: {STOPPED}" in outcome
     left, here = site.left(), numbers(site)
     assert 0 < len(left) < MANY
     assert {keys.hash_key(key) for key in made} == {*here, *map(keys.hash_key, left)}
-    said, status = site.run()
-    assert status == 0, said
+    outcome, status = site.run()
+    assert status == 0, outcome
     assert site.left() == set()
     assert numbers(site) == {keys.hash_key(key): n for key, n in made.items()}
     assert "0 sessions moved." in site.run()[0]
@@ -174,7 +174,7 @@ def test_a_process_that_is_ended_in_the_middle(tmp_path, number):
 
 @pytest.mark.thorough
 def test_memory_does_not_grow_with_their_number(tmp_path):
-    """The most that a process ever had, as the kernel counts it."""
+    """Compares the peak memory of processes, by the kernel's count."""
     sizes = []
     for number in (1000, 12_000):
         (tmp_path / str(number)).mkdir()
@@ -187,7 +187,7 @@ def test_memory_does_not_grow_with_their_number(tmp_path):
 
 
 def peak(site):
-    """KB."""
+    """Return the peak memory, in KB."""
     with site.start("migratesessions") as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)

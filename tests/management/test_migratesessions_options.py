@@ -1,4 +1,4 @@
-"""The options of `manage.py migratesessions`, what it refuses, and what it says."""
+"""`manage.py migratesessions`: its options, errors and output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.migrate_command import OURS, migrate
 from support.old_engines import DJANGOS
 from support.project import install
 
-BY_KEY = "Name it in MULTISESSION_MIGRATE_FROM: then each session is moved when its key is offered."
+BY_KEY = "Add it to MULTISESSION_MIGRATE_FROM: then each session moves when it is next used."
 MEMORY = memory.__name__
 
 
@@ -36,11 +36,11 @@ def kept(old, number):
         old.keep(name=n)
 
 
-# What it refuses
+# Errors
 
 
 REFUSED = {
-    "no source": ([], "Say where sessions are: --from, or MULTISESSION_MIGRATE_FROM."),
+    "no source": ([], "No engine to move from: use --from, or set MULTISESSION_MIGRATE_FROM."),
     "itself": (["--from", "memory"], f"--from and --to are the same engine: '{MEMORY}'."),
     "no module": (["--from", "mongo"], f"The engine '{OURS}mongo' cannot be used: No module"),
     "no engine": (["--from", "json.decoder"], "The engine 'json.decoder' cannot be used: module"),
@@ -48,22 +48,24 @@ REFUSED = {
     "a target that is none": (["--from", "db", "--to", "mongo"], f"'{OURS}mongo' cannot be used"),
     "the way back": (
         ["--from", "db", "--to", f"{DJANGOS}db"],
-        f"'{DJANGOS}db' is no engine of django_multisession, and these know no keys, but their "
-        f"hashes. The way back is one by one: set SESSION_ENGINE to {OURS}django_db, for example, "
-        "and MULTISESSION_MIGRATE_FROM to the engine so far.",
+        f"'{DJANGOS}db' is not an engine of django_multisession. Other engines store session keys, "
+        "and django_multisession knows only their hashes. To go back, let each session move when "
+        f"it is used: set SESSION_ENGINE to {OURS}django_db, for example, and "
+        "MULTISESSION_MIGRATE_FROM to the previous engine.",
     ),
     "the way back by its engine": (
         ["--from", "db", "--to", "django_db"],
-        f"'{OURS}django_db' is no engine of django_multisession",
+        f"'{OURS}django_db' is not an engine of django_multisession",
     ),
     "another site": (
         ["--from", f"{DJANGOS}file", "--to", "redis"],
-        f"SESSION_ENGINE is not '{OURS}redis': whose session has been moved would be logged out. "
-        "Set it, and MULTISESSION_MIGRATE_FROM to where sessions are now, and run this then. Or "
-        "stop the site, and say so: --offline.",
+        f"SESSION_ENGINE is not '{OURS}redis', so users would be logged out when their session "
+        f"moves. Set SESSION_ENGINE to '{OURS}redis' and MULTISESSION_MIGRATE_FROM to the engine "
+        "that has the sessions now, deploy, and run this again. Or stop the site and use "
+        "--offline.",
     ),
-    "no workers": (["--workers", "0"], "'0' is no number of 1 or more."),
-    "what is no number": (["--workers", "many"], "'many' is no number of 1 or more."),
+    "no workers": (["--workers", "0"], "'0' is not a whole number of 1 or more."),
+    "what is no number": (["--workers", "many"], "'many' is not a whole number of 1 or more."),
     "what is no option": (["--now"], "unrecognized arguments: --now"),
 }
 
@@ -71,25 +73,25 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_it_refuses(case, databases, memory_storage):
     arguments, text = REFUSED[case]
-    said = migrate(*arguments)
-    assert text in said.error
-    assert (said.out, said.status) == ("", 1)
+    outcome = migrate(*arguments)
+    assert text in outcome.error
+    assert (outcome.out, outcome.status) == ("", 1)
 
 
 def test_an_engine_whose_app_is_not_installed(tmp_path):
-    """In a process that never had it."""
+    """Runs in a process of its own, which has never loaded the app."""
     engine = f"{DJANGOS}db"
     with manage(tmp_path, {}, "migratesessions", "--from", engine) as process:
-        said = process.communicate(timeout=DEADLINE)[0]
-    assert said.startswith(f"CommandError: The engine '{engine}' cannot be used: Model class")
-    assert "INSTALLED_APPS" in said
+        outcome = process.communicate(timeout=DEADLINE)[0]
+    assert outcome.startswith(f"CommandError: The engine '{engine}' cannot be used: Model class")
+    assert "INSTALLED_APPS" in outcome
     assert process.returncode == 1
 
 
 def test_without_an_engine_of_ours(settings):
     settings.SESSION_ENGINE = f"{DJANGOS}db"
-    said = migrate("--from", f"{OURS}redis")
-    assert f"'{DJANGOS}db' is no engine of django_multisession" in said.error
+    outcome = migrate("--from", f"{OURS}redis")
+    assert f"'{DJANGOS}db' is not an engine of django_multisession" in outcome.error
 
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]], ids=["moving", "dry"])
@@ -103,35 +105,35 @@ def test_without_an_engine_of_ours(settings):
     indirect=["old"],
 )
 def test_engines_that_cannot_be_listed(old, reason, dry, memory_storage):
-    """It names the way that there is."""
+    """The message names the alternative."""
     key = old.keep(name=1)
-    said = migrate(*dry)
-    assert said.error == f"{reason} ({old.engine}). {BY_KEY}"
-    assert said.status == 1
+    outcome = migrate(*dry)
+    assert outcome.error == f"{reason} ({old.engine}). {BY_KEY}"
+    assert outcome.status == 1
     assert memory_storage.count() == 0
-    assert memory.SessionStore(key)["name"] == 1  # it works
+    assert memory.SessionStore(key)["name"] == 1  # moves on demand
 
 
 @pytest.mark.parametrize("old", ["redis_sessions"], indirect=True)
 def test_redis_sessions_on_several_servers(old, monkeypatch):
-    from redis_sessions import settings as once  # reads its settings once in a process
+    from redis_sessions import settings as once  # reads its settings once a process
 
     kept(old, 1)
     monkeypatch.setattr(once, "SESSION_REDIS_POOL", [{}])
-    said = migrate()
-    assert said.error == f"The sessions are on several servers ({old.engine}). {BY_KEY}"
+    outcome = migrate()
+    assert outcome.error == f"The sessions are on several servers ({old.engine}). {BY_KEY}"
 
 
-# What it says
+# Output
 
 
 @some
 def test_as_json(old, memory_storage):
     kept(old, 2)
     facts = {"engine": old.engine, "dry_run": False, "moved": 2, "here": 0, "ended": 0}
-    said = migrate("--json")
-    assert said.facts == {**facts, "gone": 0, "failed": 0, "faults": {}}
-    assert said.out.count("\n") == 1
+    outcome = migrate("--json")
+    assert outcome.facts == {**facts, "gone": 0, "failed": 0, "faults": {}}
+    assert outcome.out.count("\n") == 1
 
 
 @some
@@ -149,10 +151,12 @@ def test_with_progress_where_a_person_watches(old, memory_storage, monkeypatch):
 
     monkeypatch.setattr(migratesessions, "Progress", Terminal)
     kept(old, 3)
-    said = migrate()
-    assert re.search(rf"^\r{old.engine}: 1 of about 3 \[#+\.+\] 33%, \d:\d\d left\x1b\[K", said.err)
-    assert said.err.endswith("\r\x1b[K")
-    assert said.out == f"{old.engine}: 3 sessions moved.\n"
+    outcome = migrate()
+    assert re.search(
+        rf"^\r{old.engine}: 1 of about 3 \[#+\.+\] 33%, \d:\d\d left\x1b\[K", outcome.err
+    )
+    assert outcome.err.endswith("\r\x1b[K")
+    assert outcome.out == f"{old.engine}: 3 sessions moved.\n"
     assert "\r" not in migrate("--json").err
 
 
@@ -160,8 +164,8 @@ def test_with_progress_where_a_person_watches(old, memory_storage, monkeypatch):
 def test_a_source_that_requests_do_not_know_is_told(old, memory_storage, settings):
     kept(old, 1)
     settings.MULTISESSION_MIGRATE_FROM = []
-    said = migrate("--from", old.engine)
-    assert f"{old.engine} is not in MULTISESSION_MIGRATE_FROM: who comes before" in said.err
+    outcome = migrate("--from", old.engine)
+    assert f"{old.engine} is not in MULTISESSION_MIGRATE_FROM: users who visit" in outcome.err
     assert memory_storage.count() == 1
     old.keep(name=1)
     assert migrate("--from", old.engine, "--offline").err == ""
@@ -169,9 +173,9 @@ def test_a_source_that_requests_do_not_know_is_told(old, memory_storage, setting
 
 @some
 def test_the_site_may_stand_still(old, settings, memory_storage):
-    """Then SESSION_ENGINE may be any."""
+    """With --offline SESSION_ENGINE may be any engine."""
     kept(old, 2)
     settings.SESSION_ENGINE = old.engine
     assert "would be logged out" in migrate("--to", "memory").error
-    said = migrate("--to", "memory", "--offline")
-    assert said == (f"{old.engine}: 2 sessions moved.\n", "", 0, "")
+    outcome = migrate("--to", "memory", "--offline")
+    assert outcome == (f"{old.engine}: 2 sessions moved.\n", "", 0, "")

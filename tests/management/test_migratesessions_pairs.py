@@ -1,4 +1,4 @@
-"""`manage.py migratesessions` between two engines of ours, both ways: records go as they are."""
+"""`manage.py migratesessions` between engines of this package: records stay the same."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from django_multisession.management import move_job
 from support.migrate_command import OURS, migrate, place, records
 from support.subjects import DATABASES, STORAGES, make_record
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
-SESSIONS, FEW = 250, 120  # FEW: where moto is asked, one request at a time
+SESSIONS, FEW = 250, 120  # FEW: for moto, which serves one request at a time
 STORED_IN = {"db": "sqlite", "redis": "redis", "dynamodb": "dynamodb", "memory": "memory"}
 QUICK = [("db", "redis"), ("redis", "db"), ("memory", "db"), ("redis", "memory")]
 SLOW = [("db", "dynamodb"), ("dynamodb", "db"), ("redis", "dynamodb"), ("dynamodb", "redis")]
 PAIRS = [*QUICK, *(pytest.param(pair, marks=pytest.mark.thorough) for pair in SLOW)]
-LARGE = 420_000  # bytes; an item of DynamoDB has 400 KB at most
+LARGE = 420_000  # bytes; the limit of an item in DynamoDB is 400 KB
 
 
 class Ours:
@@ -30,7 +30,7 @@ class Ours:
 
 @pytest.fixture
 def ours(databases, clock, monkeypatch, settings):
-    """Makes the engine of a kind, on a storage of its own."""
+    """Return a function that sets up an engine of a kind, on a storage of its own."""
     made = []
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
     monkeypatch.setattr(move_job, "SETTLED", 0.05)
@@ -48,7 +48,7 @@ def ours(databases, clock, monkeypatch, settings):
 
 @pytest.fixture
 def pair(request, ours, settings):
-    """Whence and whither, of which the site is on the latter."""
+    """The previous engine and the new one, which the site uses."""
     source, target = (ours(kind) for kind in request.param)
     settings.SESSION_ENGINE = target.engine
     settings.MULTISESSION_MIGRATE_FROM = [source.engine]
@@ -59,7 +59,7 @@ both_ways = pytest.mark.parametrize("pair", PAIRS, indirect=True)
 
 
 def diverse(clock, n):
-    """A record of each kind that there may be."""
+    """Return record number n. The numbers cover every kind of value."""
     facts = {
         "fields": {"_auth_user_id": b'"%d"' % (n % 7), "n": b"%d" % n, "\u00fc\u4e2d": b"[]"},
         "references": {"user": str(n % 7), **({"org": f"o {n % 3} \u00fc"} if n % 2 else {})},
@@ -112,7 +112,7 @@ def test_those_that_are_over_do_not_move(pair, clock):
 
 @pytest.mark.parametrize("pair", [("db", "redis"), ("redis", "db")], indirect=True)
 def test_there_and_back(pair, clock, settings):
-    """What has moved may move back, and is used on both sides."""
+    """Sessions that were moved can be used and moved back."""
     source, target = pair
     made = fill(source.storage, clock, 20)
     migrate()
@@ -130,26 +130,29 @@ def test_what_is_too_large_for_dynamodb_stays(pair, clock):
     fill(source.storage, clock, 5)
     handle = keys.hash_key("large")
     source.storage.insert(handle, large)
-    said = migrate()
-    assert said.out.startswith(
-        f"{source.engine}: 5 sessions moved; 1 left there, not to be stored here"
+    outcome = migrate()
+    assert outcome.out.startswith(
+        f"{source.engine}: 5 sessions moved; 1 that the new engine cannot store"
     )
-    assert said.err.startswith(f"- Session {handle}: ")
-    assert "409,600 at most" in said.err
-    assert (said.status, said.error) == (3, "Not all could be moved.")
+    assert outcome.err.startswith(f"- Session {handle}: ")
+    assert "409,600 at most" in outcome.err
+    assert (outcome.status, outcome.error) == (
+        3,
+        "Some sessions could not be moved and stay in the previous engine.",
+    )
     assert records(source.storage) == {handle: large}
     assert target.storage.count() == 5
     assert migrate("--json").counts == {"failed": 1}
 
 
 def test_names_are_short(ours, settings, clock):
-    """--from db --to redis."""
+    """Engines can be named as in --from db --to redis."""
     source, target = ours("memory"), ours("db")
     fill(source.storage, clock, 3)
     settings.SESSION_ENGINE = target.engine
-    said = migrate("--from", "memory", "--to", "db")
-    assert said.out == f"{OURS}memory: 3 sessions moved.\n"
-    assert "is not in MULTISESSION_MIGRATE_FROM" in said.err
+    outcome = migrate("--from", "memory", "--to", "db")
+    assert outcome.out == f"{OURS}memory: 3 sessions moved.\n"
+    assert "is not in MULTISESSION_MIGRATE_FROM" in outcome.err
 
 
 @pytest.mark.parametrize("pair", [("memory", "db")], indirect=True)

@@ -1,4 +1,4 @@
-"""Commands that stay: one of several instances is at work, and another takes over."""
+"""Long-running commands: one of several instances is active, and another takes over."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PURPOSE = "prune"
 
 @pytest.fixture
 def now(monkeypatch):
-    """The time that passes, in seconds."""
+    """A clock in seconds that the test advances."""
     seconds = [1000.0]
     monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     return seconds
@@ -26,13 +26,13 @@ def now(monkeypatch):
 
 @pytest.fixture
 def lease(monkeypatch):
-    """Of this test only: on a database leases outlive it."""
+    """The name of a lease of this test only: in databases leases outlive it."""
     monkeypatch.setattr(sys.modules[__name__], "PURPOSE", keys.new_handle())
     return keys.hash_key(PURPOSE)
 
 
 class Waits(list):
-    """Stands in for a Stop: waits only note themselves."""
+    """A ShutdownFlag that records waits instead of waiting."""
 
     is_over = False
 
@@ -45,7 +45,7 @@ class Waits(list):
 
 @pytest.fixture
 def instance(memory_storage, lease):
-    """``instance()``: a Steady of its own, and its ``run``."""
+    """``instance()``: a new LeaderLoop and its ``run``."""
     runs = []
 
     def make(storage=memory_storage):
@@ -58,7 +58,7 @@ def instance(memory_storage, lease):
 
     yield make
     for each in runs:
-        with suppress(ConnectionError):  # of a test of outages
+        with suppress(ConnectionError):  # left by a test of outages
             each.close()
 
 

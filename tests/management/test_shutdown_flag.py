@@ -1,4 +1,4 @@
-"""What tells a command that stays to end: a signal, or the time."""
+"""The flag that stops long-running commands, set by a signal or a time limit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from django_multisession.management.scheduler import ShutdownFlag
 
 @pytest.fixture
 def now(monkeypatch):
-    """The time that passes, in seconds."""
+    """A clock in seconds that the test advances."""
     seconds = [1000.0]
     monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
     return seconds
@@ -56,7 +56,7 @@ class TestStop:
 
     @pytest.mark.parametrize("seconds", [0, 1e-7])
     def test_a_wait_for_hardly_any_time_ends(self, seconds):
-        """CPython's queue may forget the time: in one first wait of some thousands."""
+        """CPython's queue may ignore the timeout: in one first wait of some thousands."""
         waiting = Thread(
             target=lambda: [ShutdownFlag().wait(seconds) for _ in range(20_000)], daemon=True
         )

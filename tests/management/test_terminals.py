@@ -1,4 +1,4 @@
-"""Commands in a terminal: what clients chose disturbs nobody, and pipes may be closed."""
+"""Commands in a terminal: texts of clients are harmless, and pipes may be closed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.project import install
 from support.subjects import make_record
 from support.terminals import Shell, run
 
-pytestmark = pytest.mark.thorough  # hardly a matter of versions
+pytestmark = pytest.mark.thorough  # hardly depends on versions of Python and Django
 
 HOSTILE = {
     "colours": "\x1b[31mred\x1b[0m",
@@ -31,7 +31,7 @@ HOSTILE = {
     "accents": "z\u0300\u0301\u0302" * 40,
     "emoji": "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 20,
 }
-CONTROLS = re.compile(  # but for the ends of lines
+CONTROLS = re.compile(  # except line breaks
     r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
 )
 
@@ -62,13 +62,13 @@ def test_a_line_of_json_is_one_and_says_all(quick, text):
     done = run("listsessions", "--json")
     (line,) = done.out.split("\n")[:-1]
     assert not CONTROLS.search(line)
-    told = json.loads(line)
-    assert {name: told[name] for name in facts} == facts
+    printed = json.loads(line)
+    assert {name: printed[name] for name in facts} == facts
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
 def test_half_a_character_stops_nothing(quick, words):
-    """Another hand may have written it."""
+    """Another program may have stored the invalid text."""
     quick.insert("A" * 43, make_record(quick.clock, label="half \ud83d"))
     done = run("listsessions", *words)
     assert done.out.encode()
@@ -91,7 +91,7 @@ def shell(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def many(shell):
-    """A user's, whose table does not fit into a pipe."""
+    """A user with so many sessions that their table does not fit into a pipe."""
     shell.python(
         "from django.contrib.auth.models import User\n"
         "ada = User.objects.create_user('ada')\n"
@@ -101,7 +101,7 @@ def many(shell):
 
 
 def piped(shell, command, *words):
-    """What a pipe of the shell gives, and what goes to stderr."""
+    """Run a pipe in a shell. Return its output and stderr."""
     manage = shlex.join([sys.executable, "-W", "error", str(MANAGE), command])
     line = f"set -o pipefail; {manage} {' '.join(words)}"
     done = subprocess.run(

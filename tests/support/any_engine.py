@@ -1,4 +1,4 @@
-"""Somebody's own session engine, of which nothing is known but that Django can use it."""
+"""A session engine that this package does not know."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ KEPT: dict[str, str] = {}
 
 
 class PickleSerializer:
-    """Takes any Python object, as caches do. Django has none any more."""
+    """A serializer of any Python object, as caches have. Django has removed its own."""
 
     def dumps(self, obj: Any) -> bytes:
         return pickle.dumps(obj)

@@ -1,4 +1,4 @@
-"""The doctor on a storage: what it finds there, and what it leaves behind."""
+"""Helpers that check a storage: what is found, and what is left behind."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from django_multisession.maintenance.integrity import Report, check
 from django_multisession.storage.base import Finding, Storage
 from support.project import install
 
-# What it cannot but find on the servers of `subjects`, which are as they come.
-DESERVED = {
-    "DatabaseStorage": {"vacuum"},  # of a PostgreSQL that others have configured
+# Findings on the servers of `subjects`, which run with default settings.
+EXPECTED = {
+    "DatabaseStorage": {"vacuum"},  # a PostgreSQL that others have configured
     "RedisStorage": {"persistence", "memory"},
     "DynamoDBStorage": {"ttl"},
 }
-# What it tries, in this order.
-VERBS = ["insert", "read", "update", "touch", "find", "rename", "read the old id"]
+# The steps of the self-test, in order.
+VERBS = ["insert", "read", "update", "touch", "find", "rename", "read old id"]
 VERBS += [
-    "read the new id",
-    "find again",
+    "read new id",
+    "find new id",
     "page",
     "delete",
-    "read nothing",
-    "acquire_lease",
-    "give back",
+    "read deleted id",
+    "acquire lease",
+    "release lease",
 ]
 REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
 
 
 def opened(storage: Storage, settings: Any, monkeypatch: Any) -> Storage:
-    """The engine in use, with the time as it is: servers have no other."""
+    """Configure a storage as the engine, with the real clock, which servers use as well."""
     settings.MULTISESSION_REFERENCES = REFERENCES
     storage.clock = utcnow
     install(storage, settings, monkeypatch)
@@ -40,10 +40,10 @@ def opened(storage: Storage, settings: Any, monkeypatch: Any) -> Storage:
 
 
 def report(storage: Storage, **options: Any) -> tuple[Report, list[Finding]]:
-    """And its findings, but for those that the server deserves anyway."""
-    told = check(**options)
-    known = DESERVED.get(type(storage).__name__, set())
-    return told, [finding for finding in told.findings if finding.name not in known]
+    """Run the check. Return the report, and the findings except the EXPECTED ones."""
+    result = check(**options)
+    known = EXPECTED.get(type(storage).__name__, set())
+    return result, [finding for finding in result.findings if finding.name not in known]
 
 
 def found(storage: Storage, **options: Any) -> list[str]:
@@ -51,7 +51,7 @@ def found(storage: Storage, **options: Any) -> list[str]:
 
 
 class Watched:
-    """Which sessions, references and leases there were while it was watched."""
+    """A recorder of the sessions, references and leases that a storage is given."""
 
     def __init__(self, storage: Storage, monkeypatch: Any) -> None:
         self.storage = storage
@@ -84,7 +84,7 @@ class Watched:
         return acquire_lease
 
     def left(self) -> dict[str, Any]:
-        """Empty, where it was cleaned up."""
+        """Return what is left of them, which is empty after a cleanup."""
         kept = {
             "sessions": [id for id in self.ids if self.storage.read(id) is not None],
             "listed": [item for item in self.references if list(self.storage.find(*item))],

@@ -1,4 +1,4 @@
-"""`manage.py migratesessions` as the tests run it, from an engine and into another."""
+"""Helpers that run `manage.py migratesessions` from one engine to another."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from support.demo_sites import DEADLINE, manage
 from support.redis_servers import Node
 from support.servers import Lazily
 
-# A Redis with a database for each test: others have 16.
+# A Redis with a database for each test; the default number is 16.
 SERVER, NUMBERS = Lazily(Node("--databases", 1000)), count()
 OURS = "django_multisession.backends."
 OUTCOMES = ("moved", "here", "ended", "gone", "failed")
 
 
 def empty_redis() -> str:
-    """The URL of a database in which nothing is."""
+    """Return the URL of an empty database."""
     return f"{SERVER.url}/{next(NUMBERS)}"
 
 
-class Said(NamedTuple):
+class Outcome(NamedTuple):
     out: str
     err: str
     status: int
-    error: str  # the last sentence, where the status is not 0
+    error: str  # message of the CommandError, empty if the status is 0
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Of the first engine; with --json."""
+        """The JSON object of the first engine; needs --json."""
         return dict(json.loads(self.out.partition("\n")[0]))
 
     @property
     def counts(self) -> dict[str, int]:
-        """Those that are not 0; with --json."""
+        """The outcomes that are not 0; needs --json."""
         return {name: self.facts[name] for name in OUTCOMES if self.facts[name]}
 
 
-def migrate(*arguments: str, **options: Any) -> Said:
+def migrate(*arguments: str, **options: Any) -> Outcome:
     out, err = StringIO(), StringIO()
     options = {"stdout": out, "stderr": err, "no_color": True, **options}
     status, text = 0, ""
@@ -59,18 +59,18 @@ def migrate(*arguments: str, **options: Any) -> Said:
         call_command("migratesessions", *arguments, **options)
     except CommandError as error:
         status, text = error.returncode, str(error)
-    return Said(out.getvalue(), err.getvalue(), status, text)
+    return Outcome(out.getvalue(), err.getvalue(), status, text)
 
 
 def place(kind: str, storage: Storage, monkeypatch: Any) -> str:
-    """The engine of ours, of which this is the storage."""
+    """Install the storage in an engine of this package. Return the engine's path."""
     engine = f"{OURS}{kind}"
     monkeypatch.setattr(import_module(engine).SessionStore, "storage", storage)
     return engine
 
 
 def records(storage: Storage) -> dict[str, Record | None]:
-    """By handle, with their fields."""
+    """Return handle -> record with fields, of all sessions."""
     found, cursor = storage.page(None, 100)
     while cursor is not None:
         more, cursor = storage.page(cursor, 100)
@@ -79,19 +79,19 @@ def records(storage: Storage) -> dict[str, Record | None]:
 
 
 def fields(storage: Storage, key: str) -> dict[str, Any]:
-    """Decoded, of a serializer that is JSON's."""
+    """Return the decoded fields of a session, of the JSON serializer."""
     record = storage.read(keys.hash_key(key))
     return {name: json.loads(value) for name, value in record.fields.items()} if record else {}
 
 
 class Site:
-    """A demo, whose sessions were in Django's table, in a file of SQLite."""
+    """A demo whose previous engine is Django's, in an SQLite file."""
 
     def __init__(self, folder: Path, place: dict[str, str]) -> None:
         self.folder, self.place = folder, {**place, "SESSION_MIGRATE_FROM": "django"}
         with self.start("migrate") as process:
-            said = process.communicate(timeout=DEADLINE)[0]
-        assert process.returncode == 0, said
+            outcome = process.communicate(timeout=DEADLINE)[0]
+        assert process.returncode == 0, outcome
 
     def start(self, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
         return manage(self.folder, self.place, *arguments)
@@ -101,7 +101,7 @@ class Site:
             return process.communicate(timeout=DEADLINE)[0], process.returncode
 
     def fill(self, number: int) -> dict[str, int]:
-        """Key -> number, which is a field of the session."""
+        """Store sessions in Django's table. Return key -> the number in the field "n"."""
         made = {keys.new_key(): n for n in range(number)}
         end = datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(days=14)
         rows = [(key, Djangos().encode({"n": n}), end.isoformat(" ")) for key, n in made.items()]
@@ -113,7 +113,7 @@ class Site:
         return made
 
     def left(self) -> set[str]:
-        """The keys of those that have not moved."""
+        """Return the keys of the sessions left in Django's table."""
         base = sqlite3.connect(self._file)
         found = {key for (key,) in base.execute("SELECT session_key FROM django_session")}
         base.close()

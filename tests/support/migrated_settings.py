@@ -1,4 +1,4 @@
-"""The demo's settings, of a project that has moved, on databases that the environment names."""
+"""Settings of the demo after a move between engines; the environment names the databases."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Engines that sessions were kept in before: Django's, those of other packages, ours, any other."""
+"""Previous engines: Django's, those of other packages, this package's and an unknown one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ APPS = {
     "user_sessions": "user_sessions",
     **dict.fromkeys(("qsessions", "qsessions_cached_db"), "qsessions"),
 }
-# django-user-sessions asks it for its own version, and setuptools has it no more.
+# django-user-sessions reads its version through it, and setuptools has dropped it.
 sys.modules.setdefault(
     "pkg_resources",
     SimpleNamespace(  # type: ignore[arg-type]
@@ -58,14 +58,14 @@ sys.modules.setdefault(
     ),
 )
 
-TIED = {"user_sessions", "qsessions", "qsessions_cached_db"}  # by a foreign key, to users
+TIED = {"user_sessions", "qsessions", "qsessions_cached_db"}  # have a foreign key to users
 CACHED = {"cached_db", "cache", "qsessions_cached_db"}
 STORED = {"ours_memory": "memory", "ours_redis": "redis", "ours_db": "sqlite"}
 TABLES = [kind for kind in ENGINES if kind in APPS]
 
 
 class Old:
-    """One of them, from before the switch."""
+    """A previous engine."""
 
     def __init__(self, kind: str) -> None:
         self.kind, self.engine = kind, ENGINES[kind]
@@ -87,9 +87,9 @@ class Old:
         return self.source.removes
 
     def keep(self, expiry: Any = None, **data: Any) -> str:
-        """The cookie of a new session with this data."""
+        """Store a new session with this data. Return its cookie."""
         holder = self.store()
-        for name, value in data.items():  # not update(), which django-user-sessions does not see
+        for name, value in data.items():  # django-user-sessions does not notice update()
             holder[name] = value
         if expiry is not None:
             holder.set_expiry(expiry)
@@ -103,7 +103,7 @@ class Old:
 
 
 class Router:
-    """Puts the tables of other engines into one database."""
+    """A database router that puts the tables of other engines into one database."""
 
     alias = "default"
 
@@ -115,8 +115,10 @@ class Router:
 
 
 def opened(kind: str, request: pytest.FixtureRequest) -> Iterator[Old]:
-    """For a fixture, which must ask for `relations` before all others. MULTISESSION_MIGRATE_FROM
-    names it, as long as the test does not say otherwise."""
+    """Set up a previous engine and name it in MULTISESSION_MIGRATE_FROM.
+
+    For fixtures, which must request `relations` before all others.
+    """
     settings, monkeypatch = (request.getfixturevalue(n) for n in ("settings", "monkeypatch"))
     with ExitStack() as stack:
         if kind in CACHED:
@@ -137,7 +139,7 @@ def opened(kind: str, request: pytest.FixtureRequest) -> Iterator[Old]:
 
 @contextmanager
 def installed(kind: str, settings: Any, monkeypatch: Any) -> Iterator[None]:
-    """The app of the engine, and its table."""
+    """Install the app of the engine and its table."""
     alias = databases.require(kind if kind in {"postgres", "mariadb"} else "default")
     settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, APPS[kind]]
     settings.DATABASE_ROUTERS = [f"{__name__}.Router"]
@@ -146,7 +148,7 @@ def installed(kind: str, settings: Any, monkeypatch: Any) -> Iterator[None]:
     with connections[alias].schema_editor() as editor:
         editor.create_model(Old(kind).model)
     users = get_user_model()._default_manager
-    users.create(pk=USER, username="of old")  # whom rows refer to
+    users.create(pk=USER, username="of old")  # rows refer to users
     yield
     with connections[alias].schema_editor() as editor:
         editor.delete_model(Old(kind).model)
@@ -156,7 +158,7 @@ def installed(kind: str, settings: Any, monkeypatch: Any) -> Iterator[None]:
 
 
 def forget(label: str) -> None:
-    """Or the model of users and the admin know of it for ever, whatever is installed."""
+    """Forget the models of an app. Otherwise users and the admin would keep relations to them."""
     for model in apps.all_models.pop(label, {}).values():
         if admin.site.is_registered(model):
             admin.site.unregister(model)
@@ -167,7 +169,7 @@ def forget(label: str) -> None:
 
 @contextmanager
 def stored(kind: str, clock: Clock, monkeypatch: Any) -> Iterator[None]:
-    """The engine of ours has a storage of its own."""
+    """Give the engine of this package a storage of its own."""
     storage = STORAGES[STORED[kind]](clock)
     monkeypatch.setattr(Old(kind).store, "storage", storage)
     yield
@@ -185,14 +187,14 @@ def use_cache(settings: Any, **location: Any) -> None:
 
 
 def use_folder(folder: Any, settings: Any, monkeypatch: Any) -> None:
-    """Django's engine looks for it once in a process."""
+    """Set the folder of Django's file engine, which reads the setting once a process."""
     store = import_module(ENGINES["file"]).SessionStore
     settings.SESSION_FILE_PATH = str(folder)
     monkeypatch.setattr(store, "_storage_path", str(folder), raising=False)
 
 
 def use_redis(url: str, settings: Any, monkeypatch: Any) -> None:
-    """django-redis-sessions reads its settings once in a process, and connects once."""
+    """Set the server of django-redis-sessions, which reads settings and connects once a process."""
     from redis_sessions import session
     from redis_sessions import settings as once
 
@@ -204,5 +206,5 @@ def use_redis(url: str, settings: Any, monkeypatch: Any) -> None:
 
 
 def cached_at(key: str, store: Any) -> tuple[Any, str]:
-    """The cache of sessions, and what the session is called there."""
+    """Return the cache of sessions and the key of a session in it."""
     return caches["before"], f"{store.cache_key_prefix}{key}"

@@ -29,17 +29,17 @@ VERBS = (
 
 
 def put(monkeypatch: Any, sources: list[Source]) -> None:
-    """In the place of MULTISESSION_MIGRATE_FROM."""
+    """Replace the sources of MULTISESSION_MIGRATE_FROM."""
     for module in (on_demand, tombstones):
         monkeypatch.setattr(module, "configured", lambda: sources)
 
 
 class Outage(Exception):
-    """The server of the source is not to be had."""
+    """The error of a source whose server is down."""
 
 
 class Steps:
-    """What happened, and what else is to happen in between, once."""
+    """A log of the steps taken, and an action that runs once at one of them."""
 
     def __init__(self) -> None:
         self.taken: list[str] = []
@@ -75,13 +75,15 @@ class Steps:
             self._step = ""
             self._call()
             if threading.current_thread() is not threading.main_thread():
-                connections.close_all()  # of a thread that a verb was offloaded to
+                connections.close_all()  # the thread that a verb was offloaded to
 
 
 class Elsewhere(Source):
-    """Records by key, under a name of its own: what was ended is noted by it, and notes last.
+    """A source in memory, by key.
 
-    ``broken`` names the verbs that raise, and what."""
+    Its name is unique, because tombstones contain it and outlive the test. ``broken``: verb -> the
+    error that it raises.
+    """
 
     def __init__(self) -> None:
         super().__init__(f"elsewhere-{uuid4()}", object)
@@ -96,7 +98,7 @@ class Elsewhere(Source):
     def find(self, name: str) -> Record | None:
         self._fail("find")
         record = self.records.get(name)
-        return record and replace(record)  # another object each time, as from a server
+        return record and replace(record)  # a new object each time, as from a server
 
     def remove(self, name: str) -> bool:
         self._fail("remove")

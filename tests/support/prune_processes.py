@@ -1,4 +1,4 @@
-"""`clearsessions_multi` for tests, as a call and as a process, and what it is to prune."""
+"""Helpers that run `clearsessions_multi`, as a call and as a process, and make its sessions."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from django_multisession.storage.base import Storage
 from support.demo_sites import MANAGE, killed_at_last
 
 TESTS = Path(__file__).resolve().parents[1]
-DEADLINE = 60  # seconds for a process to say something, or to end
+DEADLINE = 60  # seconds for a process to write a line or to end
 COMMAND = "clearsessions_multi"
 AGO = timedelta(hours=-3)
 QUICKLY = "from django_multisession.management import scheduler; scheduler.MARGIN = 1"
 BY_HAND = f"{QUICKLY}; from django.core.management import *; execute_from_command_line()"
 
-# Of the processes that do what they do by themselves.
+# The lease of processes without options.
 LEASE = keys.hash_key(purpose_of(["django_multisession.backends.db"], None))
 
 
 class Outcome(NamedTuple):
-    """How a run went: its exit status, what it wrote, and the message that it failed with."""
+    """The result of a run: exit status, output and error message."""
 
     status: int
     stdout: str
@@ -47,14 +47,14 @@ class Outcome(NamedTuple):
 
     @property
     def facts(self) -> list[dict[str, Any]]:
-        """Of each line of JSON, without the time it took."""
+        """The JSON objects of the output, without the time taken."""
         lines = [json.loads(line) for line in self.stdout.splitlines()]
         assert all(line.pop("seconds") >= 0 for line in lines)
         return lines
 
 
 def run(*arguments: str, **options: Any) -> Outcome:
-    """In this process. Whatever time it took, 0.0 s is told."""
+    """Run the command in this process. In the output every time is 0.0 s."""
     streams = [StringIO(), StringIO()]
     (stdout, stderr), status, message = streams, 0, ""
     try:
@@ -70,7 +70,7 @@ def timeless(text: str) -> str:
 
 
 def facts_of(*arguments: str) -> tuple[int, int]:
-    """How many were pruned and ended by a run on one engine, which must go well."""
+    """Run the command on one engine without errors. Return the numbers pruned and ended."""
     outcome = run("--json", *arguments)
     assert (outcome.status, outcome.stderr) == (0, "")
     (facts,) = outcome.facts
@@ -78,22 +78,22 @@ def facts_of(*arguments: str) -> tuple[int, int]:
     return facts["pruned"], facts["ended"]
 
 
-def told(*each: tuple[str, int]) -> str:
-    """What is said of engines: a name, and how many were over."""
+def pruned_lines(*each: tuple[str, int]) -> str:
+    """Return the output for engines, given as name and number of expired sessions."""
     texts = [f"{name}: {number:,} expired sessions pruned (0.0 s).\n" for name, number in each]
     return "".join(texts)
 
 
-# What there is to prune
+# Sessions to prune
 
 
 def id_of(number: int) -> str:
-    """Spread over the buckets of Redis."""
+    """Return an id; successive ids are in different buckets of Redis."""
     return f"{number * 7 % 64:02}{number:041}"
 
 
 def add(storage: Storage, number: int, end: timedelta, first: int = 0, **facts: Any) -> list[str]:
-    """So many sessions that end then, counted from the storage's now."""
+    """Store sessions that expire ``end`` after the storage's present time. Return their ids."""
     now, ids = storage.clock(), [id_of(first + each) for each in range(number)]
     times = {"created_at": now, "last_seen_at": now, "expires_at": now + end}
     for id in ids:
@@ -102,19 +102,19 @@ def add(storage: Storage, number: int, end: timedelta, first: int = 0, **facts: 
 
 
 def over(storage: Storage, number: int, first: int = 0) -> None:
-    """So many sessions ended some hours ago."""
+    """Store sessions that expired hours ago."""
     add(storage, number, AGO, first)
 
 
 def ids_in(storage: Storage) -> set[str]:
-    """Of live sessions."""
+    """Return the ids of live sessions."""
     found, cursor = storage.page(None, 1000)
     assert cursor is None
     return {id for id, _ in found}
 
 
 def engine(name: str, store: type[Any], monkeypatch: Any) -> type[Any]:
-    """A module that SESSION_ENGINE and others may name."""
+    """Make a module with this ``SessionStore`` importable as an engine."""
     module = ModuleType(name)
     module.SessionStore = store  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, name, module)
@@ -123,7 +123,7 @@ def engine(name: str, store: type[Any], monkeypatch: Any) -> type[Any]:
 
 @contextmanager
 def database(folder: Path, monkeypatch: Any) -> Iterator[Storage]:
-    """A new one in a file of this folder, for us and for processes; see `environment`."""
+    """Make an SQLite database in this folder, for this process and others; see `environment`."""
     from django_multisession.storage.db import DatabaseStorage
 
     options = settings.DATABASES["default"]["OPTIONS"]
@@ -137,11 +137,11 @@ def database(folder: Path, monkeypatch: Any) -> Iterator[Storage]:
     connections.__dict__.pop("settings", None)
 
 
-# As a process
+# In a process
 
 
 def environment(**further: str) -> dict[str, str]:
-    """Of a project whose settings are in `migrated_settings`."""
+    """Return the environment of a process with the settings of `migrated_settings`."""
     paths = filter(None, [str(TESTS), str(MANAGE.parent), os.environ.get("PYTHONPATH")])
     project = {
         "DJANGO_SETTINGS_MODULE": "support.migrated_settings",
@@ -155,8 +155,8 @@ def environment(**further: str) -> dict[str, str]:
 def begun(
     environment: dict[str, str], *arguments: str, quickly: bool = False, **options: Any
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process, which is killed at the end. ``quickly``: its leases last a second longer than
-    they must, and not a minute."""
+    """Start a process that is killed at the end. ``quickly``: the margin of its leases is a second
+    instead of a minute."""
     program = ["-c", BY_HAND] if quickly else [str(MANAGE)]
     command = [sys.executable, *program, COMMAND, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -166,14 +166,14 @@ def begun(
 
 
 def done(environment: dict[str, str], *arguments: str, **options: Any) -> Outcome:
-    """A process that ends by itself."""
+    """Run a process to its end."""
     with begun(environment, *arguments, **options) as process:
         stdout, stderr = process.communicate(timeout=DEADLINE)
         return Outcome(process.returncode, stdout, stderr)
 
 
 def ended(process: subprocess.Popen[str], within: float = DEADLINE) -> Outcome:
-    """One that was told to."""
+    """Wait for a process that was asked to end. Return its outcome."""
     begin = time.monotonic()
     stdout, stderr = process.communicate(timeout=DEADLINE)
     assert time.monotonic() - begin < within

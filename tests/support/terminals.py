@@ -1,4 +1,4 @@
-"""Commands as people run them: in this process, and from a shell."""
+"""Helpers that run commands, in this process and from a shell."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Done(NamedTuple):
 
 
 def run(name: str, *arguments: object, **options: Any) -> Done:
-    """In this process. What it fails with stands at the end of ``err``."""
+    """Run a command in this process. The error message is at the end of ``err``."""
     out, err = StringIO(), StringIO()
     words = [str(argument) for argument in arguments]
     try:
@@ -37,7 +37,7 @@ def run(name: str, *arguments: object, **options: Any) -> Done:
 
 
 def refused(outages: Any, name: str, *arguments: object) -> str:
-    """What is said of an outage. Nothing was printed before."""
+    """Return the message of a command that fails, and assert that it printed nothing."""
     try:
         done = run(name, *arguments)
     except outages as error:
@@ -47,14 +47,14 @@ def refused(outages: Any, name: str, *arguments: object) -> str:
 
 
 class Shell:
-    """Of somebody who has the demo on a database of their own, with its tables."""
+    """A shell for the demo, on a database of its own."""
 
     def __init__(self, folder: Path, place: dict[str, str] | None = None) -> None:
         self.environment = environment(folder, place or HERE)
         assert self("migrate", "--verbosity", "0") == (0, "", "")
 
     def __call__(self, *arguments: str, answer: str = "", **variables: str) -> Done:
-        """One command, in which a warning is an error. ``answer``: what is typed."""
+        """Run a command in which warnings are errors. ``answer``: its input."""
         done = subprocess.run(
             [sys.executable, "-W", "error", MANAGE, *arguments],
             env={**self.environment, **variables},
@@ -70,7 +70,7 @@ class Shell:
         )
 
     def python(self, code: str) -> str:
-        """What it prints, with the names of the public API."""
+        """Run Python code with the names of the public API. Return its output."""
         line = f"from django_multisession import sessions\n{code}"
         done = self("shell", "--verbosity", "0", "-c", line)
         assert (done.status, done.err) == (0, "")

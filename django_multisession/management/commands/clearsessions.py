@@ -1,4 +1,4 @@
-"""Django's own command, for projects without ``django.contrib.sessions`` in INSTALLED_APPS."""
+"""Django's ``clearsessions``, for projects without its session app in INSTALLED_APPS."""
 
 from django.contrib.sessions.management.commands.clearsessions import Command
 

@@ -1,4 +1,4 @@
-"""End sessions from a terminal: one, those of a user or of anything else, or all."""
+"""A command that ends sessions: single ones, those of a user or reference, or all."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_multisession import sessions
+from django_multisession.maintenance.wording import count_noun
 from django_multisession.management import arguments
-from django_multisession.management.cli import counted, current_engine, report_outages
+from django_multisession.management.cli import current_engine, report_outages
 
 REASON = "ended_by_command"
 ALL = "end all sessions"
@@ -16,21 +17,21 @@ ALL = "end all sessions"
 
 class Command(BaseCommand):
     help = (
-        "End sessions: whoever used them is logged out at once, and a request that is under way "
-        "fails to save. Asks first, unless --yes is given. Exit status: 0 done, also where there "
-        "was nothing to end; 1 not done."
+        "End sessions. Their users are logged out at once, and a request in progress fails to "
+        "save. Asks for confirmation, unless --yes is given. Exit status: 0 done, even if there "
+        "was no session to end; 1 not done."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         group = parser.add_mutually_exclusive_group(required=True)
         arguments.add_arguments(group)
-        text = "this one; may be given several times"
+        text = "session with this handle; may be repeated"
         group.add_argument("--handle", action="append", metavar="HANDLE", help=text)
-        group.add_argument("--all", action="store_true", help="everybody's, visitors' included")
-        parser.add_argument("--yes", action="store_true", help="do not ask")
+        group.add_argument("--all", action="store_true", help="all sessions, also of visitors")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
     def run_from_argv(self, argv: list[str]) -> None:
-        super().run_from_argv(arguments.joined(argv))
+        super().run_from_argv(arguments.join_handles(argv))
 
     def handle(self, *, yes: bool, **options: Any) -> None:
         handles = [*map(arguments.handle, options["handle"] or [])]
@@ -39,27 +40,29 @@ class Command(BaseCommand):
             if not yes:
                 self._ask(*_question(handles, reference))
             ended = _end(handles, reference)
-        text = f"{counted(ended, 'session')} ended."
+        text = f"{count_noun(ended, 'session')} ended."
         self.stdout.write(text, self.style.SUCCESS if ended else self.style.WARNING)
 
-    def _ask(self, what: str, word: str) -> None:
-        """Raises CommandError where the answer is no, or nobody answers."""
+    def _ask(self, target: str, word: str) -> None:
+        """Ask for confirmation. Raises CommandError without this answer."""
         try:
-            answer = input(f"End {what}? Type {word!r} to do it: ")
+            answer = input(f"End {target}? Type {word!r} to confirm: ")
         except EOFError:
-            raise CommandError("Nobody answers; --yes does not ask. Nothing was ended.") from None
+            raise CommandError(
+                "No sessions were ended. There is no input to confirm it; use --yes."
+            ) from None
         if answer.strip() != word:
-            raise CommandError("Nothing was ended.")
+            raise CommandError("No sessions were ended.")
 
 
 def _question(handles: list[str], reference: arguments.Reference | None) -> tuple[str, str]:
-    """What will be ended, and the word that says so."""
+    """Return a description of the sessions to end, and the word that confirms it."""
     if handles:
-        return counted(len(handles), "session"), "yes"
+        return count_noun(len(handles), "session"), "yes"
     if reference:
         number = sum(1 for _ in sessions.find(*reference))
-        return f"{counted(number, 'session')} of {'='.join(reference)}", "yes"
-    return f"all {sessions.count():,} sessions of everybody", ALL
+        return f"{count_noun(number, 'session')} of {'='.join(reference)}", "yes"
+    return f"all {sessions.count():,} sessions of all users and visitors", ALL
 
 
 def _end(handles: list[str], reference: arguments.Reference | None) -> int:

@@ -1,4 +1,4 @@
-"""Sessions in a terminal: whose they are, of what device, and when they were last used."""
+"""A command that lists sessions with their owner, device and times."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.timezone import localtime
 
+from django_multisession.maintenance.wording import count_noun
 from django_multisession.management import arguments
 from django_multisession.management.cli import (
     as_json,
-    counted,
     current_engine,
     number,
     printable,
@@ -21,45 +21,46 @@ from django_multisession.management.cli import (
 )
 from django_multisession.sessions.info import SessionInfo
 
-COLUMNS = {  # and how many characters they have; the last one takes what it needs
+COLUMNS = {  # heading -> width in characters; the last column has any width
     "handle": 43,
     "belongs to": 16,
     "device": 26,
-    "address": 15,
+    "ip address": 15,
     "last seen": 16,
-    "ends": 16,
+    "expires": 16,
     "label": 0,
 }
 
 
 class Command(BaseCommand):
     help = (
-        "List live sessions, as they come from the server: where that can sort them, the most "
-        "recently active first. Times are in the time zone of the project."
+        "List live sessions: the most recently active first if the server can sort them, otherwise "
+        "in any order. Times are in the time zone of the project."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         arguments.add_arguments(parser.add_mutually_exclusive_group())
-        text = "so many at most (all)"
+        text = "maximum number of sessions (default: all)"
         parser.add_argument("--limit", type=number, metavar="N", help=text)
-        text = "print a line of JSON for each instead of a table"
+        text = "print a line of JSON for each session instead of a table"
         parser.add_argument("--json", action="store_true", dest="as_json", help=text)
 
     def handle(self, *, as_json: bool, limit: int | None, **options: Any) -> None:
         with report_outages(current_engine()):
-            found = arguments.found(arguments.reference_of(options["user"], options["reference"]))
-            seen = self._list(islice(found, limit), as_json)
+            infos = arguments.find(arguments.reference_of(options["user"], options["reference"]))
+            listed = self._list(islice(infos, limit), as_json)
             if not as_json and options["verbosity"] > 0:
-                self.stderr.write(counted(seen, "session"))
+                self.stderr.write(count_noun(listed, "session"))
 
     def _list(self, infos: Iterable[SessionInfo], as_json: bool) -> int:
-        seen = 0
-        for seen, info in enumerate(infos, 1):
-            if seen == 1 and not as_json:
+        """Print the sessions and return their number."""
+        number = 0
+        for number, info in enumerate(infos, 1):
+            if number == 1 and not as_json:
                 self.stdout.write(_line([*COLUMNS]).upper())
             cells = [printable(cell, self.stdout) for cell in _cells(info)]
             self.stdout.write(_json(info) if as_json else _line(cells))
-        return seen
+        return number
 
 
 def _cells(info: SessionInfo) -> list[str]:
@@ -72,12 +73,12 @@ def _cells(info: SessionInfo) -> list[str]:
 
 
 def _line(cells: list[str]) -> str:
-    """What is too long ends in dots."""
+    """Return a line of the table. A text that is too long for its column ends in dots."""
     texts = zip(cells, COLUMNS.values(), strict=True)
-    return "  ".join(_fitted(text, width) for text, width in texts).rstrip()
+    return "  ".join(_fit(text, width) for text, width in texts).rstrip()
 
 
-def _fitted(text: str, width: int) -> str:
+def _fit(text: str, width: int) -> str:
     if not width or len(text) <= width:
         return text.ljust(width)
     return f"{text[: width - 3]}..."
