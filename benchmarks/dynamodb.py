@@ -64,7 +64,7 @@ class Operation(NamedTuple):
 
 
 RECORD = Record(**FACTS, fields=FIELDS)
-BOUND = encoding.bound_of(RECORD.expires_at, RECORD.created_at)
+BOUND = encoding.new_bound(RECORD.expires_at, RECORD.created_at)
 TOUCH, SAVE = change(), change(set={"cart": b"[1, 2, 3]"})
 OPERATIONS = (
     Operation("read", "get_item", lambda storage: storage.read(ID)),
@@ -76,7 +76,7 @@ OPERATIONS = (
 
 def with_canned_answers(client: Any) -> Any:
     """Make the client answer without a network; reads return the session of a logged-in user."""
-    answers = {"GetItem": Canned({"Item": encoding.of_record(ID, RECORD, BOUND, "0" * 16)})}
+    answers = {"GetItem": Canned({"Item": encoding.to_item(ID, RECORD, BOUND, "0" * 16)})}
 
     def answer(request: Any, event_name: str, **kwargs: Any) -> AWSResponse:
         body = answers.get(event_name.rpartition(".")[2], NOTHING)
@@ -93,12 +93,12 @@ HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amzn-requestid": "0"
 def request_of(storage: DynamoDBStorage, operation: Operation) -> dict[str, Any]:
     """Return the parameters of the request that the operation sends."""
     caught: list[Any] = []
-    call, storage._connection.call = (
-        storage._connection.call,
+    call, storage.connection.call = (
+        storage.connection.call,
         lambda *arguments: caught.append(arguments) or {},
     )
     operation.run(storage)
-    storage._connection.call = call
+    storage.connection.call = call
     return dict(caught[0][1])
 
 
@@ -112,9 +112,9 @@ def processor_time(function: Callable[[], object]) -> float:
 
 def compare(rounds: int) -> None:
     storage = DynamoDBStorage(options=OPTIONS)
-    bare, default = Connection(OPTIONS).process.client, boto3.client("dynamodb", **OPTIONS)
+    bare, default = Connection(OPTIONS).pool.client, boto3.client("dynamodb", **OPTIONS)
     clients = with_canned_answers(bare), with_canned_answers(default)
-    with_canned_answers(storage._connection.process.client)
+    with_canned_answers(storage.connection.pool.client)
     print(f"{'processor':12}{'bare us':>10}{'ours us':>10}{'ratio':>8}{'boto3 us':>10}{'ratio':>8}")
     for operation in OPERATIONS:
         request = request_of(storage, operation)
@@ -158,7 +158,7 @@ def bulk(sessions: int) -> None:
     for server in servers():
         with running(server):
             storage = filled(server, {TIMED: sessions, TRACED: sessions, "others": OTHERS})
-            sent = counted(storage._connection.process.client)
+            sent = counted(storage.connection.pool.client)
             seconds, busy = timed(partial(log_out, storage, TIMED, sessions))
             requests = ", ".join(f"{count} {operation}" for operation, count in sent.items())
             megabytes = peak_memory(partial(log_out, storage, TRACED, sessions))

@@ -126,17 +126,17 @@ def fill_redis(storage: Any, users: Iterable[str | None], first: int = 0) -> Non
 
 def fill_dynamodb(storage: Any, users: Iterable[str | None], first: int = 0) -> None:
     """Put sessions and index entries with BatchWriteItem. Create the table if ``first`` is 0."""
-    from django_multisession.storage.dynamodb.connection import BATCH, chunks
+    from django_multisession.storage.dynamodb.connection import WRITE_BATCH, chunks
 
     if not first:
         make_table(storage)
     for batch in batches(users, first):
         puts = [{"PutRequest": {"Item": item}} for row in batch for item in items_of(*row)]
-        storage._connection.map(lambda requests: put(storage, requests), chunks(puts, BATCH))
+        storage.connection.map(lambda requests: put(storage, requests), chunks(puts, WRITE_BATCH))
 
 
 def put(storage: Any, requests: Sequence[Any]) -> None:
-    storage._connection.call("batch_write_item", {"RequestItems": {storage.table.name: requests}})
+    storage.connection.call("batch_write_item", {"RequestItems": {storage.table.name: requests}})
 
 
 def make_table(storage: Any) -> None:
@@ -144,14 +144,14 @@ def make_table(storage: Any) -> None:
     from support.servers import wait_until
     from support.subjects import is_active
 
-    storage._connection.call("create_table", request(storage.table.name, TableSpec()))
+    storage.connection.call("create_table", request(storage.table.name, TableSpec()))
     wait_until(lambda: is_active(storage, storage.table.name), "table")
 
 
 def items_of(id: str, user: str | None, facts: dict[str, Any]) -> Iterator[dict[str, Any]]:
     from django_multisession.storage.dynamodb import encoding
 
-    bound = encoding.bound_of(facts["expires_at"], NOW)
-    yield encoding.of_record(id, record_of(user, facts), bound, "0" * 16)
+    bound = encoding.new_bound(facts["expires_at"], NOW)
+    yield encoding.to_item(id, record_of(user, facts), bound, "0" * 16)
     if user is not None:
-        yield encoding.entry(id, "user", user, bound)
+        yield encoding.index_entry(id, "user", user, bound)

@@ -76,7 +76,7 @@ def round_trips(storage: Any) -> Iterator[Callable[[], int]]:
 def requests(storage: Any) -> Iterator[Callable[[], int]]:
     """Count requests, concurrent ones included."""
     sent: list[int] = []
-    events = storage._connection.process.client.meta.events
+    events = storage.connection.pool.client.meta.events
     count = lambda **kwargs: sent.append(1)  # noqa: E731
     events.register("before-send.dynamodb", count, "count")
     try:

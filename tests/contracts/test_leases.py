@@ -233,9 +233,7 @@ class TestWhatIsOverGoes:
         storage = STORAGES[kind](clock)
         for until in (soon, soon + MINUTE, clock.now):
             storage.acquire_lease(name, ANN, until)
-            (lease,) = storage._connection.read_all(
-                storage.table.name, leases.active_leases([name])
-            )
+            (lease,) = storage.connection.read_all(storage.table.name, leases.active_leases([name]))
             assert 0 <= int(lease["ttl"]["N"]) - until.timestamp() < 1
 
 

@@ -179,8 +179,8 @@ class TestTell:
     def test_not_of_what_lives_on_under_another_id(self, clock):
         storage, reported = STORAGES["dynalite"](clock), []
         storage.insert(A, make_record(clock, references=BOTH))
-        (left,) = storage._connection.read_all(storage.table.name, storage._requests.facts([A]))
+        (left,) = storage.connection.read_all(storage.table.name, storage.requests.facts([A]))
         version = left[encoding.VERSION]["S"]
-        assert storage._connection.write(storage._requests.claim(A, version, "0" * 16)).done
+        assert storage.connection.write(storage.requests.claim(A, version, "0" * 16)).done
         assert storage.purge(on_deleted=reported.extend) == 1
         assert reported == []

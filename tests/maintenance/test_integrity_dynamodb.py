@@ -47,7 +47,7 @@ def aws(storage, command):
     specification = dict(pair.split("=") for pair in pairs)
     specification["Enabled"] = specification["Enabled"] == "true"
     named = {"TableName": storage.table.name, "TimeToLiveSpecification": specification}
-    storage._connection.call(operation.replace("-", "_"), named)
+    storage.connection.call(operation.replace("-", "_"), named)
 
 
 def test_a_table_that_is_as_it_should_be(fine):
@@ -64,7 +64,7 @@ def test_no_table(storage, monkeypatch):
 
 
 def test_no_ttl(storage):
-    storage._connection.call("create_table", request(storage.table.name, TableSpec()))
+    storage.connection.call("create_table", request(storage.table.name, TableSpec()))
     (finding,) = check().findings
     assert finding.name == "ttl"
     aws(storage, finding.remedy.removeprefix("Run: "))
@@ -72,7 +72,7 @@ def test_no_ttl(storage):
 
 
 def test_ttl_of_something_else(storage):
-    storage._connection.call("create_table", request(storage.table.name, TableSpec()))
+    storage.connection.call("create_table", request(storage.table.name, TableSpec()))
     aws(storage, enable(storage, "expires"))
     (finding,) = check().findings
     first, then = finding.remedy.removeprefix("Run: ").split("; an hour later: ")
@@ -90,7 +90,7 @@ def test_other_keys(storage):
     schema = [{"AttributeName": "id", "KeyType": "HASH"}]
     types = [{"AttributeName": "id", "AttributeType": "S"}]
     wrong = {"KeySchema": schema, "AttributeDefinitions": types}
-    storage._connection.call("create_table", {**request(storage.table.name, TableSpec()), **wrong})
+    storage.connection.call("create_table", {**request(storage.table.name, TableSpec()), **wrong})
     keys, ttl, failure = check().findings
     assert [keys.name, ttl.name, failure.name] == ["keys", "ttl", "failure"]
     assert "MULTISESSION_DYNAMODB_TABLE" in keys.remedy

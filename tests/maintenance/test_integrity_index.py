@@ -49,7 +49,7 @@ def forget(storage, name, value, handle):
         return storage.topology.client().zrem(key, handle) == 1
     if kind == "DynamoDBStorage":
         request = {"TableName": storage.table.name, "Key": encoding.entry_key(name, value, handle)}
-        storage._connection.call("delete_item", request)
+        storage.connection.call("delete_item", request)
         return True
     return False
 

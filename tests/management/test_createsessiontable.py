@@ -46,7 +46,7 @@ def use(settings, monkeypatch):
         return storage
 
     yield use
-    for process in [storage._connection._process for storage in used]:
+    for process in [storage.connection._pool for storage in used]:
         if process and process._client:
             process._client.close()
 
@@ -63,7 +63,7 @@ def client():
 
 
 def run(*arguments):
-    """What it writes to stdout and to stderr."""
+    """Run the command, and return what it writes to stdout and to stderr."""
     streams = [StringIO(), StringIO()]
     stdout, stderr = streams
     call_command("createsessiontable", *arguments, stdout=stdout, stderr=stderr, no_color=True)
@@ -71,7 +71,7 @@ def run(*arguments):
 
 
 def fails(*arguments):
-    """What it fails with, in which way it exits with 1."""
+    """Run the command, which exits with 1, and return its error message."""
     with pytest.raises(CommandError) as raised:
         run(*arguments)
     assert raised.value.returncode == 1
@@ -83,7 +83,7 @@ def fails(*arguments):
 
 def test_it_is_made(name, client):
     assert run() == (
-        f"Creating table {name!r} ...\nIt is active after 0 s.\nTTL is enabled on 'ttl'.\n",
+        f"Creating table {name!r} ...\nThe table is active after 0 s.\nTTL is enabled on 'ttl'.\n",
         "",
     )
     table = client.describe_table(TableName=name)["Table"]
@@ -130,13 +130,15 @@ def test_a_key_of_ones_own(name, client):
 
 def test_what_could_not_be_done_is_a_warning(use):
     storage = use(MOTO.options)
-    with Stubber(storage._connection.process.client) as stub:
+    with Stubber(storage.connection.pool.client) as stub:
         stub.add_client_error("describe_table", "ResourceNotFoundException")
         stub.add_response("create_table", {})
         stub.add_response("describe_table", {"Table": {"TableStatus": "ACTIVE"}})
         stub.add_client_error("update_time_to_live", "UnknownOperationException")
         _, stderr = run()
-    assert stderr == "The server knows no TTL. Purge regularly: manage.py clearsessions\n"
+    assert stderr == (
+        "The server has no TTL. Purge expired sessions regularly: manage.py clearsessions\n"
+    )
 
 
 def test_other_code_can_run_it(name):
@@ -147,7 +149,7 @@ def test_other_code_can_run_it(name):
 
 def test_a_tag_has_a_name_and_a_value(name):
     for wrong in ("team", "=web", ""):
-        assert fails("--tag", wrong) == f"--tag takes NAME=VALUE, and not {wrong!r}."
+        assert fails("--tag", wrong) == f"--tag takes NAME=VALUE, not {wrong!r}."
 
 
 def test_it_needs_neither_database_nor_engine_in_use(tmp_path):
@@ -198,7 +200,7 @@ def test_each_difference_is_told(name, client, keys, ttl, told):
 def test_no_table(name):
     assert fails("--check") == (
         "The table is not as it should be:\n"
-        f"- There is no table {name!r}. Make it: manage.py createsessiontable"
+        f"- The table {name!r} does not exist. Create it: manage.py createsessiontable"
     )
 
 
@@ -265,7 +267,7 @@ def test_what_is_not_set_up_is_told_in_a_line(use, options, told, arguments):
 def test_what_dynamodb_refuses_is_told_in_a_line(use, code, told):
     storage = use({**NOWHERE, **KEYS})
     message = f"No.\n\nThe Canonical String is\nx-amz-security-token:{SECRET}\n\n'"
-    with Stubber(storage._connection.process.client) as stub:
+    with Stubber(storage.connection.pool.client) as stub:
         stub.add_client_error("describe_table", code, message)
         text = fails()
     assert code in text

@@ -1,4 +1,4 @@
-"""What DynamoDB says when it has trouble, made by a proxy that stands in front of it."""
+"""The answers of DynamoDB in trouble, as a proxy in front of it gives them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Answer:
 
     @classmethod
     def made(cls, body: dict[str, Any], status: int = 200) -> Answer:
-        """As the server would."""
+        """Return an answer with this body, as the server would send it."""
         headers = {"x-amzn-RequestId": str(uuid4()), "content-type": "application/x-amz-json-1.0"}
         return cls(json.dumps(body).encode(), status, headers)
 
 
 Forward = Callable[[Request], Answer]
-# Makes the answer to a request, which it may forward. HANGS_UP and SILENCE are answers, too.
+# Returns the answer to a request, which it may forward. HANGS_UP and SILENCE are answers, too.
 Fault = Callable[[Request, Forward], Answer]
 HANGS_UP, SILENCE = Answer(b""), Answer(b"")
 
@@ -47,7 +47,7 @@ def conflicting(request: Request, codes: tuple[str, ...]) -> Answer:
         message = "Transaction is ongoing for the item"
         return error("TransactionConflictException", message)
     rest = len(request.body["TransactItems"]) - len(codes)
-    codes += ("None",) * rest  # as DynamoDB has it: one for each item
+    codes += ("None",) * rest  # DynamoDB gives one reason for each item
     reasons = [{"Code": code} for code in codes]
     message = f"{CANCELLED} [{', '.join(codes)}]"
     return error("TransactionCanceledException", message, CancellationReasons=reasons)
@@ -58,7 +58,7 @@ def partly(request: Request, forward: Forward, passed: int) -> Answer:
     first, rest = parted(tables, passed)
     is_read = request.operation == "BatchGetItem"
     body = {"Responses": {table: [] for table in tables}} if is_read else {}
-    if first:  # else there is nothing that the server would take
+    if first:  # the server refuses an empty batch
         batch = {**request.body, "RequestItems": first}
         answer = forward(replace(request, body=batch))
         if answer.status != 200:
@@ -68,7 +68,7 @@ def partly(request: Request, forward: Forward, passed: int) -> Answer:
 
 
 def parted(tables: dict[str, Any], size: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The first entries, over all tables, and those that follow."""
+    """Return the first entries, counted over all tables, and the rest."""
     first: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for table, entries in tables.items():

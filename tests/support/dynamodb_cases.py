@@ -1,4 +1,4 @@
-"""Any record and any change, with the names that have broken expressions somewhere."""
+"""Hypothesis strategies for records and changes, with names that may break expressions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.record_cases import STORABLE
 
 ID = "i" * 43
 
-# Reserved words, the attributes of an item, and what means something in an expression.
+# Reserved words, the attributes of an item, and text that has a meaning in an expression.
 AWKWARD = [
     *("", " ", ".", "..", ".a", "a.b", "a[0]", "#", "#0", "##", ":", ":0", "-1", "0", "=", ", #1"),
     *("ttl", "name", "user", "data", "size", "SET", "REMOVE", "AND", "attribute_exists(pk)"),
@@ -29,11 +29,11 @@ NAMES = st.sampled_from(AWKWARD) | TEXTS
 VALUES = st.text(st.characters(min_codepoint=1, max_codepoint=127)).map(str.encode)
 FIELDS = st.dictionaries(NAMES, VALUES, max_size=8)
 MANY = st.integers(0, 300).map(lambda size: {f"field {n}": b"1" for n in range(size)})
-# A site was not there before 2001: until then, a number of microseconds grows.
+# Before this time the number of microseconds has fewer digits, so an item would grow with time.
 TIMES = st.datetimes(
     datetime(2001, 9, 10), NEVER.replace(tzinfo=None), timezones=st.just(timezone.utc)
 )
-# Of references; settings allow less. dynalite is written in JavaScript, where one is no name.
+# Names of references; settings allow fewer. dynalite is written in JavaScript, which reserves one.
 SHORT = NAMES.filter(lambda name: 0 < len(name) <= 50 and name != "__proto__")
 REFERENCES = st.dictionaries(SHORT, TEXTS.filter(bool), max_size=8)
 RECORDS = st.builds(
@@ -48,7 +48,7 @@ RECORDS = st.builds(
 
 
 def change_of(fields: Mapping[str, bytes | None], both: set[str], **facts: Any) -> Change:
-    """None: unset; some are set and unset."""
+    """Return a change that unsets the fields that are None. Those in ``both`` are unset, too."""
     set_ = {name: value for name, value in fields.items() if value is not None}
     return Change(set=set_, unset=both | (fields.keys() - set_.keys()), **facts)
 
@@ -64,5 +64,5 @@ CHANGES = st.builds(
 
 
 def item_of(record: Record, bound: int = 0, version: str = "v") -> encoding.Item:
-    """The item of a record under `ID`."""
-    return encoding.of_record(ID, record, bound, version)
+    """Return the item of a record under `ID`."""
+    return encoding.to_item(ID, record, bound, version)

@@ -1,4 +1,4 @@
-"""What stands between a client and DynamoDB: notes each request, and answers badly when told to."""
+"""A proxy between a client and DynamoDB. It records requests, and can answer with faults."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ from support.dynamodb_answers import (
 )
 from support.servers import HOST
 
-Which = str | Callable[[Request], bool]  # an operation, or whether it is meant; "": any
+Which = str | Callable[[Request], bool]  # an operation ("" for any), or a predicate
 THROTTLED = "ProvisionedThroughputExceededException"
 PER_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
 @dataclass
-class Plan:
+class PlannedFault:
+    """A fault for the next requests that match."""
+
     fault: Fault
     which: Which
     times: int
-    after: int  # this many are spared first
+    after: int  # matching requests that are spared first
 
     def takes(self, request: Request) -> bool:
-        if not self.times or not is_meant(request, self.which):
+        if not self.times or not matches(request, self.which):
             return False
         is_spared = self.after > 0
         self.after -= is_spared
@@ -50,22 +52,22 @@ class Plan:
         return not is_spared
 
 
-def is_meant(request: Request, which: Which) -> bool:
+def matches(request: Request, which: Which) -> bool:
     return which(request) if callable(which) else which in ("", request.operation)
 
 
 class Proxy:
-    """In front of one server; a context manager.
+    """A proxy in front of one server; a context manager.
 
-    Each fault meets the next requests that are meant, as many as said. Several wait in order.
+    Each fault meets the next ``times`` requests that match. Several faults wait in order.
     """
 
     def __init__(self, server: Any) -> None:
         self.server = server
-        self.requests: list[Request] = []  # all that came, those that a fault met included
+        self.requests: list[Request] = []  # all requests, including those that a fault met
         self.struck = 0  # requests that a fault met
         self.connections = 0  # that clients made
-        self._plans: list[Plan] = []
+        self._plans: list[PlannedFault] = []
         self._lock = threading.Lock()
         self._listener = _Listener(self, urlsplit(server.url).netloc)
         serve = self._listener.serve_forever
@@ -77,7 +79,7 @@ class Proxy:
 
     @property
     def options(self) -> dict[str, str]:
-        """The server's, through here."""
+        """The server's options, with the URL of the proxy."""
         return {**self.server.options, "endpoint_url": self.url}
 
     def __enter__(self) -> Proxy:
@@ -90,62 +92,62 @@ class Proxy:
         self._listener.close()
 
     def clear(self) -> None:
-        """Forget requests and faults, those to come included."""
+        """Forget recorded requests and planned faults."""
         with self._lock:
             self.requests, self._plans, self.struck = [], [], 0
 
     def calls(self, operation: Callable[[], object]) -> Counter[str]:
-        """The operations that clients asked for meanwhile."""
+        """Return how many requests of each operation the call causes."""
         before = len(self.requests)
         operation()
         return Counter(request.operation for request in self.requests[before:])
 
     def strike(self, fault: Fault, which: Which = "", times: int = 1, after: int = 0) -> None:
         with self._lock:
-            self._plans.append(Plan(fault, which, times, after))
+            self._plans.append(PlannedFault(fault, which, times, after))
 
     def refuse(
         self, code: str, which: Which = "", *, message: str = "", status: int = 400, **plan: int
     ) -> None:
-        """Answers with this error; the server sees nothing of it."""
+        """Answer with this error. The server does not receive the request."""
         refusal = error(code, message or f"{code}, says the proxy", status)
         self.strike(lambda request, forward: refusal, which, **plan)
 
     def throttle(self, which: Which = "", *, code: str = THROTTLED, **plan: int) -> None:
-        """The other code that means it is ThrottlingException."""
+        """Answer that the table is throttled. Another code for it is ThrottlingException."""
         self.refuse(code, which, message="Rate exceeded", **plan)
 
     def fail(self, which: Which = "", **plan: int) -> None:
         self.refuse("InternalServerError", which, status=500, **plan)
 
     def conflict(self, which: Which = "", *reasons: str, **plan: int) -> None:
-        """With another transaction; or the reasons, by item, for which one is cancelled."""
+        """Answer that a transaction conflicts, or was cancelled for these reasons, one an item."""
         codes = reasons or ("TransactionConflict",)
         self.strike(lambda request, forward: conflicting(request, codes), which, **plan)
 
     def drop(self, which: Which = "", **plan: int) -> None:
-        """The connection ends before the server has the request."""
+        """End the connection before the server receives the request."""
         self.strike(lambda request, forward: HANGS_UP, which, **plan)
 
     def lose(self, which: Which = "", *, hang_up: bool = True, **plan: int) -> None:
-        """The server does it, but its answer is lost; or only late, as it seems to the client."""
+        """Forward the request, but lose the answer; the client sees a hang-up or a timeout."""
         lost = HANGS_UP if hang_up else SILENCE
         self.strike(lambda request, forward: (forward(request), lost)[1], which, **plan)
 
     def hang(self, which: Which = "", **plan: int) -> None:
-        """No answer until the client gives up; the server sees nothing of it."""
+        """Do not answer until the client gives up. The server does not receive the request."""
         self.strike(lambda request, forward: SILENCE, which, **plan)
 
     def partial(self, passed: int, which: Which = "", **plan: int) -> None:
-        """Of a batch only the first so many entries reach the server; the rest is unprocessed."""
+        """Forward only the first ``passed`` entries of a batch; the rest is unprocessed."""
 
         def is_batch(request: Request) -> bool:
-            return "RequestItems" in request.body and is_meant(request, which)
+            return "RequestItems" in request.body and matches(request, which)
 
         self.strike(lambda request, forward: partly(request, forward, passed), is_batch, **plan)
 
     def before(self, action: Callable[[], object], which: Which = "", **plan: int) -> None:
-        """Something else happens while the request is on its way."""
+        """Run the action before the request is forwarded."""
         self.strike(lambda request, forward: (action(), forward(request))[1], which, **plan)
 
     def answer(self, request: Request, forward: Forward) -> Answer:
@@ -157,7 +159,7 @@ class Proxy:
 
 
 class _Listener(ThreadingHTTPServer):
-    daemon_threads = False  # so that they are waited for
+    daemon_threads = False  # so that closing waits for them
     request_queue_size = 128
 
     def __init__(self, proxy: Proxy, place: str) -> None:
@@ -175,7 +177,7 @@ class _Listener(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """The client has gone, or the server; or something is wrong here."""
+        """Ignore a closed connection; report any other error."""
         if not isinstance(sys.exc_info()[1], (OSError, HTTPException)):
             super().handle_error(request, client_address)
 
@@ -187,7 +189,7 @@ class _Listener(ThreadingHTTPServer):
 
 
 class _Connection(BaseHTTPRequestHandler):
-    """Of one client; it has one to the server."""
+    """The connection of one client, with its own connection to the server."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -196,14 +198,14 @@ class _Connection(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self._behind = HTTPConnection(self.server.place, timeout=10)
+        self._upstream = HTTPConnection(self.server.place, timeout=10)
 
     def finish(self) -> None:
-        self._behind.close()
+        self._upstream.close()
         super().finish()
 
     def do_POST(self) -> None:
-        self.close_connection = True  # unless all goes well
+        self.close_connection = True  # unless the answer is sent
         data = self.rfile.read(int(self.headers["Content-Length"]))
         operation = self.headers["X-Amz-Target"].partition(".")[2]
         request = Request(operation, json.loads(data), dict(self.headers))
@@ -212,9 +214,9 @@ class _Connection(BaseHTTPRequestHandler):
     def log_message(self, *words: object) -> None: ...
 
     def _forward(self, request: Request) -> Answer:
-        behind = self._behind
+        behind = self._upstream
         if behind.sock and select([behind.sock], [], [], 0)[0]:
-            behind.close()  # the server did so, after a while; the next request opens it again
+            behind.close()  # the server closed it while idle; the next request opens it again
         headers = {k: v for k, v in request.headers.items() if k.lower() not in PER_HOP}
         behind.request("POST", self.path, json.dumps(request.body).encode(), headers)
         answer = behind.getresponse()

@@ -1,4 +1,4 @@
-"""Sessions that many read at once, and each knows its own."""
+"""Sessions that many clients read at once, each recognizable by its id."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ async def aread_often(storage: Any, id: str, times: int = 1) -> None:
 
 
 class Place:
-    """A table with these sessions. Each storage has a client of its own."""
+    """A table with the sessions of `SEEDS`. Each storage has a client of its own."""
 
     def __init__(self, there: World) -> None:
         self.proxy, self.kept = there.proxy, there.kept
         self.table = there.storage(seeds=SEEDS).table.name
-        self._held = threading.Event()
+        self._released = threading.Event()
 
     def storage(self, **options: Any) -> DynamoDBStorage:
-        """Behind the proxy."""
+        """Return a storage behind the proxy."""
         options = {**self.proxy.options, **options}
         return DynamoDBStorage(table=self.table, options=options, clock=CLOCK)
 
-    def acquire_lease(self, times: int = 1) -> Callable[[], None]:
-        """Have the next records come late: when what this gives is called."""
-        self._held = held = threading.Event()
-        self.proxy.before(lambda: held.wait(60), "GetItem", times=times)
-        return held.set
+    def delay_reads(self, times: int = 1) -> Callable[[], None]:
+        """Delay the next reads until the returned function is called."""
+        self._released = released = threading.Event()
+        self.proxy.before(lambda: released.wait(60), "GetItem", times=times)
+        return released.set
 
     def clear(self) -> None:
-        self._held.set()
+        self._released.set()
         self.proxy.clear()
 
 

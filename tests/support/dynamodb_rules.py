@@ -1,5 +1,7 @@
-"""What DynamoDB refuses, by its documentation: Service, account, and table quotas; Item sizes and
-formats; the API Reference. moto lets most of it pass, and dynalite some.
+"""The rules by which DynamoDB refuses requests.
+
+From its documentation: "Service, account, and table quotas", "Item sizes and formats", and the API
+Reference. moto accepts most of what DynamoDB refuses, and dynalite some of it.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ MEMBERS = {
 
 
 def assert_legal(request: Any) -> None:
-    """Would DynamoDB take this `dynamodb_answers.Request`? Not asked of those about tables."""
+    """Assert that DynamoDB would accept the request. Requests about tables are not checked."""
     body = request.body
     if "Table" in request.operation or "TimeToLive" in request.operation:
         return
@@ -60,8 +62,10 @@ def assert_legal(request: Any) -> None:
 
 
 def size_of(item: Any) -> int:
-    """The bytes that DynamoDB counts of an item. It does not say how a number of an even number of
-    digits is cut into pairs: here, as it takes more."""
+    """Return the size of an item in bytes as DynamoDB counts it.
+
+    It does not document how it pairs the digits of a number. The larger result is assumed.
+    """
     return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())
 
 
@@ -151,7 +155,7 @@ def _assert_value(value: Any) -> None:
     ((kind, content),) = value.items()
     if kind == "N":
         number = NUMBER.fullmatch(content)
-        assert number, f"{content!r} is no whole number"
+        assert number, f"{content!r} is not a whole number"
         assert len(number[1].strip("0")) <= DIGITS
     elif kind == "S":
         content.encode()
@@ -186,12 +190,12 @@ def _assert_expressions(body: Any) -> None:
     if "ProjectionExpression" in tokens:
         _assert_apart(_paths(_parts(tokens["ProjectionExpression"], {","}), names))
     if "KeyConditionExpression" in tokens:
-        assert not set(_handle_cache(tokens.get("FilterExpression", []), names)) & KEYS.keys()
+        assert not set(_attribute_names(tokens.get("FilterExpression", []), names)) & KEYS.keys()
 
 
 def _tokens(text: str) -> list[str]:
     assert 1 <= len(text.encode()) <= EXPRESSION, f"an expression of {len(text)} bytes"
-    assert not TOKEN.sub("", text), f"{text!r} is no expression"
+    assert not TOKEN.sub("", text), f"{text!r} is not an expression"
     tokens = TOKEN.findall(text)
     words = {token for token in tokens if token[0].isalnum() or token[0] == "_"}
     assert words <= CLAUSES | LOGIC | FUNCTIONS, "a name in an expression may be a reserved word"
@@ -215,7 +219,7 @@ def _assert_update(tokens: list[str], names: Any) -> None:
 
 
 def _parts(tokens: Iterable[str], ends: set[str] = CLAUSES | {","}) -> Iterator[list[str]]:
-    """What is between these, and is something. No function of ours has two arguments there."""
+    """Yield the tokens between these ends. No function with two arguments is used in them."""
     part: list[str] = []
     for token in [*tokens, ","]:
         if token not in ends:
@@ -226,15 +230,15 @@ def _parts(tokens: Iterable[str], ends: set[str] = CLAUSES | {","}) -> Iterator[
 
 
 def _paths(parts: Iterable[list[str]], names: Any) -> list[tuple[str, ...]]:
-    return [tuple(_handle_cache(part, names)) for part in parts]
+    return [tuple(_attribute_names(part, names)) for part in parts]
 
 
-def _handle_cache(tokens: Iterable[str], names: Any) -> Iterator[str]:
+def _attribute_names(tokens: Iterable[str], names: Any) -> Iterator[str]:
     return (names[token] for token in tokens if token[0] == "#")
 
 
 def _assert_apart(paths: list[tuple[str, ...]]) -> None:
-    """None is another, or inside it."""
+    """Assert that no path equals another or is inside it."""
     assert all(paths)
     for one, next in pairwise(sorted(paths)):
         assert next[: len(one)] != one, f"{one} and {next} overlap"

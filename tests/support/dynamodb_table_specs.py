@@ -1,4 +1,4 @@
-"""A table that is still to be made, and what may be wished of it."""
+"""Tables that do not exist yet, and specifications of them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ EVERYTHING = {
 }
 
 
-def plan(**wishes: Any) -> TableSpec:
-    return Table.plan(**wishes)
+def spec(**options: Any) -> TableSpec:
+    """Return a specification with these options."""
+    return Table.spec(**options)
 
 
 def unmade(client: Any) -> Table:
-    """One that this client reaches."""
+    """Return a table that does not exist yet, and whose requests this client sends."""
 
     def call(operation: str, **request: Any) -> Any:
         return getattr(client, operation)(**request)
@@ -37,10 +38,10 @@ def unmade(client: Any) -> Table:
 
 @contextmanager
 def tableless(proxy: Any) -> Iterator[DynamoDBStorage]:
-    """A storage whose table is not there yet, nor afterwards."""
+    """Provide a storage whose table does not exist, and delete the table afterwards."""
     storage = DynamoDBStorage(table=f"test-{uuid4()}", options=proxy.options)
     yield storage
     proxy.clear()
     if storage.table.exists():
-        storage._connection.call("delete_table", {"TableName": storage.table.name})
-    storage._connection.process.client.close()
+        storage.connection.call("delete_table", {"TableName": storage.table.name})
+    storage.connection.pool.client.close()

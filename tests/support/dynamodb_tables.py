@@ -1,4 +1,4 @@
-"""A table, and the least that a test says to it with a client of boto3."""
+"""A table, with short forms of the requests that tests send by a boto3 client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEYS = ("pk", "sk")
 
 @dataclass
 class Table:
-    """With a client, and a new partition for each test."""
+    """A table with a client, and a new partition for each test."""
 
     client: Any
     name: str = "sessions"

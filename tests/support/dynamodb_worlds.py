@@ -1,4 +1,4 @@
-"""A table with a few sessions, and storages on it: one behind a proxy, where things go wrong."""
+"""Tables with a few sessions, and storages on them behind a proxy that causes faults."""
 
 from __future__ import annotations
 
@@ -38,57 +38,57 @@ SEEDS = {
 
 
 class Hasty:
-    """A server whose clients have little patience."""
+    """A server whose clients have a short timeout."""
 
     def __init__(self, server: Any) -> None:
         self.options = {**server.options, "config": {"read_timeout": TIMEOUT}}
 
 
 class World:
-    """Of one server. Each storage made is on a table of its own."""
+    """One server behind a proxy. Each storage has a table of its own."""
 
     def __init__(self, server: LazyNode, proxy: Proxy, client: Any) -> None:
         self.proxy, self.client = proxy, client
         self._make, self._make_hasty = dynamodb(proxy), dynamodb(Hasty(proxy))
-        self._processes: set[client_pool.ClientPool] = set()
-        self._beside = DynamoDBStorage(options=server.options)._connection
+        self._pools: set[client_pool.ClientPool] = set()
+        self._beside = DynamoDBStorage(options=server.options).connection
 
     def storage(
         self, clock: Clock = CLOCK, seeds: Mapping[str, Record] = SEEDS, *, is_hasty: bool = False
     ) -> Any:
-        """One behind the proxy, with these sessions. No other does anything any more."""
+        """Return a storage behind the proxy with these sessions, after all others have finished."""
         self.proxy.clear()
-        for each in self._processes:
+        for each in self._pools:
             come_to_rest(each.parts)
         storage = (self._make_hasty if is_hasty else self._make)(clock)
-        self._processes.add(storage._connection.process)
+        self._pools.add(storage.connection.pool)
         puts = [{"PutRequest": {"Item": item}} for item in _items(seeds)]
-        for batch in connection.chunks(puts, connection.BATCH):
+        for batch in connection.chunks(puts, connection.WRITE_BATCH):
             self.client.batch_write_item(RequestItems={storage.table.name: batch})
         self.proxy.clear()
         return storage
 
     def beside(self, storage: Any, clock: Clock = CLOCK) -> Any:
-        """Another on the same table, of somebody who meets no proxy."""
+        """Return another storage on the same table that does not use the proxy."""
         other = DynamoDBStorage(table=storage.table.name, clock=clock)
-        other._connection = self._beside
+        other.connection = self._beside
         return other
 
     def kept(self, storage: Any) -> dict[str, Record]:
-        """The sessions in the table, behind the back of all. Every one is in the index."""
+        """Return the sessions in the table, read without a storage. Assert that all are indexed."""
         answer = self.client.scan(TableName=storage.table.name, ConsistentRead=True)
-        sessions = dict(encoding.found(filter(encoding.is_session, answer["Items"])))
+        sessions = dict(encoding.to_entries(filter(encoding.is_session, answer["Items"])))
         ends = {(item["pk"]["S"], item["sk"]["S"]): item["ttl"]["N"] for item in answer["Items"]}
         for id, record in sessions.items():
             for reference in record.references.items():
-                until = int(ends[encoding.partition_of(*reference), id])
+                until = int(ends[encoding.index_partition(*reference), id])
                 assert until >= encoding.seconds(record.expires_at)
-        # What was claimed by a move in steps is over, and may stay until DynamoDB deletes it.
+        # A rename in steps leaves an expired session, which may stay until DynamoDB deletes it.
         return {id: record for id, record in sessions.items() if record.expires_at.year > 1970}
 
 
 def come_to_rest(parts: ThreadPoolExecutor) -> None:
-    """Wait until all threads are free: when one part of a verb raises, the others still go on."""
+    """Wait until all threads are idle: if one part of a verb raises, the others still run."""
     barrier = Barrier(client_pool.PARTS)
     wait([parts.submit(barrier.wait, 30) for _ in range(client_pool.PARTS)])
 
@@ -101,7 +101,7 @@ def world(kind: str) -> Iterator[World]:
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits between two attempts, nor is there a quota that other tests may have used up."""
+    """Remove the pauses between attempts, and the retry quota, which other tests may have used."""
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
     monkeypatch.setattr(RetryQuota, "acquire", lambda *_: True)
     monkeypatch.setattr(connection, "sleep", lambda pause: None)
@@ -110,6 +110,6 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _items(seeds: Mapping[str, Record]) -> Iterator[Any]:
     for id, record in seeds.items():
-        bound = encoding.bound_of(record.expires_at, CLOCK.now)
-        yield encoding.of_record(id, record, bound, f"{id[:15]}0")
-        yield from (encoding.entry(id, *each, bound) for each in record.references.items())
+        bound = encoding.new_bound(record.expires_at, CLOCK.now)
+        yield encoding.to_item(id, record, bound, f"{id[:15]}0")
+        yield from (encoding.index_entry(id, *each, bound) for each in record.references.items())

@@ -1,10 +1,11 @@
-"""moto's server, which takes one request after the other. Run by dynamodb_servers.
+"""moto's server, changed to process one request at a time. It is run by dynamodb_servers.
 
-It has no locks: a transaction that fails puts back a copy of the whole table, and with it undoes
-what others wrote meanwhile; and to make that copy fails while others write.
+moto has no locks. A failed transaction restores a copy of the whole table, and so undoes concurrent
+writes; and making the copy fails during concurrent writes.
 
-That copy it makes for each item of a transaction, which takes a hundred times as long as the rest
-where there are a thousand. Here it is one of who is where: items do not change, but are replaced.
+moto makes a deep copy for each item of a transaction, which takes a hundred times as long as the
+rest if the table has a thousand items. Here the copy is shallow, and items are replaced instead of
+changed.
 """
 
 import logging
@@ -36,7 +37,7 @@ def copied(table, memo):
 
 
 def update_item(self, table_name, key, *facts, update=DynamoDBBackend.update_item, **more):
-    """Which changes the item that it finds: not the one that a copy of the table has, too."""
+    """Replace the item with a copy before the update, since copies of the table share it."""
     table = self.tables.get(table_name)
     if table and table.has_range_key and {table.hash_key_attr, table.range_key_attr} <= key.keys():
         first, second = DynamoType(key[table.hash_key_attr]), DynamoType(key[table.range_key_attr])
@@ -46,7 +47,7 @@ def update_item(self, table_name, key, *facts, update=DynamoDBBackend.update_ite
 
 
 def hurry():
-    """Without what moto does for nothing, at each request."""
+    """Cache what moto computes anew for each request."""
     Table.__deepcopy__, DynamoDBBackend.update_item = copied, update_item
     modules = frozenset(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules

@@ -92,17 +92,17 @@ def dynamodb(server: dynamodb_servers.LazyNode) -> Callable[[Clock], Storage]:
 
         table = f"test-{uuid4()}"
         storage = guarded(DynamoDBStorage)(table=table, options=server.options, clock=clock)
-        storage._connection._process = processes[0] if processes else None
-        storage._connection.call("create_table", request(table, TableSpec()))
+        storage.connection._pool = processes[0] if processes else None
+        storage.connection.call("create_table", request(table, TableSpec()))
         servers.wait_until(lambda: is_active(storage, table), "table")
-        processes[:] = [storage._connection.process]
+        processes[:] = [storage.connection.pool]
         return storage
 
     return make
 
 
 def is_active(storage: Any, table: str) -> bool:
-    description = storage._connection.call("describe_table", {"TableName": table})
+    description = storage.connection.call("describe_table", {"TableName": table})
     return description["Table"]["TableStatus"] == "ACTIVE"
 
 

@@ -1,4 +1,4 @@
-"""Calls and their answers: a client for each process, retries, batches and transactions."""
+"""The connection to DynamoDB: a client for each process, retries, batches and transactions."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from typing import Any, NamedTuple, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from . import errors
-from .client_pool import ClientPool, complete, making
+from .client_pool import ClientPool, creation_lock, with_defaults
 from .encoding import VERSION, Item, WrongAnswer, primary_key
 from .requests import Request, Write
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-# Seconds, before what met a transaction is tried again.
+# Seconds to wait before each repetition of a request that conflicted with a transaction.
 PAUSES = (0.02, 0.04, 0.08, 0.16, 0.32)
-# The same where there are many: a partition takes 1000 writes a second, and all entries of a user
-# are in one. Ending 10,000 sessions failed with the pauses above (emulated).
+# The same for bulk requests. A partition accepts 1000 writes a second, and all index entries of a
+# user are in one partition. Ending 10,000 sessions failed with the pauses above (emulated).
 LONG_PAUSES = (0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
 
-BATCH = 25  # writes of a BatchWriteItem
-READ = 100  # keys of a BatchGetItem
-
+WRITE_BATCH = 25  # writes of a BatchWriteItem request
+READ_BATCH = 100  # keys of a BatchGetItem request
 
 JSON = {"content-type": "application/x-amz-json"}
 
@@ -35,122 +34,137 @@ JSON = {"content-type": "application/x-amz-json"}
 class Written(NamedTuple):
     """The answer to a write."""
 
-    done: bool  # False: the condition did not hold
-    item: Item  # as it was before, where it was asked for or the condition did not hold; else empty
+    done: bool  # False: the condition failed
+    # The item before the write, if the write asked for it or its condition failed; else empty.
+    item: Item
 
 
 class Outcome(NamedTuple):
-    """The answer to several writes; of a transaction all are done, or none."""
+    """The answers to several writes. Of a transaction, either all are done or none is."""
 
-    done: list[int]  # the numbers of the writes that were done
-    refused: dict[int, Item]  # number -> what is there, of those whose condition did not hold
+    done: list[int]  # indices of the writes that were done
+    refused: dict[int, Item]  # index -> stored item, of the writes whose condition failed
 
 
 class Connection:
-    """To DynamoDB, or to a server that speaks like it. Connects when first used.
+    """A connection to DynamoDB or a compatible server. It connects when it is first used.
 
-    Raises botocore's errors, with what to do about them.
+    It raises botocore's errors, and adds a remedy to their messages.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        """``options``: arguments of ``boto3.client``; ``config`` may be a mapping, and is merged
-        into `CONFIG`. Raises ValueError for what is no argument."""
-        self.options = complete(options)
-        self._process: ClientPool | None = None
-        self._has_transactions = True  # until the server says that it knows none
+        """Configure the connection.
+
+        ``options`` are arguments of ``boto3.client``. Their ``config`` may be a mapping; it is
+        merged into `CONFIG`. Raises ValueError for an unknown option.
+        """
+        self.options = with_defaults(options)
+        self.has_transactions = True  # until the server answers that it has none
+        self._pool: ClientPool | None = None
 
     @property
-    def process(self) -> ClientPool:
-        process = self._process
-        if process is None or process.pid != os.getpid():
-            process = self._renewed()
-        return process
+    def pool(self) -> ClientPool:
+        """The client and threads of this process."""
+        pool = self._pool
+        if pool is None or pool.pid != os.getpid():
+            pool = self._new_pool()
+        return pool
 
     def call(
         self, operation: str, request: Request, pauses: Iterable[float] = PAUSES
     ) -> dict[str, Any]:
-        """The answer. One request, more where it is throttled, or meets a transaction."""
+        """Run an operation of boto3's client, given by its Python name, and return the answer.
+
+        One request, and more if it is throttled or conflicts with a transaction.
+        """
         try:
-            method = getattr(self.process.client, operation)
+            method = getattr(self.pool.client, operation)
             for pause in pauses:
                 try:
-                    return _checked(method(**request))
+                    return _check_answer(method(**request))
                 except ClientError as error:
                     if not errors.is_conflict(error):
                         raise
                 sleep(uniform(pause / 2, pause))  # noqa: S311
-            return _checked(method(**request))
+            return _check_answer(method(**request))
         except (ClientError, BotoCoreError) as error:
             errors.explain(error)
             raise
 
     def map(self, function: Callable[[T], R], parts: Iterable[T]) -> list[R]:
-        """Of each part, several at once."""
+        """Return the function's result for each part. The calls run in parallel threads."""
         parts = list(parts)
         if len(parts) < 2:
             return [*map(function, parts)]
-        return [*self.process.parts.map(function, parts)]
+        return [*self.pool.parts.map(function, parts)]
 
     # Writing
 
     def write(self, write: Write) -> Written:
+        """Send a write. One request; a put that was refused may take one more."""
         try:
             answer = self.call(f"{write.verb.lower()}_item", write.request)
         except ClientError as error:
-            if errors.code_of(error) != errors.REFUSED:
+            if errors.code_of(error) != errors.CONDITION_FAILED:
                 raise
-            told = error.response.get("Item") or {}
-            is_done = write.verb == "Put" and self._is_there(write.request, told)
-            return Written(is_done, told)
+            stored = error.response.get("Item") or {}
+            is_done = write.verb == "Put" and self._was_put(write.request, stored)
+            return Written(is_done, stored)
         return Written(True, answer.get("Attributes", {}))
 
     def write_all(self, writes: Iterable[Write]) -> None:
-        """Each for itself, several at once, whether or not its condition holds."""
+        """Send writes in parallel, one request each. A failed condition is not an error."""
         self.map(self.write, writes)
 
     def transact(self, writes: Sequence[Write], pauses: Iterable[float] = PAUSES) -> Outcome | None:
-        """All or none. None: the server knows no transactions (ScyllaDB, for example)."""
-        if not self._has_transactions:
+        """Send the writes as one transaction. Return None if the server has no transactions.
+
+        ScyllaDB, for example, has none.
+        """
+        if not self.has_transactions:
             return None
         try:
             steps = [{write.verb: write.request} for write in writes]
             self.call("transact_write_items", {"TransactItems": steps}, pauses)
         except ClientError as error:
-            if errors.code_of(error) == errors.UNKNOWN:
-                self._has_transactions = False
+            if errors.code_of(error) == errors.UNKNOWN_OPERATION:
+                self.has_transactions = False
                 return None
             if errors.code_of(error) != errors.CANCELLED:
                 raise
-            return Outcome([], _refused(error))
+            return Outcome([], _refused_writes(error))
         return Outcome([*range(len(writes))], {})
 
-    def in_turn(self, writes: Sequence[Write]) -> Outcome:
-        """Each for itself."""
+    def write_in_turn(self, writes: Sequence[Write]) -> Outcome:
+        """Send the writes one after the other, one request each."""
         answers = [*enumerate(map(self.write, writes))]
-        refused = {number: answer.item for number, answer in answers if not answer.done}
-        return Outcome([number for number, answer in answers if answer.done], refused)
+        refused = {index: answer.item for index, answer in answers if not answer.done}
+        return Outcome([index for index, answer in answers if answer.done], refused)
 
     def delete_all(self, table: str, keys: Sequence[Item]) -> None:
-        """Whatever is there. A request for every 25, several at once."""
+        """Delete items unconditionally. One request for every 25 keys, several in parallel."""
         deletes = [{"DeleteRequest": {"Key": key}} for key in keys]
-        self.map(lambda batch: self._write_batch({table: batch}), chunks(deletes, BATCH))
+        self.map(lambda batch: self._write_batch({table: batch}), chunks(deletes, WRITE_BATCH))
 
-    def _is_there(self, put: Request, told: Item) -> bool:
-        """Is it refused because it was done already, by an attempt whose answer was lost?"""
+    def _was_put(self, put: Request, stored: Item) -> bool:
+        """Return whether a put was refused because an earlier attempt has already done it.
+
+        The answer to that attempt was lost. ``stored`` is the item in the refusal, if any.
+        """
         item = put["Item"]
         if VERSION not in item:
             return False
-        if not told:  # not every server tells
+        if not stored:  # not every server returns it
             key = {"Key": primary_key(item), "ConsistentRead": True}
-            told = self.call("get_item", {"TableName": put["TableName"], **key}).get("Item") or {}
-        return bool(told.get(VERSION) == item[VERSION])
+            stored = self.call("get_item", {"TableName": put["TableName"], **key}).get("Item") or {}
+        return bool(stored.get(VERSION) == item[VERSION])
 
-    def _renewed(self) -> ClientPool:
-        """One, however many threads ask at once."""
-        with making:
-            if self._process is None or self._process.pid != os.getpid():
-                self._process = ClientPool(self.options)
-            return self._process
+    def _new_pool(self) -> ClientPool:
+        """Create the pool of this process, once however many threads need it at the same time."""
+        with creation_lock:
+            if self._pool is None or self._pool.pid != os.getpid():
+                self._pool = ClientPool(self.options)
+            return self._pool
 
     def _write_batch(self, batch: Request) -> None:
         for pause in (*LONG_PAUSES, None):
@@ -163,42 +177,51 @@ class Connection:
     # Reading
 
     def read_all(self, table: str, request: Request) -> list[Item]:
-        """The items that there are of its ``Keys``, in any order. A request for every 100, several
-        at once."""
-        parts = [{**request, "Keys": keys} for keys in chunks(request["Keys"], READ)]
+        """Return the existing items of the request's ``Keys``, in any order.
+
+        One request for every 100 keys, several in parallel.
+        """
+        parts = [{**request, "Keys": keys} for keys in chunks(request["Keys"], READ_BATCH)]
         return [*chain(*self.map(lambda part: self._read_batch({table: part}), parts))]
 
     def _read_batch(self, batch: Request) -> list[Item]:
-        found: list[Item] = []
+        items: list[Item] = []
         for pause in (*LONG_PAUSES, None):
             answer = self.call("batch_get_item", {"RequestItems": batch})
-            found += chain(*answer["Responses"].values())
+            items += chain(*answer["Responses"].values())
             batch = answer.get("UnprocessedKeys") or {}
             if not batch:
                 break
             _wait(pause, "BatchGetItem")
-        return found
+        return items
 
 
-def chunks(things: Sequence[T], size: int) -> list[Sequence[T]]:
-    return [things[start : start + size] for start in range(0, len(things), size)]
+def chunks(values: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Return the values in parts of this size; the last one may be shorter."""
+    return [values[start : start + size] for start in range(0, len(values), size)]
 
 
-def _checked(answer: dict[str, Any]) -> dict[str, Any]:
-    """What is not DynamoDB, a proxy's page for example, would say of every session that there is
-    none. Raises WrongAnswer."""
-    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", JSON)  # none of a stub
-    kind = headers.get("content-type", "nothing")
-    if not kind.startswith(JSON["content-type"]):
-        where = "region_name and endpoint_url in MULTISESSION_DYNAMODB_OPTIONS"
-        raise WrongAnswer(f"What answers there is not DynamoDB ({kind}). Check {where}.")
+def _check_answer(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer. Raises WrongAnswer if it is not from DynamoDB.
+
+    Another server's answer, a proxy's page for example, would look as if no session existed.
+    """
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", JSON)  # a stub has none
+    content_type = headers.get("content-type", "no content type")
+    if not content_type.startswith(JSON["content-type"]):
+        remedy = "Check region_name and endpoint_url in MULTISESSION_DYNAMODB_OPTIONS."
+        raise WrongAnswer(f"The server that answers is not DynamoDB ({content_type}). {remedy}")
     return answer
 
 
-def _refused(error: ClientError) -> dict[int, Item]:
+def _refused_writes(error: ClientError) -> dict[int, Item]:
+    """Return the stored items of a transaction's writes whose condition failed, by index.
+
+    Raises the error if the transaction was cancelled for another reason.
+    """
     reasons = enumerate(errors.reasons_of(error))
     refused = {n: reason.get("Item") or {} for n, reason in reasons if _is_refusal(reason)}
-    if not refused:  # cancelled for another reason, which is the caller's to know
+    if not refused:
         raise error
     return refused
 
@@ -208,7 +231,7 @@ def _is_refusal(reason: Mapping[str, Any]) -> bool:
 
 
 def _wait(pause: float | None, operation: str) -> None:
-    """Before the rest of a batch is tried again. Raises ClientError when that was often enough."""
+    """Wait before the rest of a batch is sent again. Raises ClientError if ``pause`` is None."""
     if pause is None:
         raise errors.throttled(operation)
     sleep(uniform(pause / 2, pause))  # noqa: S311

@@ -1,4 +1,4 @@
-"""botocore's errors: which to repeat, and what to say of the others."""
+"""The errors of botocore: which requests to repeat, and which remedy to add to a message."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from botocore.exceptions import (
 )
 
 DENIED = "AccessDeniedException"
-REFUSED = "ConditionalCheckFailedException"
+CONDITION_FAILED = "ConditionalCheckFailedException"
 CANCELLED = "TransactionCanceledException"
-UNKNOWN = "UnknownOperationException"
+UNKNOWN_OPERATION = "UnknownOperationException"
 THROTTLED = "ProvisionedThroughputExceededException"
 
-# A write met a transaction; botocore does not try it again.
+# A transaction was writing the same item. botocore does not repeat such a request.
 _CONFLICT = "TransactionConflictException"
 _CONFLICTS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 _OPTIONS = "MULTISESSION_DYNAMODB_OPTIONS"
 _CHAIN = "in the environment (AWS_ACCESS_KEY_ID), a profile or the machine's role"
-_POLICY = "'manage.py createsessiontable --print iam' prints what sessions need"
-_CREDENTIALS = f"Check the credentials {_CHAIN}, or {_OPTIONS}."
+_POLICY = "'manage.py createsessiontable --print iam' prints the policy that sessions need"
+_CHECK_CREDENTIALS = f"Check the credentials {_CHAIN}, or {_OPTIONS}."
 
-_PLACE = f"Check the network, and region_name and endpoint_url in {_OPTIONS}."
-_KEYS = "'manage.py createsessiontable --check' says whether the table has the keys it needs."
-_NO_CREDENTIALS = (
+_CHECK_ENDPOINT = f"Check the network, and region_name and endpoint_url in {_OPTIONS}."
+_CHECK_KEYS = "'manage.py createsessiontable --check' reports whether the table has the right keys."
+_CREDENTIAL_ERRORS = (
     CredentialRetrievalError,
     NoCredentialsError,
     PartialCredentialsError,
@@ -45,15 +45,15 @@ _NO_CREDENTIALS = (
     TokenRetrievalError,
 )
 
-# The code of an error -> what to do.
+# Error code -> remedy.
 _REMEDIES = {
-    "ResourceNotFoundException": "MULTISESSION_DYNAMODB_TABLE names a table that is not there: "
-    "make it with 'manage.py createsessiontable'.",
+    "ResourceNotFoundException": "MULTISESSION_DYNAMODB_TABLE names a table that does not exist: "
+    "create it with 'manage.py createsessiontable'.",
     DENIED: f"Give the role these rights: {_POLICY}.",
     "ExpiredTokenException": f"The credentials have expired: renew them {_CHAIN}.",
-    "UnrecognizedClientException": _CREDENTIALS,
-    "InvalidSignatureException": _CREDENTIALS,
-    "MissingAuthenticationTokenException": _CREDENTIALS,
+    "UnrecognizedClientException": _CHECK_CREDENTIALS,
+    "InvalidSignatureException": _CHECK_CREDENTIALS,
+    "MissingAuthenticationTokenException": _CHECK_CREDENTIALS,
     THROTTLED: "The table's capacity is used up: raise it, or make it on demand.",
     "ThrottlingException": "The table's capacity is used up: raise it, or make it on demand.",
 }
@@ -64,7 +64,7 @@ def code_of(error: ClientError) -> str:
 
 
 def is_conflict(error: Exception) -> bool:
-    """Will it probably go the next time, and does botocore not try?"""
+    """Return whether the request may succeed if repeated, and botocore has not repeated it."""
     if not isinstance(error, ClientError):
         return False
     reasons = {reason.get("Code") for reason in reasons_of(error)}
@@ -72,12 +72,12 @@ def is_conflict(error: Exception) -> bool:
 
 
 def reasons_of(error: ClientError) -> list[Mapping[str, Any]]:
-    """Why a transaction was cancelled: one for each of its writes."""
+    """Return why a transaction was cancelled: one reason for each of its writes."""
     return list(error.response.get("CancellationReasons") or [])
 
 
 def throttled(operation: str) -> ClientError:
-    """What is raised where DynamoDB leaves a part of a batch undone, again and again."""
+    """Return the error to raise if DynamoDB repeatedly leaves a part of a batch unprocessed."""
     error = {"Code": THROTTLED, "Message": "Some of the batch was not processed, repeatedly."}
     throttled = ClientError({"Error": error}, operation)
     explain(throttled)
@@ -85,8 +85,10 @@ def throttled(operation: str) -> ClientError:
 
 
 def explain(error: Exception) -> None:
-    """Let botocore's error say where to look. Of a wrong signature AWS repeats, in further lines,
-    what was signed, tokens included."""
+    """Add a remedy to the message of botocore's error, and cut the message to its first line.
+
+    After a wrong signature AWS repeats what was signed, tokens included, in further lines.
+    """
     if remedy := _remedy(error):
         first, *_ = str(error).splitlines() or [""]
         error.args = (f"{first} ({remedy})",)
@@ -94,14 +96,14 @@ def explain(error: Exception) -> None:
 
 def _remedy(error: Exception) -> str | None:
     if isinstance(error, ClientError):
-        is_of_keys = code_of(error) == "ValidationException" and "key" in str(error)
-        if code_of(error).isdigit():  # not DynamoDB's own
-            return _PLACE
-        return _KEYS if is_of_keys else _REMEDIES.get(code_of(error))
+        is_key_error = code_of(error) == "ValidationException" and "key" in str(error)
+        if code_of(error).isdigit():  # an HTTP status: the answer is not from DynamoDB
+            return _CHECK_ENDPOINT
+        return _CHECK_KEYS if is_key_error else _REMEDIES.get(code_of(error))
     if isinstance(error, NoRegionError):
         return f"Set region_name in {_OPTIONS}, or AWS_DEFAULT_REGION."
-    if isinstance(error, _NO_CREDENTIALS):
-        return _CREDENTIALS
+    if isinstance(error, _CREDENTIAL_ERRORS):
+        return _CHECK_CREDENTIALS
     if isinstance(error, (ConnectionError, HTTPClientError)):
-        return _PLACE
+        return _CHECK_ENDPOINT
     return _OPTIONS if isinstance(error, BotoCoreError) else None

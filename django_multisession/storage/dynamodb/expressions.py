@@ -1,4 +1,4 @@
-"""The language of conditions and updates. Pure."""
+"""Condition and update expressions. Pure."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from .encoding import Value
 
 
 class Expression:
-    """Placeholders for names and values.
+    """The placeholders for names and values that the expressions of one request use.
 
-    No name is ever part of an expression: a field may be called like one of DynamoDB's 573 reserved
-    words, hold a dot, or be empty.
+    Names are never written into an expression: a field's name may be one of DynamoDB's 573 reserved
+    words, contain a dot, or be empty.
     """
 
     def __init__(self) -> None:
@@ -20,13 +20,14 @@ class Expression:
         self._values: dict[str, Value] = {}
 
     def name(self, *path: str) -> str:
-        """Of an attribute, or of what is inside it."""
+        """Return the placeholder for an attribute, or the path to a member of it."""
         names = self._names
-        if len(path) == 1:  # nearly always
+        if len(path) == 1:  # the usual case
             return names.setdefault(path[0], f"#{len(names)}")
         return ".".join(names.setdefault(part, f"#{len(names)}") for part in path)
 
     def value(self, value: Value) -> str:
+        """Return a new placeholder for the value."""
         placeholder = f":{len(self._values)}"
         self._values[placeholder] = value
         return placeholder
@@ -38,14 +39,14 @@ class Expression:
         return f"begins_with({self.name(name)}, {self.value({'S': text})})"
 
     def parameters(self) -> dict[str, Any]:
-        """Of a request, beside the expressions. DynamoDB refuses an empty mapping."""
+        """Return the parameters that define the placeholders. DynamoDB refuses empty mappings."""
         names = {placeholder: name for name, placeholder in self._names.items()}
         both = {"ExpressionAttributeNames": names, "ExpressionAttributeValues": self._values}
         return {name: mapping for name, mapping in both.items() if mapping}
 
 
 def projection(attributes: Iterable[str]) -> Mapping[str, Any]:
-    """The parameters that have only these attributes travel."""
+    """Return the parameters of a read that returns only these attributes."""
     expression = Expression()
     names = ",".join(expression.name(attribute) for attribute in dict.fromkeys(attributes))
     return {"ProjectionExpression": names, **expression.parameters()}

@@ -1,9 +1,9 @@
-"""Leases: whose they are, and until when. Pure.
+"""The requests for leases, and their answers. Pure.
 
 ::
 
     pk           sk   item
-    l#<name>     l    a lease, until ``ends`` (in microseconds), of ``owner``
+    l#<name>     l    a lease of ``owner`` until ``ends`` (in microseconds since 1970)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ENDS, OWNER = "ends", "owner"
 
 
 def acquire_lease(table: str, name: str, owner: str, until: datetime, now: datetime) -> Write:
-    """Refused where another owner has it."""
+    """Return the write that takes a lease. Its condition fails if another owner has the lease."""
     item = {
         **_key(name),
         OWNER: {"S": owner},
@@ -40,19 +40,21 @@ def acquire_lease(table: str, name: str, owner: str, until: datetime, now: datet
 
 
 def active_leases(names: Collection[str]) -> Request:
-    """Of a BatchGetItem."""
+    """Return the table's part of a BatchGetItem request that reads these leases."""
     return {"Keys": [*map(_key, dict.fromkeys(names))], "ConsistentRead": True}
 
 
-def live(leases: Iterable[Item], names: Collection[str], now: datetime) -> Mapping[str, datetime]:
-    """Name -> end, of those that have not ended. DynamoDB deletes late.
+def live(items: Iterable[Item], names: Collection[str], now: datetime) -> Mapping[str, datetime]:
+    """Return the end of each lease that has not ended, by name. DynamoDB deletes items late.
 
-    Raises WrongAnswer for one that was not asked for.
+    Raises WrongAnswer for a lease that was not requested.
     """
-    keys = ((each[PK]["S"].removeprefix(LEASES), each) for each in leases)
-    ends = {name: from_microseconds(encoding.number_in(each, ENDS)) for name, each in keys}
+    ends = {
+        item[PK]["S"].removeprefix(LEASES): from_microseconds(encoding.number_in(item, ENDS))
+        for item in items
+    }
     if not ends.keys() <= {*names}:
-        raise encoding.WrongAnswer("DynamoDB answered with leases that were not asked for.")
+        raise encoding.WrongAnswer("DynamoDB answered with leases that were not requested.")
     return {name: end for name, end in ends.items() if end > now}
 
 

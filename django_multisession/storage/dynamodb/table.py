@@ -1,4 +1,4 @@
-"""The table that sessions are kept in: made, and compared with what it should be."""
+"""The table of the sessions: how it is created, and compared with a specification."""
 
 from __future__ import annotations
 
@@ -18,73 +18,84 @@ from .table_spec import TableSpec, recovery, request, time_to_live
 Call = Callable[..., Mapping[str, Any]]
 Progress = Callable[[str], object]
 
-DEADLINE = 300  # seconds for a table to become active; ten are usual
-PAUSES = (0.2, 0.8, 2, 3, 5)  # seconds between two looks at it; the last one from then on
+DEADLINE = 300  # seconds to wait for a table to become active; ten are usual
+PAUSES = (0.2, 0.8, 2, 3, 5)  # seconds between two polls; the last one is repeated
 
 ABSENT = "ResourceNotFoundException"
 EXISTS = "ResourceInUseException"
-# TTL is on, or was changed within the hour; or something else of the table is being changed.
+# TTL is enabled, or was changed within the last hour, or the table is being changed otherwise.
 NOT_NOW = {"ValidationException", EXISTS, "LimitExceededException"}
-# The backups of a new table are there a moment after it is active.
+# A new table has backups only a moment after it has become active.
 NOT_YET = "ContinuousBackupsUnavailableException"
 
-NO_TTL = Finding("ttl", "The server knows no TTL.", "Purge regularly: manage.py clearsessions")
-NO_RECOVERY = Finding("recovery", "The server knows no point-in-time recovery.", "Do without it.")
+NO_TTL = Finding(
+    "ttl",
+    "The server has no TTL.",
+    "Purge expired sessions regularly: manage.py clearsessions",
+)
+NO_RECOVERY = Finding(
+    "recovery",
+    "The server has no point-in-time recovery.",
+    "Omit --point-in-time-recovery, and make backups in another way if you need them.",
+)
 
 
 class TableError(Exception):
-    """The table does not become active. Says what to do."""
+    """The table does not become active. The message has a remedy."""
 
 
 class Creation(NamedTuple):
-    """What `Table.create` did."""
+    """The result of `Table.create`."""
 
-    made: bool  # False: there is one, or somebody else was just making it
-    warnings: list[Finding]  # what could not be done
+    created: bool  # False: the table existed, or another process was creating it
+    warnings: list[Finding]  # settings of the table that could not be made
 
 
 class Table:
-    """A table by its name. Connects when a verb is called; raises botocore's errors."""
+    """A table by its name. Its methods send requests, and raise botocore's errors."""
 
     def __init__(self, name: str, call: Call) -> None:
-        """``call("describe_table", TableName=...)`` runs an operation of boto3's low-level client
-        by its Python name and gives its answer."""
+        """Remember the name and the function that sends requests.
+
+        ``call("describe_table", TableName=...)`` runs an operation of boto3's low-level client,
+        given by its Python name, and returns the answer.
+        """
         self.name = name
         self._call = call
 
     @staticmethod
-    def plan(**wishes: Any) -> TableSpec:
-        """What is wanted of the table, for those who may not import `Plan`."""
-        return TableSpec(**wishes)
+    def spec(**options: Any) -> TableSpec:
+        """Return a specification. Code that may not import `TableSpec` gets it here."""
+        return TableSpec(**options)
 
     def exists(self) -> bool:
-        """One request."""
+        """Return whether the table exists. One request."""
         return self._describe() is not None
 
-    def create(self, plan: TableSpec, progress: Progress) -> Creation:
-        """Make the table, wait until it is active, and let DynamoDB delete what is over.
+    def create(self, spec: TableSpec, progress: Progress) -> Creation:
+        """Create the table, wait until it is active, and enable TTL, so that sessions expire.
 
-        One that there is stays as it is: see `differences`. One that somebody else is just making
-        is waited for, and gets its TTL, and the recovery if that is wanted. ``progress`` is told
-        in a line what is done.
+        An existing table is not changed; see `differences`. If another process is creating the
+        table, wait for it and then enable TTL, and recovery if specified. ``progress`` is called
+        with one line of text for each step.
 
-        Four requests, and one for each further look; one if there is a table. Raises TableError.
+        Four requests, and one for each further poll; one if the table exists. Raises TableError.
         """
         status = self._status()
         if status not in {None, "CREATING"}:
             return Creation(False, [])
         progress(f"Creating table {self.name!r} ...")
-        made = status is None and self._make(plan)
+        created = status is None and self._create(spec)
         self._wait(progress)
         warnings = self._enable_ttl(progress)
-        if plan.point_in_time_recovery:
+        if spec.point_in_time_recovery:
             warnings += self._enable_recovery(progress)
-        return Creation(made, warnings)
+        return Creation(created, warnings)
 
-    def differences(self, plan: TableSpec) -> list[Finding]:
-        """What is not as sessions need it, or not as planned. Empty: all is well.
+    def differences(self, spec: TableSpec) -> list[Finding]:
+        """Return what differs from what sessions need, and from the specification.
 
-        Two requests, and one for each of recovery and tags, if these are planned.
+        Two requests, and one each for recovery and tags if they are specified.
         """
         table = self._describe()
         if table is None:
@@ -92,21 +103,21 @@ class Table:
         described = Described(
             table=table,
             ttl=self._ttl(),
-            recovery=self._recovery() if plan.point_in_time_recovery else {},
-            tags=dict(self._tags(table["TableArn"])) if plan.tags else {},
+            recovery=self._recovery() if spec.point_in_time_recovery else {},
+            tags=dict(self._tags(table["TableArn"])) if spec.tags else {},
         )
-        return table_diff.findings(described, plan)
+        return table_diff.findings(described, spec)
 
-    def template(self, kind: str, plan: TableSpec) -> str:
-        """The table in the words of "cloudformation" or "terraform"; as "iam", who needs which
-        rights. No request."""
-        return table_templates.TEMPLATES[kind](self.name, plan)
+    def template(self, kind: str, spec: TableSpec) -> str:
+        """Return a template of this kind; see `table_templates.TEMPLATES`. No request."""
+        return table_templates.TEMPLATES[kind](self.name, spec)
 
     @staticmethod
-    def told(error: Exception) -> str | None:
-        """What to tell the people who set it up, in one line. None: it is no fault of theirs.
+    def error_text(error: Exception) -> str | None:
+        """Return one line of text for an error of the setup or the server, or None for any other.
 
-        The middle of a long text is left out: servers repeat what was signed, tokens included.
+        The lines between the first and the last are omitted: servers repeat what was signed in
+        them, tokens included.
         """
         if not isinstance(error, (TableError, BotoCoreError, ClientError, ValueError)):
             return None
@@ -115,10 +126,10 @@ class Table:
 
     # Steps of creation
 
-    def _make(self, plan: TableSpec) -> bool:
-        """False: somebody else was faster."""
+    def _create(self, spec: TableSpec) -> bool:
+        """Create the table. Return False if another process has been faster."""
         try:
-            self._call("create_table", **request(self.name, plan))
+            self._call("create_table", **request(self.name, spec))
         except ClientError as error:
             if errors.code_of(error) != EXISTS:
                 raise
@@ -126,9 +137,9 @@ class Table:
         return True
 
     def _wait(self, progress: Progress) -> None:
-        """Until it is active. What was created a moment ago, DynamoDB may not know yet."""
-        for elapsed in _looks():
-            status = self._status() or "CREATING"
+        """Wait until the table is active. Raises TableError."""
+        for elapsed in _polls():
+            status = self._status() or "CREATING"  # a new table may not be visible yet
             if status != "CREATING":
                 break
             if elapsed >= 1:
@@ -136,39 +147,39 @@ class Table:
         if not table_diff.is_usable(status):
             _, problem, remedy = table_diff.unusable(self.name, status)
             raise TableError(f"{problem} Waited {elapsed:.0f} s. {remedy}")
-        progress(f"It is active after {elapsed:.0f} s.")
+        progress(f"The table is active after {elapsed:.0f} s.")
 
     def _enable_ttl(self, progress: Progress) -> list[Finding]:
-        """What to warn of."""
+        """Enable TTL, and return warnings."""
         try:
-            self._ask("update_time_to_live", TimeToLiveSpecification=time_to_live())
+            self._call_table("update_time_to_live", TimeToLiveSpecification=time_to_live())
         except ClientError as error:
-            if errors.code_of(error) == errors.UNKNOWN:
+            if errors.code_of(error) == errors.UNKNOWN_OPERATION:
                 return [NO_TTL]
             if errors.code_of(error) not in NOT_NOW:
                 raise
             if not table_diff.has_ttl(self._ttl()):
-                return [self._refused_ttl(error)]
+                return [self._ttl_refused(error)]
         progress(f"TTL is enabled on {TTL!r}.")
         return []
 
-    def _refused_ttl(self, error: ClientError) -> Finding:
+    def _ttl_refused(self, error: ClientError) -> Finding:
         problem = f"TTL is not enabled: {error.response['Error'].get('Message')}."
         remedy = f"An hour after its last change, run: {table_diff.enable_ttl(self.name)}"
         return Finding("ttl", problem, remedy)
 
     def _enable_recovery(self, progress: Progress) -> list[Finding]:
-        """What to warn of."""
-        for elapsed in _looks():
+        """Enable point-in-time recovery, and return warnings."""
+        for elapsed in _polls():
             try:
-                self._ask("update_continuous_backups", **recovery())
+                self._call_table("update_continuous_backups", **recovery())
             except ClientError as error:
-                if errors.code_of(error) == errors.UNKNOWN:
+                if errors.code_of(error) == errors.UNKNOWN_OPERATION:
                     return [NO_RECOVERY]
                 if errors.code_of(error) != NOT_YET:
                     raise
                 if elapsed >= 1:
-                    progress(f"Without backups for {elapsed:.0f} s ...")
+                    progress(f"Waiting for backups for {elapsed:.0f} s ...")
             else:
                 progress("Point-in-time recovery is enabled.")
                 return []
@@ -178,9 +189,9 @@ class Table:
     # Requests
 
     def _describe(self) -> Mapping[str, Any] | None:
-        """None: there is no such table. Nothing else is taken for that."""
+        """Return the table's description, or None if there is no such table."""
         try:
-            return dict(self._ask("describe_table")["Table"])
+            return dict(self._call_table("describe_table")["Table"])
         except ClientError as error:
             if errors.code_of(error) != ABSENT:
                 raise
@@ -191,16 +202,16 @@ class Table:
         return None if table is None else str(table["TableStatus"])
 
     def _ttl(self) -> Mapping[str, Any]:
-        answer = self._ask_if_known("describe_time_to_live")
+        answer = self._call_if_known("describe_time_to_live")
         return dict(answer.get("TimeToLiveDescription", {}))
 
     def _recovery(self) -> Mapping[str, Any]:
-        answer = self._ask_if_known("describe_continuous_backups")
+        answer = self._call_if_known("describe_continuous_backups")
         description = answer.get("ContinuousBackupsDescription", {})
         return dict(description.get("PointInTimeRecoveryDescription", {}))
 
     def _tags(self, arn: str) -> Iterator[tuple[str, str]]:
-        """A request for each page."""
+        """Yield the tags. One request for each page."""
         token: dict[str, str] = {}
         while True:
             answer = self._call("list_tags_of_resource", ResourceArn=arn, **token)
@@ -209,21 +220,21 @@ class Table:
                 return
             token = {"NextToken": answer["NextToken"]}
 
-    def _ask_if_known(self, operation: str) -> Mapping[str, Any]:
-        """The answer; empty where the server does not know the operation."""
+    def _call_if_known(self, operation: str) -> Mapping[str, Any]:
+        """Return the answer, which is empty if the server does not have the operation."""
         try:
-            return self._ask(operation)
+            return self._call_table(operation)
         except ClientError as error:
-            if errors.code_of(error) != errors.UNKNOWN:
+            if errors.code_of(error) != errors.UNKNOWN_OPERATION:
                 raise
             return {}
 
-    def _ask(self, operation: str, **request: Any) -> Mapping[str, Any]:
+    def _call_table(self, operation: str, **request: Any) -> Mapping[str, Any]:
         return self._call(operation, TableName=self.name, **request)
 
 
-def _looks() -> Iterator[float]:
-    """The seconds that have passed: now, and after ever longer pauses until the deadline."""
+def _polls() -> Iterator[float]:
+    """Yield the elapsed seconds: at once, and after ever longer pauses until the deadline."""
     start, pauses = monotonic(), chain(PAUSES, repeat(PAUSES[-1]))
     while (elapsed := monotonic() - start) < DEADLINE:
         yield elapsed

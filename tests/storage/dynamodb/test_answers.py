@@ -1,6 +1,6 @@
-"""Bad answers of DynamoDB, and those that are lost though it did what it was told.
+"""Error answers of DynamoDB, and answers that are lost after the request was executed.
 
-Every verb does what the specification does, or raises.
+Every verb does the same as `MemoryStorage`, or raises.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The client: made when it is needed, of what options, and who waits for it."""
+"""The client: when it is created, from which options, and in which threads it works."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ class TestLaziness:
         name = "django_multisession.backends.dynamodb"
         monkeypatch.setitem(sys.modules, name, None)  # which is put back in the end
         del sys.modules[name]
-        monkeypatch.setattr(client_pool, "_client", pytest.fail)
+        monkeypatch.setattr(client_pool, "make_client", pytest.fail)
         before = threading.active_count(), len(there.proxy.requests)
         there.storage()
-        assert import_module(name).SessionStore.storage._connection._process is None
+        assert import_module(name).SessionStore.storage.connection._pool is None
         assert threading.active_count() <= before[0]  # those of other tests end meanwhile
         assert len(there.proxy.requests) == before[1]
 
     def test_threads_that_come_at_once_make_one(self, there, monkeypatch):
         made, begin = [], threading.Barrier(THREADS)
-        for module, name in ((client_pool, "_client"), (connection, "ClientPool")):
+        for module, name in ((client_pool, "make_client"), (connection, "ClientPool")):
             original = getattr(module, name)
             monkeypatch.setattr(module, name, lambda o, f=original: made.append(f) or f(o))
         storage = there.storage()
@@ -69,7 +69,7 @@ class TestLaziness:
 class TestOptions:
     def config(self, storage):
         read_often(storage, IDS[0])
-        return storage._connection.process.client.meta.config
+        return storage.connection.pool.client.meta.config
 
     def test_ours(self, there):
         config = self.config(there.storage())
@@ -84,7 +84,7 @@ class TestOptions:
     def test_what_cannot_be_wrong_is_not_checked(self, there):
         """By the client, but by the server."""
         with pytest.raises(ClientError):
-            there.storage()._connection.call("get_item", {"TableName": there.table, "Key": {}})
+            there.storage().connection.call("get_item", {"TableName": there.table, "Key": {}})
 
     @pytest.mark.parametrize("kind", [dict, Config])
     def test_theirs_are_merged_into_ours(self, there, kind):
@@ -116,7 +116,7 @@ class TestOptions:
 
 class TestAwaiting:
     def test_many_tasks_block_neither_the_loop_nor_the_threads_of_others(self, there):
-        storage, release = there.storage(config={"read_timeout": 30}), there.acquire_lease(len(IDS))
+        storage, release = there.storage(config={"read_timeout": 30}), there.delay_reads(len(IDS))
 
         def wait():
             wait_until(lambda: there.proxy.struck == client_pool.VERBS, "requests in all threads")
@@ -150,12 +150,12 @@ class TestAwaiting:
 
     def test_loops_one_after_another_share_the_client_and_the_threads(self, there):
         storage = there.storage()
-        client = storage._connection.process.client
+        client = storage.connection.pool.client
         before = threading.active_count()
         for id in IDS[:10]:
             asyncio.run(aread_often(storage, id))
             async_to_sync(aread_often)(storage, id)
-        assert storage._connection.process.client is client
+        assert storage.connection.pool.client is client
         assert threading.active_count() <= before + client_pool.VERBS + 1  # and that of the proxy
 
     def test_loops_at_once(self, there):

@@ -149,7 +149,7 @@ class TestBatches:
 
     def test_what_was_not_written_is_written_next(self, there, storage, sizes, waited):
         def is_full(request):
-            return connection.BATCH in map(len, request.body["RequestItems"].values())
+            return connection.WRITE_BATCH in map(len, request.body["RequestItems"].values())
 
         there.proxy.partial(20, is_full, times=3)
         assert storage.clear() == 60
@@ -169,7 +169,7 @@ class TestBatches:
         assert there.kept(storage) == CROWD
 
     def test_writing_that_comes_to_nothing_raises(self, there, storage, sizes, waited, monkeypatch):
-        monkeypatch.setattr(storage._connection, "map", lambda *work: [*map(*work)])  # one by one
+        monkeypatch.setattr(storage.connection, "map", lambda *work: [*map(*work)])  # one by one
         there.proxy.partial(0, "BatchWriteItem", times=100)
         with pytest.raises(ClientError, match="capacity is used up"):
             storage.clear()

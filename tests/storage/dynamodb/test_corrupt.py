@@ -60,12 +60,12 @@ def test_whatever_is_wrong_it_is_read_or_absent_with_a_line_in_the_log(caplog, c
 @given(MUTATIONS)
 def test_whatever_is_wrong_listings_go_around_it(caplog, changes):
     item, whole = mutated(changes), {**item_of(RECORD), PK: {"S": "s#whole"}}
-    found = encoding.found([item, whole])
+    found = encoding.to_entries([item, whole])
     assert ("whole", RECORD) in found
-    assert [each for each in encoding.live([item, whole], NOW) if each not in found] == []
+    assert [each for each in encoding.live_entries([item, whole], NOW) if each not in found] == []
     assert encoding.reference_in(item, "user") in (None, "42") or "references" in changes
-    assert [*encoding.packed([whole, item])]
-    assert encoding.checked([item], [ID]) == [item]
+    assert [*encoding.transaction_batches([whole, item])]
+    assert encoding.check_ids([item], [ID]) == [item]
     assert encoding.primary_key(item) == encoding.session_key(ID)
 
 
@@ -104,7 +104,7 @@ def test_a_number_that_is_none_is_nothing():
 def test_live_are_those_that_are_whole_and_not_over(caplog):
     ahead = replace(BARE, expires_at=NOW + timedelta(microseconds=1))
     answered = [item_of(ahead), item_of(BARE), {**item_of(ahead), SK: {"S": "x"}}, keys_alone()]
-    assert encoding.live(answered, NOW) == [(ID, ahead), (ID, ahead)]
+    assert encoding.live_entries(answered, NOW) == [(ID, ahead), (ID, ahead)]
     assert len(caplog.records) == 1
 
 

@@ -13,8 +13,8 @@ import pytest
 from django_multisession.core import keys
 from django_multisession.core.record import Change
 from django_multisession.storage.dynamodb import encoding
-from django_multisession.storage.dynamodb.connection import BATCH, chunks
-from django_multisession.storage.dynamodb.listing import LOOKED_AT
+from django_multisession.storage.dynamodb.connection import WRITE_BATCH, chunks
+from django_multisession.storage.dynamodb.listing import ITEMS_PER_SESSION
 from django_multisession.storage.dynamodb.scan import SEGMENTS
 from support.dynamodb_proxy import Proxy
 from support.dynamodb_servers import DYNALITE, MOTO
@@ -47,15 +47,15 @@ class Counted:
         """By batches."""
         record = make_record(self.clock, **facts)
         entries = chain(*(self.entries(f"{number:043}", record) for number in range(sessions)))
-        for batch in chunks([{"PutRequest": {"Item": item}} for item in entries], BATCH):
+        for batch in chunks([{"PutRequest": {"Item": item}} for item in entries], WRITE_BATCH):
             request = {"RequestItems": {self.storage.table.name: batch}}
-            self.storage._connection.call("batch_write_item", request)
+            self.storage.connection.call("batch_write_item", request)
 
     def entries(self, id, record):
         """All that is kept of a session."""
-        bound = encoding.bound_of(record.expires_at, self.clock.now)
-        yield encoding.of_record(id, record, bound, "0" * 16)
-        yield from (encoding.entry(id, *each, bound) for each in record.references.items())
+        bound = encoding.new_bound(record.expires_at, self.clock.now)
+        yield encoding.to_item(id, record, bound, "0" * 16)
+        yield from (encoding.index_entry(id, *each, bound) for each in record.references.items())
 
     def update(self, **facts):
         times = {"last_seen_at": self.clock.now, "expires_at": make_record(self.clock).expires_at}
@@ -96,7 +96,8 @@ def test_a_reference_is_one_before_or_a_batch_after(counted, references):
     count, storage = len(references), counted.storage
     assert counted(lambda: counted.insert(references=references)) == {"PutItem": 1 + count}
     assert counted(counted.update) == UPDATE
-    assert counted(lambda: storage.delete(A)) == DELETE | {"BatchWriteItem": ceil(count / BATCH)}
+    batches = ceil(count / WRITE_BATCH)
+    assert counted(lambda: storage.delete(A)) == DELETE | {"BatchWriteItem": batches}
 
 
 def test_a_login_is_two_and_forgetting_it_is_one(counted):
@@ -149,7 +150,7 @@ def test_ending_all_sessions_of_a_user_is_by_batches(on_moto, sessions, referenc
         BatchGetItem=ceil(sessions / 100),
         TransactWriteItems=sessions // 100 + sessions // 1000,
         DeleteItem=sessions % 100 == 1,  # a single one needs no transaction
-        BatchWriteItem=ceil(sessions * len(references) / BATCH),
+        BatchWriteItem=ceil(sessions * len(references) / WRITE_BATCH),
     )
     assert on_moto(lambda: list(on_moto.storage.delete_matching("user", "1"))) == +expected
 
@@ -160,7 +161,7 @@ def test_a_page_is_one_request_unless_it_meets_many_entries(counted):
         assert counted(lambda: counted.storage.page(None, limit)) == {"Scan": 1}
     counted.fill(60, references=BOTH)  # 120 items in a row may be entries
     (scans,) = counted(lambda: counted.storage.page(None, 1)).values()
-    assert scans <= 1 + 120 / (2 * LOOKED_AT)
+    assert scans <= 1 + 120 / (2 * ITEMS_PER_SESSION)
 
 
 def test_a_lease_is_one_request(counted):
@@ -183,7 +184,7 @@ def test_the_whole_table_is_read_in_segments(on_moto):
     assert on_moto(on_moto.storage.count) == {"Scan": SEGMENTS}
     on_moto.clock.advance(days=15)
     assert on_moto(lambda: on_moto.storage.count(expired_only=True)) == {"Scan": SEGMENTS}
-    swept = {"Scan": SEGMENTS, "BatchWriteItem": ceil(30 / BATCH)}
+    swept = {"Scan": SEGMENTS, "BatchWriteItem": ceil(30 / WRITE_BATCH)}
     assert on_moto(on_moto.storage.purge) == swept | MOVED
     assert on_moto(on_moto.storage.purge) == {"Scan": SEGMENTS}
 

@@ -1,11 +1,11 @@
-"""What `manage.py check --database default` tells of the table, asked for real."""
+"""The findings of `manage.py check --database default` about a real table."""
 
 from __future__ import annotations
 
 import pytest
 
 from django_multisession.checks import check_server
-from django_multisession.checks.server import FATAL, NUMBERS
+from django_multisession.checks.server import ERRORS, WARNINGS
 from django_multisession.storage.base import Finding
 from django_multisession.storage.dynamodb.table_spec import TableSpec, request
 from support.dynamodb_table_specs import tableless
@@ -65,11 +65,11 @@ def test_another_error_is_none_of_the_table(table, moto):
 
 
 def test_every_finding_of_a_table_that_is_not_planned_has_a_number(table, monkeypatch):
-    """Of the wishes of createsessiontable the check knows nothing."""
+    """Of the options of createsessiontable the check knows nothing."""
     for name in ("missing", "keys", "status", "ttl", "unknown"):
         finding = Finding(name, "What is wrong.", "What to do.")
-        monkeypatch.setattr(table, "differences", lambda plan, finding=finding: [finding])
+        monkeypatch.setattr(table, "differences", lambda spec, finding=finding: [finding])
         ((id, *texts),) = found()
-        assert int(id[1:]) == {**NUMBERS, **FATAL}[name]
+        assert int(id[1:]) == {**WARNINGS, **ERRORS}[name]
         assert texts == [finding.problem, finding.remedy]
     table.create(TableSpec(), print)

@@ -11,7 +11,7 @@ from django_multisession.storage.base import SessionTooLarge
 from django_multisession.storage.dynamodb import encoding
 from django_multisession.storage.dynamodb.encoding import (
     FACTS,
-    LIMIT,
+    MAX_ITEM_BYTES,
     SIZE,
     TTL,
     WrongAnswer,
@@ -61,14 +61,14 @@ class TestRecords:
     @settings(deadline=None)
     @given(RECORDS, CHANGES)
     def test_writing_a_change_over_an_item_applies_it_but_for_references(self, record, change):
-        item = {**item_of(record), **encoding.of_change(change)}
+        item = {**item_of(record), **encoding.change_attributes(change)}
         for name in change.unset:
-            item.pop(encoding.attribute(name), None)
+            item.pop(encoding.field_attribute(name), None)
         assert to_record(ID, item) == replace(change, references={}).apply_to(record)
 
     def test_a_change_holds_only_what_changed(self):
-        assert encoding.of_change(Change(unset={"a"}, references={"user": "1"})) == {}
-        assert encoding.of_change(Change(label="", set={"": b"1"})) == {
+        assert encoding.change_attributes(Change(unset={"a"}, references={"user": "1"})) == {}
+        assert encoding.change_attributes(Change(label="", set={"": b"1"})) == {
             "label": {"S": ""},
             ".": {"S": "1"},
         }
@@ -84,7 +84,7 @@ class TestTimes:
     @example(NOW)
     @example(NOW.replace(microsecond=1))
     def test_dynamodb_deletes_nothing_before_its_end_and_a_second_later_at_most(self, end):
-        times = encoding.times_of_end(end)
+        times = encoding.expiry_attributes(end)
         early = int(times[TTL]["N"]) * 1_000_000 - to_microseconds(end)
         assert 0 <= early < 1_000_000
         assert int(times["expires"]["N"]) == to_microseconds(end)
@@ -93,14 +93,14 @@ class TestTimes:
     @example(NEVER, NOW)
     @example(NOW, NEVER)
     def test_the_index_vouches_for_a_lifetime_more_and_a_day_at_least(self, end, now):
-        margin = encoding.bound_of(end, now) - encoding.seconds(end)
+        margin = encoding.new_bound(end, now) - encoding.seconds(end)
         assert margin == max(encoding.seconds(end) - encoding.seconds(now), DAY)
 
     @given(TIMES, TIMES, st.integers(0, 10**12))
     def test_a_bound_is_kept_until_the_end_moves_beyond(self, end, now, bound):
-        renewed = encoding.renewed(bound, end, now)
+        renewed = encoding.renew_bound(bound, end, now)
         assert renewed >= encoding.seconds(end)
-        assert renewed in (bound, encoding.bound_of(end, now))
+        assert renewed in (bound, encoding.new_bound(end, now))
         assert (renewed == bound) or bound < encoding.seconds(end)
 
     @pytest.mark.parametrize("lifetime", [60, DAY, 14 * DAY])
@@ -109,8 +109,8 @@ class TestTimes:
         for step in range(1000):
             now = NOW + timedelta(seconds=step * lifetime / 10)
             end = now + timedelta(seconds=lifetime)
-            renewals += bound != encoding.renewed(bound, end, now)
-            bound = encoding.renewed(bound, end, now)
+            renewals += bound != encoding.renew_bound(bound, end, now)
+            bound = encoding.renew_bound(bound, end, now)
         assert renewals <= 1 + 1000 * lifetime / 10 / max(lifetime, DAY)
 
 
@@ -119,8 +119,8 @@ class TestSizes:
     @given(RECORDS)
     @example(LONG)
     def test_what_is_counted_is_never_less_than_dynamodb_counts_nor_much_more(self, record):
-        item = item_of(record, encoding.bound_of(record.expires_at, NOW), "0" * 16)
-        assert size_of(item) <= encoding.bytes_of(item) <= int(item[SIZE]["N"])
+        item = item_of(record, encoding.new_bound(record.expires_at, NOW), "0" * 16)
+        assert size_of(item) <= encoding.size_of(item) <= int(item[SIZE]["N"])
         assert int(item[SIZE]["N"]) <= size_of(item) + ZEROS
         assert_legal(Request("PutItem", {"TableName": "sessions", "Item": item}))
 
@@ -130,18 +130,20 @@ class TestSizes:
     def test_so_it_is_of_numbers(self, number):
         assume(len(str(number).strip("-0")) <= 38)
         item = {"n": encoding.number(number)}
-        assert size_of(item) <= encoding.bytes_of(item)
+        assert size_of(item) <= encoding.size_of(item)
 
     @pytest.mark.parametrize("name", ["a", "\u00fc", "\U0001f600" * 3000])
     @pytest.mark.parametrize("label", ["", "\u4e2d" * 10_000])
     def test_a_byte_more_than_dynamodb_keeps_is_too_much(self, name, label):
         record = replace(RECORD, label=label, fields={name: b""})
-        room = LIMIT - int(item_of(record)[SIZE]["N"])
+        room = MAX_ITEM_BYTES - int(item_of(record)[SIZE]["N"])
         largest = item_of(replace(record, fields={name: b"x" * room}))
-        assert LIMIT - ZEROS < size_of(largest) <= int(largest[SIZE]["N"]) == LIMIT
+        assert (
+            MAX_ITEM_BYTES - ZEROS < size_of(largest) <= int(largest[SIZE]["N"]) == MAX_ITEM_BYTES
+        )
         with pytest.raises(SessionTooLarge) as caught:
             item_of(replace(record, fields={name: b"x" * (room + 1)}))
-        assert (caught.value.size, caught.value.limit) == (LIMIT + 1, 400 * KB)
+        assert (caught.value.size, caught.value.limit) == (MAX_ITEM_BYTES + 1, 400 * KB)
 
     def test_the_error_names_the_largest_fields_and_no_value(self):
         sizes = {"small": 7, "large": 300_000, "larger": 310_000, "it's": 9_000, "tiny": 1}
@@ -156,30 +158,30 @@ class TestSizes:
         assert "sss" not in told
 
     @settings(deadline=None)
-    @given(st.lists(st.integers(0, LIMIT + 1), max_size=500))
-    @example([LIMIT] * 11)
+    @given(st.lists(st.integers(0, MAX_ITEM_BYTES + 1), max_size=500))
+    @example([MAX_ITEM_BYTES] * 11)
     @example([1] * 101)
-    @example([encoding.TOGETHER_BYTES + 1] * 2)
+    @example([encoding.TRANSACTION_BYTES + 1] * 2)
     @example([])
     def test_packs_are_no_more_than_a_transaction_takes(self, sizes):
         found = [{SIZE: encoding.number(size), "n": n} for n, size in enumerate(sizes)]
-        packs = [*encoding.packed(found)]
+        packs = [*encoding.transaction_batches(found)]
         assert [item for pack in packs for item in pack] == found
         for pack in packs:
             assert 1 <= len(pack) <= 100
             total = sum(encoding.number_in(item, SIZE) for item in pack)
             assert len(pack) == 1 or total <= 4 * KB * KB
-        assert len(packs) <= 1 + len(sizes) // 100 + sum(sizes) // (4 * KB * KB - LIMIT)
+        assert len(packs) <= 1 + len(sizes) // 100 + sum(sizes) // (4 * KB * KB - MAX_ITEM_BYTES)
 
 
 class TestKeys:
     @pytest.mark.parametrize("letter", ["\U0001f600", "\u4e2d", "=", "#", " ", "\n"])
     def test_the_longest_reference_of_any_script_fits(self, letter):
-        entry = encoding.entry(ID, "n" * 50, letter * 255, 1)
+        entry = encoding.index_entry(ID, "n" * 50, letter * 255, 1)
         assert_legal(Request("PutItem", {"TableName": "sessions", "Item": entry}))
 
     def test_of_sessions_and_entries(self):
-        session, entry = item_of(RECORD), encoding.entry(ID, "user", "42", 7)
+        session, entry = item_of(RECORD), encoding.index_entry(ID, "user", "42", 7)
         assert encoding.primary_key(session) == encoding.session_key(ID)
         assert encoding.primary_key(entry) == encoding.entry_key("user", "42", ID)
         assert encoding.id_of(session) == ID
@@ -195,8 +197,8 @@ class TestWrongAnswers:
 
     def test_items_that_were_not_asked_for(self):
         asked = [item_of(RECORD)]
-        assert encoding.checked(iter(asked), [OTHER, ID]) == asked
-        assert encoding.checked([], [ID]) == []
+        assert encoding.check_ids(iter(asked), [OTHER, ID]) == asked
+        assert encoding.check_ids([], [ID]) == []
         for ids in ([OTHER], []):
             with pytest.raises(WrongAnswer):
-                encoding.checked(asked, ids)
+                encoding.check_ids(asked, ids)

@@ -1,4 +1,4 @@
-"""Another program's items in the table: we neither show nor touch them."""
+"""Another program's items in the table, which are neither shown nor changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def times(observed, **ahead):
     """As of a session that is over long since, or will be."""
     end = observed.clock.now + timedelta(**ahead) if ahead else None
     numbers = {name: {"N": digits} for name, digits in TIMES.items()}
-    return numbers | (encoding.times_of_end(end) if end else {})
+    return numbers | (encoding.expiry_attributes(end) if end else {})
 
 
 class TestOthers:
@@ -52,8 +52,8 @@ class TestOthers:
         assert self.are_there(observed, others)
 
     def test_a_page_that_ends_among_them_goes_on(self, it, others, monkeypatch):
-        monkeypatch.setattr(listing, "LOOKS", 1)
-        monkeypatch.setattr(listing, "LOOKED_AT", 1)
+        monkeypatch.setattr(listing, "MAX_STEPS", 1)
+        monkeypatch.setattr(listing, "ITEMS_PER_SESSION", 1)
         found, after = it.page(None, 1)
         while after is not None:
             more, after = it.page(after, 1)

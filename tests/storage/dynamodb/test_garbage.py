@@ -54,12 +54,12 @@ class TestCorruptItems:
         """The ids of sessions that are so; and B is whole. All of user 1."""
         kinds = [*CORRUPT.values(), *(UNDATED.values() if observed.kind == "dynalite" else ())]
         record = observed.record(fields={"a": SECRET.encode()}, references=USER)
-        bound = encoding.bound_of(record.expires_at, observed.clock.now)
+        bound = encoding.new_bound(record.expires_at, observed.clock.now)
         ids = [f"{number:02}{'x' * 41}" for number in range(len(kinds))]
         for id, changes in zip(ids, kinds, strict=True):
-            item = {**encoding.of_record(id, record, bound, "v"), **changes}
+            item = {**encoding.to_item(id, record, bound, "v"), **changes}
             observed.table.put({name: value for name, value in item.items() if value})
-            observed.table.put(encoding.entry(id, "user", "1", bound))
+            observed.table.put(encoding.index_entry(id, "user", "1", bound))
         observed.storage.insert(B, record)
         return ids
 

@@ -8,7 +8,7 @@ import pytest
 from django_multisession.core.record import Change
 from django_multisession.storage.base import SessionTooLarge
 from django_multisession.storage.dynamodb import encoding
-from django_multisession.storage.dynamodb.encoding import LIMIT, SIZE
+from django_multisession.storage.dynamodb.encoding import MAX_ITEM_BYTES, SIZE
 from support.dynamodb_rules import KB, size_of
 
 A = "A" * 43
@@ -29,7 +29,7 @@ def rewritten(observed):
 class TestOneThatGrows:
     def save(self, observed, fields):
         sent = observed(lambda: observed.storage.update(A, Change(set=fields)))
-        assert size_of(stored(observed)) <= int(stored(observed)[SIZE]["N"]) <= LIMIT
+        assert size_of(stored(observed)) <= int(stored(observed)[SIZE]["N"]) <= MAX_ITEM_BYTES
         return sent
 
     def test_saves_go_on_for_ever_and_are_counted_again_now_and_then(self, observed):

@@ -29,8 +29,8 @@ class Sessions(History):
     def __init__(self):
         super().__init__(3)
         self.real.clear()
-        self.real._stopped.clear()
-        self.table = Contents(self.real._connection.process.client, self.real)
+        self.real.paused_scans.clear()
+        self.table = Contents(self.real.connection.pool.client, self.real)
         self.known = dict.fromkeys(range(3))  # place -> what somebody read there once
 
     @initialize(user=USERS, lifetime=LIFETIMES)
@@ -130,11 +130,11 @@ class Sessions(History):
             bound = encoding.number_in(stored[id], BOUND)
             assert bound >= encoding.seconds(record.expires_at)
             for reference in record.references.items():
-                assert ends[encoding.partition_of(*reference), id] >= bound
+                assert ends[encoding.index_partition(*reference), id] >= bound
 
     @invariant()
     def no_item_stays_for_ever_nor_is_larger_than_it_says(self):
-        latest = encoding.bound_of(self.clock.now + LONGEST, self.clock.now)
+        latest = encoding.new_bound(self.clock.now + LONGEST, self.clock.now)
         for item in self.table.items():
             assert 0 < encoding.number_in(item, TTL) <= latest
             if encoding.is_session(item):

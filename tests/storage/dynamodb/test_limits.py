@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from django_multisession.core.record import Change
 from django_multisession.storage.base import SessionTooLarge
 from django_multisession.storage.dynamodb import encoding
-from django_multisession.storage.dynamodb.encoding import LIMIT, SIZE
+from django_multisession.storage.dynamodb.encoding import MAX_ITEM_BYTES, SIZE
 from support.dynamodb_cases import RECORDS
 from support.dynamodb_rules import KB
 from support.dynamodb_servers import SERVERS
@@ -37,14 +37,14 @@ def store(observed):
 def sized(observed, size, **facts):
     """A record whose item is counted as so many bytes."""
     record = observed.record(fields={"small": b"1", "large": b""}, **facts)
-    bound = encoding.bound_of(record.expires_at, observed.clock.now)
-    room = size - int(encoding.of_record(A, record, bound, "0" * 16)[SIZE]["N"])
+    bound = encoding.new_bound(record.expires_at, observed.clock.now)
+    room = size - int(encoding.to_item(A, record, bound, "0" * 16)[SIZE]["N"])
     return replace(record, fields={"small": b"1", "large": b"l" * room})
 
 
 def largest(observed, **facts):
     """As large as may be; moto takes 405,000 bytes."""
-    return sized(observed, LIMIT if observed.kind == "dynalite" else 395 * KB, **facts)
+    return sized(observed, MAX_ITEM_BYTES if observed.kind == "dynalite" else 395 * KB, **facts)
 
 
 def refused(operation):
@@ -86,7 +86,7 @@ class TestOneThatIsTooLarge:
         assert error.sizes == {name: len(value) for name, value in record.fields.items()}
         assert f"'large' ({error.sizes['large']:,} bytes), 'small' (1 bytes)" in str(error)
 
-    @pytest.mark.parametrize("size", [LIMIT, 20 * LIMIT])
+    @pytest.mark.parametrize("size", [MAX_ITEM_BYTES, 20 * MAX_ITEM_BYTES])
     def test_nor_is_a_value_that_is(self, observed, it, size):
         it.insert(A, observed.record(fields={"small": b"1"}))
         before = observed.table.items()
@@ -158,11 +158,11 @@ class TestInARequest:
 def test_dynalite_counts_no_more_than_we_do(observed, record, size):
     """It counts units as DynamoDB does, but for names, which it measures in characters."""
     record = replace(record, fields={**record.fields, "padding": b"x" * size})
-    item = encoding.of_record(A, record, encoding.bound_of(record.expires_at, NOW), "v")
+    item = encoding.to_item(A, record, encoding.new_bound(record.expires_at, NOW), "v")
     request = {"TableName": observed.storage.table.name, "Item": item}
-    answer = observed.storage._connection.call(
+    answer = observed.storage.connection.call(
         "put_item", {**request, "ReturnConsumedCapacity": "TOTAL"}
     )
     observed.storage.clear()  # or the larger one of two would count
     observed.proxy.clear()
-    assert answer["ConsumedCapacity"]["CapacityUnits"] <= ceil(encoding.bytes_of(item) / KB)
+    assert answer["ConsumedCapacity"]["CapacityUnits"] <= ceil(encoding.size_of(item) / KB)

@@ -1,4 +1,4 @@
-"""Nobody is given what is another's: after a fork, after an answer that came late, or at all."""
+"""No caller gets another session's item: after a fork, a late answer, or another mix-up."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class TestForks:
     def test_each_reads_its_own(self, storage):
         with ThreadPoolExecutor(4) as pool:  # more connections than one
             list(pool.map(partial(read_often, storage, times=5), IDS[:4]))
-        client = storage._connection.process.client
+        client = storage.connection.pool.client
         children = [fork(partial(read_often, storage, id, READS)) for id in IDS[:CHILDREN]]
         read_often(storage, IDS[CHILDREN], READS)
         assert [complaint(*child) for child in children] == [""] * CHILDREN
-        assert storage._connection.process.client is client
+        assert storage.connection.pool.client is client
 
     def test_each_awaits_its_own(self, storage):
         def run(id):
@@ -80,14 +80,14 @@ class TestForks:
 
     def test_while_a_thread_makes_the_client(self, storage, monkeypatch):
         """Its child must not wait for that thread, which it does not have."""
-        make, begun, go_on = client_pool._client, threading.Event(), threading.Event()
+        make, begun, go_on = client_pool.make_client, threading.Event(), threading.Event()
 
         def make_slowly(options):
             begun.set()
             go_on.wait(30)
             return make(options)
 
-        monkeypatch.setattr(client_pool, "_client", make_slowly)
+        monkeypatch.setattr(client_pool, "make_client", make_slowly)
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(storage.read, A)
             begun.wait(30)
@@ -102,7 +102,7 @@ class TestLateAnswers:
 
     def test_after_a_timeout(self, there):
         config = {"read_timeout": TIMEOUT, "retries": {"total_max_attempts": 2}}
-        storage, release = there.storage(config=config), there.acquire_lease(2)
+        storage, release = there.storage(config=config), there.delay_reads(2)
         with pytest.raises(ReadTimeoutError):
             storage.read(A)
         release()
@@ -110,8 +110,8 @@ class TestLateAnswers:
             read_often(storage, id)
 
     def test_after_it_was_given_up_by_a_signal(self, there):
-        storage, release = there.storage(config={"read_timeout": 30}), there.acquire_lease()
-        storage._connection.process.client  # which takes a while
+        storage, release = there.storage(config={"read_timeout": 30}), there.delay_reads()
+        storage.connection.pool.client  # which takes a while
         with given_up():
             storage.read(A)
         assert there.proxy.struck == 1
@@ -120,7 +120,7 @@ class TestLateAnswers:
             read_often(storage, id)
 
     def test_after_a_task_was_cancelled(self, there):
-        storage, release = there.storage(config={"read_timeout": 30}), there.acquire_lease()
+        storage, release = there.storage(config={"read_timeout": 30}), there.delay_reads()
 
         async def run():
             task = asyncio.create_task(storage.aread(A))
@@ -154,7 +154,7 @@ class TestWrongAnswers:
     @pytest.fixture
     def refuse(self, there, storage):
         """Have a write be refused, and be told of another record."""
-        item = storage._item(B)
+        item = storage._read_item(B)
         reasons = [{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": item}]
         one = error("ConditionalCheckFailedException", "No", Item=item)
         several = error("TransactionCanceledException", "No", CancellationReasons=reasons)

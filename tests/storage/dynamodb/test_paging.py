@@ -25,8 +25,8 @@ def full(observed):
 @pytest.fixture
 def few_looks(monkeypatch):
     """A page looks at 2 items for 1 session and then at 4, and at 11 for 10 and then at 22."""
-    monkeypatch.setattr(listing, "LOOKS", 2)
-    monkeypatch.setattr(listing, "LOOKED_AT", 1)
+    monkeypatch.setattr(listing, "MAX_STEPS", 2)
+    monkeypatch.setattr(listing, "ITEMS_PER_SESSION", 1)
 
 
 def pages(observed, limit):
@@ -114,8 +114,8 @@ def test_a_cursor_may_be_of_what_is_no_session(observed, full, kind):
         "session": encoding.session_key("user-" + "0" * 38),
         "entry": encoding.entry_key("user", "1 2 = 3", full[0]),
     }[kind]
-    assert listing._position(listing._cursor(key)) == key
-    observed.storage.page(listing._cursor(key), 1)
+    assert listing.from_cursor(listing.to_cursor(key)) == key
+    observed.storage.page(listing.to_cursor(key), 1)
 
 
 @pytest.mark.parametrize("cursor", ["", " ", "s", "s x#1", "s  s#1", "s#1 s", "1 2 s#3", "\0 \0"])

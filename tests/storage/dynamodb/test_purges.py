@@ -26,8 +26,8 @@ MOMENT = timedelta(seconds=1)
 @pytest.fixture(autouse=True)
 def little_by_little(monkeypatch):
     """The table is in two segments, of which little is seen at a time."""
-    over = Requests.over
-    monkeypatch.setattr(Requests, "over", lambda *args: {**over(*args), "Limit": PER_LOOK})
+    over = Requests.expired
+    monkeypatch.setattr(Requests, "expired", lambda *args: {**over(*args), "Limit": PER_LOOK})
     monkeypatch.setattr(scan, "SEGMENTS", 2)
 
 
@@ -66,8 +66,8 @@ def test_it_goes_on_where_it_stopped(observed, full):
 
 
 def sweep_of(observed):
-    return scan.Scan(observed.storage._connection).answers(
-        observed.storage._requests.over(observed.clock.now)
+    return scan.Scan(observed.storage.connection).answers(
+        observed.storage.requests.expired(observed.clock.now)
     )
 
 
@@ -125,7 +125,7 @@ def test_several_at_once_purge_all_and_each_of_them_once(observed, full, limit, 
     storages = [observed.storage] * 4
     if beside:
         other = dynamodb(Patient(NODES[observed.kind]))(observed.clock)
-        other._requests = observed.storage._requests
+        other.requests = observed.storage.requests
         storages[2:] = [other] * 2
     start = Barrier(4)
 

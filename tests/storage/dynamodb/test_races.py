@@ -217,7 +217,7 @@ class TestExpired:
 
     def test_an_entry_that_is_needed_again_stays(self, there):
         storage = there.storage()
-        old = encoding.entry(A, "user", "3", encoding.seconds(CLOCK.now) - 1)
+        old = encoding.index_entry(A, "user", "3", encoding.seconds(CLOCK.now) - 1)
         there.client.put_item(TableName=storage.table.name, Item=old)
         beside = there.beside(storage)
         there.proxy.before(lambda: beside.update(A, DATED), is_end)

@@ -109,7 +109,7 @@ def absent_table(server):
 def other_table(server):
     """A table that was made for something else; gives a storage on it."""
     storage = DynamoDBStorage(table=f"other-{uuid4()}", options=server.options, clock=CLOCK)
-    storage._connection.call(
+    storage.connection.call(
         "create_table",
         {
             "TableName": storage.table.name,

@@ -1,4 +1,4 @@
-"""What is sent: for any record and any change DynamoDB would take it, and no session is at risk."""
+"""The requests: DynamoDB accepts them for any record and change, and no session is at risk."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from django_multisession.core.expiry import NEVER
 from django_multisession.core.record import Change, Record
 from django_multisession.storage.dynamodb import encoding, leases, listing
-from django_multisession.storage.dynamodb.encoding import LIMIT, SIZE
-from django_multisession.storage.dynamodb.requests import FIELDS, Requests, Write, fits
+from django_multisession.storage.dynamodb.encoding import MAX_ITEM_BYTES, SIZE
+from django_multisession.storage.dynamodb.requests import MAX_FIELDS, Requests, Write, fits
 from support.dynamodb_answers import Request
 from support.dynamodb_cases import AWKWARD, CHANGES, NAMES, RECORDS, SHORT, TIMES
 from support.dynamodb_observed import assert_careful
@@ -46,12 +46,13 @@ SUBJECT = Requests("sessions", consistent_read=True)
 
 
 def item_of(record):
-    return encoding.of_record(A, record, encoding.bound_of(record.expires_at, NOW), "v0")
+    return encoding.to_item(A, record, encoding.new_bound(record.expires_at, NOW), "v0")
 
 
 def every_request(record, change, names=()):
     """Of every kind. Those that are a `Write` may be part of a transaction, but for `delete`."""
-    item, entries = item_of(record), [*record.references.items()]
+    item, references = item_of(record), [*record.references.items()]
+    entry = encoding.index_entry(A, "user", "1", 1)
     return {
         "read": [SUBJECT.read(A), SUBJECT.read(A, names), SUBJECT.read(A, ())],
         "insert": [SUBJECT.insert(item)],
@@ -60,19 +61,19 @@ def every_request(record, change, names=()):
         "delete": [SUBJECT.delete(A), SUBJECT.delete(A, NOW)],
         "end": [SUBJECT.end(encoding.session_key(A), "v1")],
         "claim": [SUBJECT.claim(A, "v0", "v1")],
-        "purge": [SUBJECT.purge(each, NOW) for each in (item, encoding.entry(A, "user", "1", 1))],
-        "enter": [SUBJECT.enter(A, *entry, 7) for entry in entries],
-        "leave": [SUBJECT.leave(A, *entry) for entry in entries],
-        "entries": [SUBJECT.entries(*entry) for entry in entries],
+        "purge": [SUBJECT.purge(item, NOW), SUBJECT.purge(entry, NOW)],
+        "add_to_index": [SUBJECT.add_to_index(A, *reference, 7) for reference in references],
+        "remove_from_index": [SUBJECT.remove_from_index(A, *reference) for reference in references],
+        "index": [SUBJECT.index(*reference) for reference in references],
         "facts": [SUBJECT.facts([A, B])],
         "live": [SUBJECT.live(NOW, 7)],
         "count": [SUBJECT.count(NOW), SUBJECT.count(NOW, True)],
-        "over": [SUBJECT.over(NOW)],
-        "ours": [SUBJECT.ours()],
+        "expired": [SUBJECT.expired(NOW)],
+        "all_keys": [SUBJECT.all_keys()],
     }
 
 
-OPERATIONS = {"read": "GetItem", "entries": "Query", "facts": "BatchGetItem"}
+OPERATIONS = {"read": "GetItem", "index": "Query", "facts": "BatchGetItem"}
 
 
 def sent(made):
@@ -167,9 +168,9 @@ def test_an_update_means_the_change(record, change):
 
 
 @pytest.mark.parametrize("names", ["f", "n" * 500, "\U0001f600" * 100])
-@pytest.mark.parametrize("set_", [0, 50, FIELDS])
+@pytest.mark.parametrize("set_", [0, 50, MAX_FIELDS])
 def test_the_largest_update_is_taken(names, set_):
-    fields = [f"{names}{number}" for number in range(FIELDS)]
+    fields = [f"{names}{number}" for number in range(MAX_FIELDS)]
     references = {f"reference_{n}": None if n % 2 else "x" * 255 for n in range(20)}
     change = replace(CHANGE, references=references, unset=fields[set_:])
     change = replace(change, set=dict.fromkeys(fields[:set_], b"1"))
@@ -180,10 +181,10 @@ def test_the_largest_update_is_taken(names, set_):
 @pytest.mark.parametrize(
     "change",
     [
-        Change(set={str(n): b"" for n in range(FIELDS + 1)}),
-        Change(unset={str(n) for n in range(FIELDS + 1)}),
-        Change(set={str(n): b"" for n in range(FIELDS)}, unset={"x"}),
-        Change(set={"a": b"x" * LIMIT}),
+        Change(set={str(n): b"" for n in range(MAX_FIELDS + 1)}),
+        Change(unset={str(n) for n in range(MAX_FIELDS + 1)}),
+        Change(set={str(n): b"" for n in range(MAX_FIELDS)}, unset={"x"}),
+        Change(set={"a": b"x" * MAX_ITEM_BYTES}),
         Change(references={"user": "1"}),  # until when would it be entered?
     ],
     ids=["set", "unset", "both", "large", "undated"],
@@ -213,17 +214,17 @@ def test_an_update_grows_the_bound_of_the_size_only_where_it_sends_text(change):
     assert (" + " in request["UpdateExpression"]) is grows
 
 
-@pytest.mark.parametrize("count", [0, 1, FIELDS, FIELDS + 1])
+@pytest.mark.parametrize("count", [0, 1, MAX_FIELDS, MAX_FIELDS + 1])
 def test_more_fields_than_an_expression_names_are_all_read(count):
     names = [f"field {n}" for n in range(count)]
-    assert ("ProjectionExpression" in SUBJECT.read(A, names)) is (count <= FIELDS)
+    assert ("ProjectionExpression" in SUBJECT.read(A, names)) is (count <= MAX_FIELDS)
 
 
 @pytest.mark.parametrize("consistent", [True, False])
 def test_only_reads_of_one_session_may_be_of_a_moment_ago(consistent):
     subject = Requests("sessions", consistent_read=consistent)
     assert subject.read(A)["ConsistentRead"] is consistent
-    for request in (subject.entries("user", "1"), subject.facts([A]), subject.live(NOW, 1)):
+    for request in (subject.index("user", "1"), subject.facts([A]), subject.live(NOW, 1)):
         assert request["ConsistentRead"] is True
 
 
@@ -236,7 +237,7 @@ LONG = [json.dumps(["s#1", "x" * 1025]), json.dumps(["\u4e2d" * 683, "s"])]
 @settings(deadline=None)
 def test_what_is_taken_for_a_cursor_is_one(text):
     try:
-        start = listing._position(text)
+        start = listing.from_cursor(text)
     except ValueError:
         return
     assert_legal(Request("Scan", {"TableName": "sessions", "ExclusiveStartKey": start}))
@@ -245,4 +246,4 @@ def test_what_is_taken_for_a_cursor_is_one(text):
 @given(SHORT, st.text(STORABLE, min_size=1, max_size=255))
 def test_a_page_may_end_at_any_item_of_ours(name, value):
     for key in (encoding.session_key(A), encoding.entry_key(name, value, A)):
-        assert listing._position(listing._cursor(key)) == key
+        assert listing.from_cursor(listing.to_cursor(key)) == key

@@ -1,4 +1,4 @@
-"""What of a table that exists is not as it should be, and what to do about it."""
+"""The differences between an existing table and its specification, with remedies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from django_multisession.storage.dynamodb import table_diff
 from django_multisession.storage.dynamodb.table_diff import Described, findings
 from support.dynamodb_servers import MOTO, connect
-from support.dynamodb_table_specs import ARN, TAGS, plan, unmade
+from support.dynamodb_table_specs import ARN, TAGS, spec, unmade
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def described(ttl_status="ENABLED", **table):
 
 
 def test_there_is_none(table):
-    (finding,) = table.differences(plan())
+    (finding,) = table.differences(spec())
     assert finding.name == "missing"
     assert table.name in finding.problem
 
@@ -67,7 +67,7 @@ def test_there_is_none(table):
 def test_other_keys(table, client, keys):
     make(client, table.name, keys)
     set_ttl(client, table.name)
-    (finding,) = table.differences(plan())
+    (finding,) = table.differences(spec())
     assert finding.name == "keys"
     assert all(key.split(":")[0] in finding.problem for key in keys)
     assert finding.problem.endswith("they should be pk (S, HASH) and sk (S, RANGE).")
@@ -76,7 +76,7 @@ def test_other_keys(table, client, keys):
 
 def test_no_ttl(table, client):
     make(client, table.name)
-    (finding,) = table.differences(plan())
+    (finding,) = table.differences(spec())
     assert finding.problem.startswith(
         f"TTL of table {table.name!r} is DISABLED; it should be ENABLED on 'ttl'"
     )
@@ -87,7 +87,7 @@ def test_no_ttl(table, client):
 def test_ttl_on_another_attribute(table, client):
     make(client, table.name)
     set_ttl(client, table.name, "expires")
-    (finding,) = table.differences(plan())
+    (finding,) = table.differences(spec())
     assert finding.problem.endswith("is on 'expires'; it should be on 'ttl'.")
     first, second = finding.remedy.split("; an hour later: ")
     assert first.endswith("Enabled=false,AttributeName=expires")
@@ -106,16 +106,16 @@ def test_ttl_on_another_attribute(table, client):
     ],
 )
 def test_only_what_is_planned_is_compared(table, wish, value, remedy):
-    table.create(plan(), print)
-    assert table.differences(plan()) == []
-    (finding,) = table.differences(plan(**{wish: value}))
+    table.create(spec(), print)
+    assert table.differences(spec()) == []
+    (finding,) = table.differences(spec(**{wish: value}))
     assert finding.remedy.startswith("Run: aws dynamodb ")
     assert finding.remedy.endswith(remedy)
 
 
 @pytest.mark.parametrize("status", ["CREATING", "DELETING", "ARCHIVED", "SOMETHING_NEW"])
 def test_a_table_that_cannot_be_used(status):
-    (finding,) = findings(described(TableStatus=status), plan())
+    (finding,) = findings(described(TableStatus=status), spec())
     assert finding == table_diff.unusable("sessions", status)
     assert status in finding.problem
     assert finding.remedy
@@ -123,13 +123,13 @@ def test_a_table_that_cannot_be_used(status):
 
 def test_a_key_that_cannot_be_used():
     status = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
-    (finding,) = findings(described(TableStatus=status), plan())
+    (finding,) = findings(described(TableStatus=status), spec())
     assert "KMS" in finding.remedy
 
 
 def test_what_is_about_to_be_is_fine():
-    assert findings(described("ENABLING", TableStatus="UPDATING"), plan()) == []
-    assert [each.name for each in findings(described("DISABLING"), plan())] == ["ttl"]
+    assert findings(described("ENABLING", TableStatus="UPDATING"), spec()) == []
+    assert [each.name for each in findings(described("DISABLING"), spec())] == ["ttl"]
 
 
 @pytest.mark.parametrize(
@@ -146,13 +146,13 @@ def test_what_is_about_to_be_is_fine():
 )
 def test_keys_have_many_names(key, same):
     encrypted = {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": ARN}
-    found = findings(described(SSEDescription=encrypted), plan(kms_key=key))
+    found = findings(described(SSEDescription=encrypted), spec(kms_key=key))
     assert [each.name for each in found] == ([] if same else ["encryption"])
 
 
 def test_a_key_that_was_taken_away():
     description = {"Status": "DISABLED", "SSEType": "KMS", "KMSMasterKeyArn": ARN}
-    found = findings(described(SSEDescription=description), plan(kms_key=ARN))
+    found = findings(described(SSEDescription=description), spec(kms_key=ARN))
     assert f"is the one that AWS owns; it should be {ARN}" in found[0].problem
 
 
@@ -160,8 +160,8 @@ def test_a_key_that_was_taken_away():
 def test_capacity_other_than_planned(summary):
     units = {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4}
     found = described(ProvisionedThroughput=units, **summary)
-    assert findings(found, plan(capacity=(3, 4))) == []
-    (finding,) = findings(found, plan(capacity=(3, 5)))
+    assert findings(found, spec(capacity=(3, 4))) == []
+    (finding,) = findings(found, spec(capacity=(3, 5)))
     assert finding.problem.endswith(
-        "is 3 and 4 units; it should be 3 units to read and 5 to write."
+        "is 3 and 4 units; it should be 3 read units and 5 write units."
     )

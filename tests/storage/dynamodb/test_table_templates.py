@@ -17,7 +17,7 @@ from django_multisession.storage.dynamodb.table import Table
 from django_multisession.storage.dynamodb.table_templates import TEMPLATES
 from support.dynamodb_proxy import Proxy
 from support.dynamodb_servers import MOTO, connect
-from support.dynamodb_table_specs import ARN, EVERYTHING, plan, unmade
+from support.dynamodb_table_specs import ARN, EVERYTHING, spec, unmade
 from support.subjects import dynamodb
 
 
@@ -32,9 +32,9 @@ def table(client):
     return unmade(client)
 
 
-@pytest.mark.parametrize("wishes", [{}, EVERYTHING | {"kms_key": ARN}])
-def test_cloudformation_makes_the_same_table(table, client, wishes):
-    template = yaml.safe_load(table.template("cloudformation", plan(**wishes)))
+@pytest.mark.parametrize("options", [{}, EVERYTHING | {"kms_key": ARN}])
+def test_cloudformation_makes_the_same_table(table, client, options):
+    template = yaml.safe_load(table.template("cloudformation", spec(**options)))
     (resource,) = template["Resources"].values()
     assert resource["Type"] == "AWS::DynamoDB::Table"
     arguments = resource["Properties"]
@@ -48,11 +48,11 @@ def test_cloudformation_makes_the_same_table(table, client, wishes):
         client.update_continuous_backups(
             TableName=table.name, PointInTimeRecoverySpecification=recovery
         )
-    assert table.differences(plan(**wishes)) == []
+    assert table.differences(spec(**options)) == []
 
 
 def test_terraform(table):
-    text = " ".join(table.template("terraform", plan()).split())
+    text = " ".join(table.template("terraform", spec()).split())
     assert f'resource "aws_dynamodb_table" "sessions" {{ name = "{table.name}" ' in text
     assert 'billing_mode = "PAY_PER_REQUEST" hash_key = "pk" range_key = "sk" ' in text
     assert 'attribute { name = "pk" type = "S" } attribute { name = "sk" type = "S" } ' in text
@@ -60,7 +60,7 @@ def test_terraform(table):
 
 
 def test_terraform_with_everything(table):
-    text = " ".join(table.template("terraform", plan(**EVERYTHING)).split())
+    text = " ".join(table.template("terraform", spec(**EVERYTHING)).split())
     assert 'billing_mode = "PROVISIONED" read_capacity = 3 write_capacity = 4 ' in text
     assert "deletion_protection_enabled = true " in text
     assert "server_side_encryption { enabled = true } " in text
@@ -70,18 +70,18 @@ def test_terraform_with_everything(table):
 
 
 def test_terraform_with_a_key_of_ones_own(table):
-    text = " ".join(table.template("terraform", plan(kms_key="alias/mine")).split())
+    text = " ".join(table.template("terraform", spec(kms_key="alias/mine")).split())
     assert text.startswith('data "aws_kms_key" "sessions" { key_id = "alias/mine" } resource ')
     assert "{ enabled = true kms_key_arn = data.aws_kms_key.sessions.arn }" in text
 
 
 def test_nothing_in_a_text_is_a_template_to_terraform(table):
-    text = table.template("terraform", plan(tags={"a": '${x} %{y} "z"'}))
+    text = table.template("terraform", spec(tags={"a": '${x} %{y} "z"'}))
     assert '"a" = "$${x} %%{y} \\"z\\""' in text
 
 
-def statements(table, **wishes):
-    policy = json.loads(table.template("iam", plan(**wishes)))
+def statements(table, **options):
+    policy = json.loads(table.template("iam", spec(**options)))
     assert policy["Version"] == "2012-10-17"
     return {each["Sid"]: each for each in policy["Statement"]}
 
@@ -153,6 +153,6 @@ def test_each_action_is_one(table, client):
 
 @pytest.mark.parametrize("kind", TEMPLATES)
 def test_a_template_asks_nobody(kind):
-    text = Table("sessions", pytest.fail).template(kind, plan(**EVERYTHING))
+    text = Table("sessions", pytest.fail).template(kind, spec(**EVERYTHING))
     assert text.endswith("\n")
     assert "sessions" in text

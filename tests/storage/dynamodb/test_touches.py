@@ -104,7 +104,7 @@ def test_its_bound_is_that_of_its_entries_at_most(observed, touch):
         session, found = observed.table.sessions()[A], observed.table.items()
         entries = {item["pk"]["S"]: encoding.number_in(item, "ttl") for item in found}
         for name, value in session["references"]["M"].items():
-            entry = entries[encoding.partition_of(name, value["S"])]
+            entry = entries[encoding.index_partition(name, value["S"])]
             assert (
                 entry
                 >= encoding.number_in(session, encoding.BOUND)

@@ -13,6 +13,7 @@ import pytest
 from django_multisession.core.client import Client
 from django_multisession.core.record import Change
 from django_multisession.storage.dynamodb import encoding
+from django_multisession.storage.dynamodb.requests import Requests
 from support.project import store_on
 from support.subjects import STORAGES, make_record, memory
 
@@ -33,7 +34,7 @@ class Metered:
 
     def __init__(self, clock):
         self.clock, self.storage = clock, STORAGES["dynalite"](clock)
-        self._call, self.storage._connection.call = self.storage._connection.call, self.call
+        self._call, self.storage.connection.call = self.storage.connection.call, self.call
         self.told = []  # by several threads
 
     def __call__(self, operation):
@@ -59,12 +60,12 @@ class Metered:
 
 
 def item_of(record):
-    bound = encoding.bound_of(record.expires_at, record.last_seen_at)
-    return encoding.of_record(A, record, bound, "0" * 16)
+    bound = encoding.new_bound(record.expires_at, record.last_seen_at)
+    return encoding.to_item(A, record, bound, "0" * 16)
 
 
 def size_of(record):
-    return encoding.bytes_of(item_of(record))
+    return encoding.size_of(item_of(record))
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_one_session(metered, size, references):
 @pytest.mark.parametrize("size", SIZES)
 def test_reading_may_cost_half(metered, size):
     metered.storage.insert(A, metered.record(size, {}))
-    metered.storage._requests._reading["ConsistentRead"] = False
+    metered.storage.requests = Requests(metered.storage.table.name, consistent_read=False)
     assert metered(lambda: metered.storage.read(A)) == (ceil(size / 4) / 2, 0)
 
 
@@ -123,7 +124,7 @@ def test_all_sessions_of_a_user(metered, size):
 
 
 def entry_bytes(user="1"):
-    return encoding.bytes_of(encoding.entry(A, "user", user, 10**9))
+    return encoding.size_of(encoding.index_entry(A, "user", user, 10**9))
 
 
 def test_what_a_login_leaves(clock):
