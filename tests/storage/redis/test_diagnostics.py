@@ -10,7 +10,7 @@ from redis.exceptions import NoPermissionError
 
 from django_multisession.backends import memory
 from django_multisession.checks import check_server
-from django_multisession.checks.server import NUMBERS
+from django_multisession.checks.server import WARNINGS
 from django_multisession.storage.redis import RedisStorage
 from django_multisession.storage.redis.diagnostics import findings
 from support import redis_servers
@@ -113,7 +113,7 @@ def test_every_finding_has_a_number():
     everything = FINE | {"maxmemory": "1", "maxmemory-policy": "allkeys-lru", "appendonly": "no"}
     wrong = everything | {"hash-max-listpack-value": "64"}
     names = {finding.name for finding in findings([wrong])}
-    assert {*names, "unknown"} <= NUMBERS.keys()
+    assert {*names, "unknown"} <= WARNINGS.keys()
 
 
 def test_the_server_is_asked_only_if_wanted(engine, server, databases):
