@@ -173,5 +173,5 @@ def test_a_path_in_the_architecture_pages_exists(page, name):
 
 def test_the_architecture_page_draws_every_folder_of_the_package():
     data = {"locale/", "migrations/", "static/", "templates/", "templatetags/", "__pycache__/"}
-    folders = {f"{path.name}/" for path in PACKAGE.iterdir() if path.is_dir()}
+    folders = {f"{path.parent.name}/" for path in PACKAGE.glob("*/*") if path.is_file()}
     assert set(FOLDERS) == folders - data
