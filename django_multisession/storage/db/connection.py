@@ -74,8 +74,8 @@ class Connection:
         patches = {
             column: encoding.to_patches(names, merges_removals) for column, names in merges.items()
         }
-        counts = {column: len(texts) for column, texts in patches.items()}
-        sql = self.statements.update(columns, counts)
+        counts = tuple((column, len(texts)) for column, texts in patches.items())
+        sql = self.statements.updates[tuple(columns), counts]
         return self.execute(sql, [*columns.values(), *chain(*patches.values()), id, now]) == 1
 
     def atomic(self) -> AbstractContextManager[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -19,6 +19,23 @@ _RECORD = ", ".join(RECORD_COLUMNS)
 _ENTRY = ", ".join(ENTRY_COLUMNS)
 
 
+# The columns that an update sets, and the JSON columns that it merges into, each with its number of
+# patches.
+Update = tuple[tuple[str, ...], tuple[tuple[str, int], ...]]
+
+
+class Updates(dict[Update, str]):
+    """The updates of live sessions that were needed so far. A missing one is built."""
+
+    def __init__(self, build: Callable[[Update], str]) -> None:
+        super().__init__()
+        self._build = build
+
+    def __missing__(self, change: Update) -> str:
+        sql = self[change] = self._build(change)
+        return sql
+
+
 class Statements:
     """SQL texts. The comment behind each names its parameters in order."""
 
@@ -27,7 +44,7 @@ class Statements:
         self.sessions = connection.ops.quote_name(Session._meta.db_table)
         self.references = connection.ops.quote_name(SessionReference._meta.db_table)
         self.leases = connection.ops.quote_name(SessionLease._meta.db_table)
-        self._updates: dict[tuple[object, ...], str] = {}
+        self.updates = Updates(self._build_update)
 
     @cached_property
     def read(self) -> str:  # handle
@@ -47,20 +64,14 @@ class Statements:
         into = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"
         return into + self.dialect.on_conflict
 
-    def update(self, columns: Iterable[str], merges: Mapping[str, int]) -> str:
-        # the columns, the patches of the merges, handle, now
-        """Return the update of a live session. ``merges``: JSON column -> number of patches."""
-        key = (*columns, *merges.items())
-        if key not in self._updates:
-            sets = [f"{column} = %s" for column in columns]
-            sets += [
-                f"{column} = {self._merged(column, count)}" for column, count in merges.items()
-            ]
-            self._updates[key] = (
-                f"UPDATE {self.sessions} SET {', '.join(sets) or 'label = label'}"
-                " WHERE handle = %s AND expires_at > %s"
-            )
-        return self._updates[key]
+    def _build_update(self, change: Update) -> str:  # the columns, the patches, handle, now
+        columns, merges = change
+        sets = [f"{column} = %s" for column in columns]
+        sets += [f"{column} = {self._merged(column, count)}" for column, count in merges]
+        return (
+            f"UPDATE {self.sessions} SET {', '.join(sets) or 'label = label'}"
+            " WHERE handle = %s AND expires_at > %s"
+        )
 
     @cached_property
     def delete(self) -> str:  # handle
