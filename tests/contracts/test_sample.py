@@ -132,7 +132,7 @@ class TestApi:
     @pytest.mark.parametrize("limit", [0, -1])
     def test_of_none_is_refused(self, quick, memory_storage, monkeypatch, limit):
         monkeypatch.setattr(memory_storage, "sample", None)  # it must not be called
-        with pytest.raises(ValueError, match=f"limit of 1 session or more, not {limit}"):
+        with pytest.raises(ValueError, match=f"limit must be at least 1, not {limit}"):
             quick.sample(limit)
         with pytest.raises(ValueError, match="limit"):
             quick.sample(limit=limit)

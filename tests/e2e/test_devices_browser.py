@@ -168,7 +168,7 @@ def test_a_new_password_puts_the_other_out(pair: Pair) -> None:
         ("new_password2", "another one"),
     ):
         laptop.type(field, text)
-    laptop.press("Change it")
+    laptop.press("Change the password")
     assert "Password changed." in laptop.text
     assert not is_signed_in(phone)
     assert is_signed_in(laptop)

@@ -110,7 +110,7 @@ class TestProgress:
             created_at=pruned_storage.clock() - DAY,
         )
         _, _, seen = on_terminal(pruned_environment, "--idle", "1h", *self.SLOWLY)
-        assert re.search(rf"\r{DB}: \d+, \d+ a second\x1b\[K", seen)
+        assert re.search(rf"\r{DB}: \d+, \d+ per second\x1b\[K", seen)
 
     @pytest.mark.parametrize("quiet", [["--json"], ["--verbosity", "0"]])
     def test_not_who_does_not_want_it(self, pruned_storage, pruned_environment, quiet):

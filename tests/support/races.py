@@ -22,7 +22,6 @@ from django.utils.module_loading import import_string
 
 from django_multisession.session import SessionGone, SessionStore
 from support import servers  # noqa: F401 - with it PyMySQL stands in for MySQLdb
-from support.project import store_on
 
 USER = "1"
 ORGS = ("1", "2", None)
@@ -190,5 +189,7 @@ def work_there(
     settings.DATABASES.update(databases)
     connections.__dict__.pop("settings", None)  # Django may have read them before
     storage = import_string(f"django_multisession.storage.{place[0]}")(**place[1])
+    from support.project import store_on  # imports models, which need the set-up of begin()
+
     store = store_on(storage)
     return work(store, pause, names, is_over)
