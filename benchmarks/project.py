@@ -19,7 +19,8 @@ os.environ.setdefault("TOX_ENV_NAME", "bench")  # a part of the names of the dat
 import django
 from django.conf import settings
 
-from support import redis_servers, servers
+from support import redis_servers
+from support.databases import SERVERS
 
 # Redis servers by name. A server starts when its URL is first read. Empty if Redis is missing.
 REDIS = {"redis": redis_servers.ALONE, "cluster": redis_servers.CLUSTER}
@@ -31,7 +32,8 @@ if not shutil.which(redis_servers.BINARY):
 def databases() -> Iterator[list[str]]:
     """Create the databases with the tables of both engines. Yield their aliases."""
     with tempfile.TemporaryDirectory() as folder:
-        settings.DATABASES.update(servers.databases())
+        found = {alias: server.find() for alias, server in SERVERS.items()}
+        settings.DATABASES.update({alias: entry for alias, entry in found.items() if entry})
         settings.DATABASES["default"]["TEST"] = {"NAME": Path(folder) / "bench.sqlite3"}
         settings.INSTALLED_APPS.append("django.contrib.sessions")
         django.setup()
