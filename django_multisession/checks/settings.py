@@ -43,25 +43,23 @@ def _ttl() -> Messages:
     ttl = conf.get("MULTISESSION_TTL")
     if isinstance(ttl, str):
         yield from importable(6, "MULTISESSION_TTL", ttl)
-    elif ttl is not None and not _is_duration(ttl):
+    elif ttl is not None and (rule := _broken_rule(ttl)):
         hint = "Set seconds, a timedelta, the dotted path of a callable(session), or None."
-        yield error(7, f"MULTISESSION_TTL must be at least one second, not {ttl!r}.", hint)
+        yield error(7, f"MULTISESSION_TTL must be {rule}, not {ttl!r}.", hint)
 
 
 def _absolute_age() -> Messages:
     age = conf.get("MULTISESSION_ABSOLUTE_AGE")
-    if age is not None and not _is_duration(age):
+    if age is not None and (rule := _broken_rule(age)):
         hint = "Set seconds, a timedelta, or None for no absolute lifetime."
-        yield error(8, f"MULTISESSION_ABSOLUTE_AGE must be at least one second, not {age!r}.", hint)
+        yield error(8, f"MULTISESSION_ABSOLUTE_AGE must be {rule}, not {age!r}.", hint)
 
 
 def _touch_interval() -> Messages:
     interval = conf.get("MULTISESSION_TOUCH_INTERVAL")
-    if interval is not None and not _is_duration(interval):
+    if interval is not None and (rule := _broken_rule(interval)):
         hint = "Set seconds, a timedelta, or None to never record when a session was last used."
-        yield error(
-            9, f"MULTISESSION_TOUCH_INTERVAL must be at least one second, not {interval!r}.", hint
-        )
+        yield error(9, f"MULTISESSION_TOUCH_INTERVAL must be {rule}, not {interval!r}.", hint)
 
 
 def _database() -> Messages:
@@ -148,9 +146,9 @@ def _on_session_limit() -> Messages:
 
 def _reauthentication_timeout() -> Messages:
     age = conf.get("MULTISESSION_REAUTHENTICATION_TIMEOUT")
-    if age is not None and not _is_duration(age):
+    if age is not None and (rule := _broken_rule(age)):
         hint = "Set seconds, a timedelta, or None to never ask for the password again."
-        text = f"MULTISESSION_REAUTHENTICATION_TIMEOUT must be at least one second, not {age!r}."
+        text = f"MULTISESSION_REAUTHENTICATION_TIMEOUT must be {rule}, not {age!r}."
         yield error(31, text, hint)
 
 
@@ -179,11 +177,19 @@ def _cache_class(entry: dict[str, Any]) -> object:
     return None
 
 
-def _is_duration(value: object) -> bool:
-    """Return whether a value is a timedelta or a number of seconds, from one second up to LONG."""
-    if isinstance(value, timedelta):
-        value = value.total_seconds()
-    return type(value) in (int, float) and 1 <= value <= LONG  # type: ignore[operator]
+def _broken_rule(duration: object) -> str | None:
+    """Return what a duration must be and is not, or None if it is valid.
+
+    A duration is a timedelta or a number of seconds, from one second up to LONG.
+    """
+    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    if type(seconds) not in (int, float):
+        return "a duration"
+    if not seconds >= 1:  # type: ignore[operator]  # true of NaN as well
+        return "at least one second"
+    if seconds > LONG:  # type: ignore[operator]
+        return f"at most {LONG:,} seconds (317 years)"
+    return None
 
 
 CHECKS = (

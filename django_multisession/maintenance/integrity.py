@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from itertools import chain
 from typing import Any
 
 from .. import conf
@@ -150,9 +149,8 @@ def check(
             return report
     scan = ConsistencyScan(storage, repair=repair)
     try:
-        sampled, report.about = ([], storage.count()) if full else storage.sample(sample)
-        entries = chain.from_iterable(storage.pages()) if full else sampled
-        for report.looked_at, (handle, _) in enumerate(entries, 1):
+        handles, report.about = _handles_to_check(storage, full=full, sample=sample)
+        for report.looked_at, handle in enumerate(handles, 1):
             scan.check(handle)
             if progress is not None:
                 progress(report.looked_at)
@@ -161,6 +159,15 @@ def check(
     report.findings += scan.findings()
     report.repaired = scan.repaired
     return report
+
+
+def _handles_to_check(storage: Storage, *, full: bool, sample: int) -> tuple[Iterable[str], int]:
+    """Return the handles of all sessions or of a sample, and the approximate number of all."""
+    if full:
+        about = storage.count()
+        return (handle for page in storage.pages() for handle, _ in page), about
+    entries, about = storage.sample(sample)
+    return [handle for handle, _ in entries], about
 
 
 class ConsistencyScan:

@@ -193,7 +193,7 @@ TESTED_IN = {
     "apps": "checks/test_checks.py",
     "models": "test_migrations.py",
     "urls": "devices/test_devices.py",
-    "api.urls": "api/test_api.py",
+    "api.urls": "api/test_views.py",
     # The public path of something that lies in a folder.
     "client": "core/test_client.py",
     "forms": "auth/test_refusals.py",
@@ -201,35 +201,19 @@ TESTED_IN = {
     "templatetags.multisession": "devices/test_template_tags.py",
     # One test runs over all modules of the folder.
     "backends": "contracts/test_backends.py",
-    "checks": "checks/test_checks.py",
     "transfer.sources": "transfer/sources/test_every_source.py",
     "storage.base": "contracts/test_twins.py",
     "storage.memory": "contracts/test_storage.py",
-    "storage.db": "storage/db/test_storage.py",
-    # What the tests assert is what people or callers see, so the files are named after that.
-    "admin.rows": "admin/test_changelist.py",
-    "admin.session_admin": "admin/test_detail.py",
-    "api.csrf": "api/test_refusals.py",
-    "api.errors": "api/test_refusals.py",
-    "api.views": "api/test_api.py",
-    "management.cli": "management/test_terminals.py",
+    "storage.dynamodb.storage": "contracts/test_storage.py",
+    "storage.redis.storage": "contracts/test_storage.py",
+    # The helpers that all checks use.
+    "checks.common": "checks/test_settings.py",
+    # A command is tested in management/test_<command>.py.
     "management.commands": "management/test_migratesessions.py",
-    "management.move_job": "management/test_migratesessions_interrupted.py",
-    "management.prune_job": "management/test_clearsessions_multi.py",
+    # What the tests assert is what callers see, so the files are named after that.
     "storage.dynamodb.connection": "storage/dynamodb/test_conflicts.py",
     "storage.dynamodb.errors": "storage/dynamodb/test_refusals.py",
-    "storage.dynamodb.expressions": "storage/dynamodb/test_requests.py",
-    "storage.dynamodb.leases": "contracts/test_leases.py",
     "storage.dynamodb.listing": "storage/dynamodb/test_paging.py",
-    "storage.dynamodb.scan": "storage/dynamodb/test_paging.py",
-    "storage.dynamodb.storage": "contracts/test_storage.py",
-    "storage.dynamodb.table_spec": "storage/dynamodb/test_table.py",
-    "storage.redis.storage": "contracts/test_storage.py",
-    "web.api_errors": "api/test_refusals.py",
-    "web.current_request": "auth/test_current.py",
-    "web.decorated_view": "devices/test_sites.py",
-    "web.humanize": "devices/test_devices.py",
-    "web.outages": "contracts/test_outages.py",
 }
 
 

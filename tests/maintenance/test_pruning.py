@@ -36,7 +36,7 @@ def pauses(monkeypatch):
 
 
 class ProgressCalls:
-    """A progress callback that records its calls and fails if they never end."""
+    """A progress callback that records its calls. It fails if there are too many of them."""
 
     def __init__(self):
         self.numbers = []
@@ -93,7 +93,7 @@ def test_no_pause_after_the_last_batch(quick, over, pauses):
 
 @pytest.mark.parametrize("numbers", [{"batch_size": 0}, {"batch_size": -1}, {"limit": -1}])
 def test_numbers_that_make_no_sense_are_refused(quick, over, pauses, numbers):
-    """To SQLite a LIMIT of -1 means no limit, and the loop would never end."""
+    """To SQLite a LIMIT of -1 means no limit; a batch of 0 would silently prune nothing."""
     over(3)
     with pytest.raises(ValueError, match="|".join(numbers)):
         quick.prune(progress=ProgressCalls(), **numbers)
@@ -111,11 +111,11 @@ def test_two_at_once_share_the_work(memory_storage, quick, over, monkeypatch):
     over(6)
     purge, both = memory_storage.purge, []
 
-    def interrupted(limit, tell):
+    def interrupted(limit, on_deleted):
         if not both:
             both.append(None)
             both[0] = sessions.prune(batch_size=2)
-        return purge(limit, tell)
+        return purge(limit, on_deleted)
 
     monkeypatch.setattr(memory_storage, "purge", interrupted)
     assert quick.prune(batch_size=2) + both[0] == 6

@@ -40,7 +40,8 @@ def storage(databases):
 
 
 @pytest.fixture
-def here(storage):
+def project_environment(storage):
+    """The environment of a command whose database is that of the storage."""
     entry = connections["postgres"].settings_dict
     names = ("ENGINE", "NAME", "HOST", "PORT", "USER", "PASSWORD")
     default = {name: entry[name] for name in names}
@@ -55,7 +56,10 @@ def execute(sql):
 
 
 def multiply(storage, number, end, letter="x", **facts):
-    """Store sessions in bulk, with their index. ``letter``: the first one of their handles."""
+    """Store ``number`` equal sessions, with their index entries.
+
+    The first one gets an id of `id_of`; the handles of all others begin with ``letter``.
+    """
     (id,) = add(storage, 1, end, first=ord(letter), **facts)
     execute(
         f"INSERT INTO {SESSIONS} (handle, {COLUMNS}) SELECT lpad(n::text, 43, '{letter}'), "
@@ -69,16 +73,16 @@ def multiply(storage, number, end, letter="x", **facts):
 
 
 def memory_of(process):
-    """Return a process's current memory, in MB."""
+    """Return the memory that a process has now (its resident set), in MiB."""
     text = Path(f"/proc/{process.pid}/status").read_text()
     return int(text.split("VmRSS:")[1].split()[0]) / 1024
 
 
 class Clients:
-    """Threads that load and save live sessions and remember what they saved."""
+    """Threads that load and save live sessions, and check that no save is lost."""
 
     def __init__(self, store):
-        self.store, self.over, self.saves = store, threading.Event(), 0
+        self.store, self.is_over, self.saves = store, threading.Event(), 0
         self.pool = ThreadPoolExecutor(CLIENTS)
 
     def __enter__(self):
@@ -86,7 +90,7 @@ class Clients:
         return self
 
     def __exit__(self, *error):
-        self.over.set()
+        self.is_over.set()
         self.pool.shutdown()
         self.saves = sum(run.result() for run in self.runs)
 
@@ -105,7 +109,7 @@ class Clients:
 
     def use(self, keys):
         number = 0
-        while not self.over.is_set():
+        while not self.is_over.is_set():
             number += 1
             for key in keys:
                 session = self.store(key)
@@ -116,11 +120,14 @@ class Clients:
         return number * len(keys)
 
 
-def test_it_prunes_while_clients_load_and_save(storage, here):
+def test_it_prunes_while_clients_load_and_save(storage, project_environment):
     multiply(storage, LIVE, DAY, "y", references={"user": "2"})
     multiply(storage, EXPIRED, HOURS, references=FURTHER)
     sizes = []
-    with Clients(store_on(storage)) as clients, begun(here, "--json", "--pause", "0.01") as process:
+    with (
+        Clients(store_on(storage)) as clients,
+        begun(project_environment, "--json", "--pause", "0.01") as process,
+    ):
         wait_until(lambda: storage.count(expired_only=True) < EXPIRED * 0.9, "the first batches")
         while process.poll() is None and storage.count(expired_only=True) > EXPIRED * 0.1:
             sizes.append(memory_of(process))
@@ -133,22 +140,22 @@ def test_it_prunes_while_clients_load_and_save(storage, here):
     assert max(sizes) - sizes[0] < 8, sizes[:: len(sizes) // 10 + 1]
 
 
-def test_two_at_once_share_the_work(storage, here):
+def test_two_at_once_share_the_work(storage, project_environment):
     multiply(storage, 20_000, HOURS, references=FURTHER)
-    with begun(here, "--json", "--batch-size", "200") as first:
-        second = done(here, "--json", "--batch-size", "200")
+    with begun(project_environment, "--json", "--batch-size", "200") as first:
+        second = done(project_environment, "--json", "--batch-size", "200")
         outcomes = [ended(first), second]
     assert [(outcome.status, outcome.stderr) for outcome in outcomes] == [(0, "")] * 2
-    last = done(here, "--json")
+    last = done(project_environment, "--json")
     assert sum(each.facts[0]["pruned"] for each in [*outcomes, last]) == 20_000
     assert storage.count(expired_only=True) == execute(f"SELECT count(*) FROM {INDEX}") == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
-def test_a_signal_in_the_middle_leaves_a_consistent_rest(storage, here, number):
+def test_a_signal_in_the_middle_leaves_a_consistent_rest(storage, project_environment, number):
     multiply(storage, 20_000, HOURS, references=FURTHER)
     options = "--json", "--batch-size", "100", "--pause", "0.02"
-    with begun(here, *options) as process:
+    with begun(project_environment, *options) as process:
         wait_until(lambda: storage.count(expired_only=True) < 19_000, "the first batches")
         process.send_signal(number)
         outcome = ended(process, within=3)
@@ -158,29 +165,27 @@ def test_a_signal_in_the_middle_leaves_a_consistent_rest(storage, here, number):
     assert facts["status"] == "partial"
     rest = 20_000 - facts["pruned"]
     assert storage.count(expired_only=True) == execute(f"SELECT count(*) FROM {INDEX}") == rest > 0
-    assert done(here, "--json").facts[0]["pruned"] == rest
+    assert done(project_environment, "--json").facts[0]["pruned"] == rest
 
 
-def test_sigkill_in_the_middle_leaves_what_the_next_run_prunes(storage, here):
+def test_sigkill_in_the_middle_leaves_what_the_next_run_prunes(storage, project_environment):
     multiply(storage, 20_000, HOURS, references=FURTHER)
-    with begun(here, "--batch-size", "100", "--pause", "0.002"):
+    with begun(project_environment, "--batch-size", "100", "--pause", "0.002"):
         wait_until(lambda: storage.count(expired_only=True) < 19_000, "the first batches")
     rest = storage.count(expired_only=True)
-    assert done(here, "--json").facts[0]["pruned"] == rest > 0
+    assert done(project_environment, "--json").facts[0]["pruned"] == rest > 0
     assert storage.count(expired_only=True) == execute(f"SELECT count(*) FROM {INDEX}") == 0
 
 
-def test_it_goes_on_after_the_server_was_restarted(storage, here):
-    with begun(here, "--every", "1", "--skip-checks") as process:
+def test_it_goes_on_after_the_server_was_restarted(storage, project_environment):
+    with begun(project_environment, "--every", "1", "--skip-checks") as process:
         wait_until(lambda: storage.active_leases([LEASE]), "its lease")
         execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
             "AND datname = current_database()"
         )
-        if "prepared" in connections:
-            connections[
-                "prepared"
-            ].close()  # the session is in the same database and was ended as well
+        if "prepared" in connections:  # to the same database, so it was terminated as well
+            connections["prepared"].close()
         add(storage, 1, HOURS)
         try:
             wait_until(lambda: storage.count(expired_only=True) == 0, "the next turn")
@@ -203,9 +208,9 @@ def test_a_server_killed_in_the_middle(server):
     add(storage, 2000, timedelta(minutes=-30), references={"user": "1"})
     live = add(storage, 5, DAY, first=5000)
     backend = {"ENGINE": "django_multisession.backends.redis", "SESSION_BACKEND": "redis"}
-    here = environment(MULTISESSION_REDIS_URL=server.url, **backend)
+    project_environment = environment(MULTISESSION_REDIS_URL=server.url, **backend)
     options = "--json", "--batch-size", "100", "--pause", "0.05", "--skip-checks"
-    with begun(here, *options) as process:
+    with begun(project_environment, *options) as process:
         wait_until(lambda: storage.count(expired_only=True) < 1800, "the first batches")
         server.kill()
         outcome = ended(process)
@@ -216,5 +221,5 @@ def test_a_server_killed_in_the_middle(server):
     server.start()
     rest = storage.count(expired_only=True)
     assert 2000 - facts["pruned"] - 100 <= rest <= 2000 - facts["pruned"]
-    assert done(here, *options).facts[0]["pruned"] == rest
+    assert done(project_environment, *options).facts[0]["pruned"] == rest
     assert (storage.count(expired_only=True), storage.count()) == (0, len(live))

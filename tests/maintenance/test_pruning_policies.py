@@ -22,30 +22,30 @@ SOMEBODY = {"user": "1"}
 
 # Days since the session began, days since it was used, and its references.
 AGES = [
-    (age, idle, whose)
+    (age, idle, references)
     for age, idle in [(0, 0), (10, 0), (10, 5), (40, 0), (40, 5), (40, 35)]
-    for whose in ({}, SOMEBODY, {"org": "7"})
+    for references in ({}, SOMEBODY, {"org": "7"})
 ]
 
 POLICIES = [
-    ("--older-than 30d", lambda age, idle, whose: age >= 30),
-    ("--idle 30d", lambda age, idle, whose: idle >= 30),
-    ("--idle 96h", lambda age, idle, whose: idle >= 4),
-    ("--older-than 30d --idle 4d", lambda age, idle, whose: age >= 30 and idle >= 4),
-    ("--older-than 4d --idle 5w", lambda age, idle, whose: idle >= 35),
-    ("--older-than 1d --anonymous", lambda age, idle, whose: age >= 1 and not whose),
-    ("--idle 4d --anonymous", lambda age, idle, whose: idle >= 4 and not whose),
+    ("--older-than 30d", lambda age, idle, references: age >= 30),
+    ("--idle 30d", lambda age, idle, references: idle >= 30),
+    ("--idle 96h", lambda age, idle, references: idle >= 4),
+    ("--older-than 30d --idle 4d", lambda age, idle, references: age >= 30 and idle >= 4),
+    ("--older-than 4d --idle 5w", lambda age, idle, references: idle >= 35),
+    ("--older-than 1d --anonymous", lambda age, idle, references: age >= 1 and not references),
+    ("--idle 4d --anonymous", lambda age, idle, references: idle >= 4 and not references),
     (
         "--older-than 30d --idle 4d --anonymous",
-        lambda age, idle, whose: age >= 30 and idle >= 4 and not whose,
+        lambda age, idle, references: age >= 30 and idle >= 4 and not references,
     ),
-    ("--older-than 41d", lambda age, idle, whose: False),
+    ("--older-than 41d", lambda age, idle, references: False),
 ]
 
 
 @pytest.fixture
 def used(storage, settings, monkeypatch):
-    """The configured engine, on every storage."""
+    """The storage of the configured engine; the test runs on every kind."""
     install(storage, settings, monkeypatch)
     return storage
 
@@ -57,11 +57,11 @@ def quick(memory_storage, settings, monkeypatch):
 
 
 def fill(storage, clock, ages=AGES):
-    """Store a session for each of AGES. Return id -> age."""
-    for number, (age, idle, whose) in enumerate(ages):
+    """Store a session for each entry of ``ages``. Return id -> entry."""
+    for number, (age, idle, references) in enumerate(ages):
         times = {"created_at": clock.now - age * DAY, "last_seen_at": clock.now - idle * DAY}
         end = clock.now + 100 * DAY
-        facts = {"expires_at": end, "references": whose, "fields": {"a": b"1"}}
+        facts = {"expires_at": end, "references": references, "fields": {"a": b"1"}}
         storage.insert(id_of(number), make_record(clock, **times, **facts))
     return {id_of(number): each for number, each in enumerate(ages)}
 
@@ -127,7 +127,10 @@ class TestMeanwhile:
 
     @pytest.fixture
     def between(self, used, monkeypatch):
-        """``between(act)``: after the first page, apply act to every session that is not on it."""
+        """``between(act)``: after the first page, apply act to every session that is not on it.
+
+        Return a list that then has one item: the ids of the first page.
+        """
 
         def make(act):
             page, done = used.page, []
@@ -148,6 +151,7 @@ class TestMeanwhile:
 
     @pytest.fixture
     def idle(self, used, clock):
+        """Twelve anonymous sessions that were last used 40 days ago."""
         fill(used, clock, [(40, 40, {})] * 12)
 
     def test_who_comes_back_stays(self, idle, used, clock, between, monkeypatch):

@@ -18,7 +18,7 @@ BOTH = {"user": "1", "org": "7"}
 
 @pytest.fixture
 def filled(storage, clock, settings, monkeypatch):
-    """Ids of five expired sessions, three idle ones and one in use, on every storage."""
+    """The ids of five expired sessions and of three idle ones. One more session is in use."""
     install(storage, settings, monkeypatch)
     add(storage, 1, 100 * DAY)
     idle = {"created_at": clock.now - 40 * DAY, "last_seen_at": clock.now - 40 * DAY}
@@ -30,18 +30,19 @@ def filled(storage, clock, settings, monkeypatch):
 
 @pytest.fixture
 def asked(storage, monkeypatch):
-    """The callbacks that purges were given."""
-    purge, tells = storage.purge, []
+    """The ``on_deleted`` of each purge: None if the records of the deleted are not wanted."""
+    purge, callbacks = storage.purge, []
 
-    def noted(limit, tell):
-        tells.append(tell)
-        return purge(limit, tell)
+    def noted(limit, on_deleted):
+        callbacks.append(on_deleted)
+        return purge(limit, on_deleted)
 
     monkeypatch.setattr(storage, "purge", noted)
-    return tells
+    return callbacks
 
 
 def expected(ids, reason, references):
+    """Return the arguments of the signals for these sessions, in the order of their ids."""
     facts = {"reason": reason, "references": references, "successor": None}
     return [{"handle": id, **facts} for id in sorted(ids)]
 
@@ -56,8 +57,8 @@ class TestOnEveryStorage:
         with hearing(signals.session_ended) as events:
             assert facts_of("--batch-size", "2") == (5, 0)
             facts_of()
-        is_told = not isinstance(storage, RedisStorage)  # the server has deleted them
-        assert in_order(events) == expected(over if is_told else [], "expired", BOTH)
+        is_sent = not isinstance(storage, RedisStorage)  # Redis has deleted the sessions itself
+        assert in_order(events) == expected(over if is_sent else [], "expired", BOTH)
 
     def test_of_each_that_a_policy_ended_once(self, filled):
         _, others = filled

@@ -1,11 +1,10 @@
-"""`reindexsessions`: the references of sessions after MULTISESSION_REFERENCES has changed."""
+"""The references of stored sessions after MULTISESSION_REFERENCES has changed."""
 
 from __future__ import annotations
 
 from itertools import count
 
 import pytest
-from django.core.management import call_command
 
 from django_multisession import conf, sessions
 from django_multisession.backends.memory import SessionStore
@@ -105,17 +104,6 @@ def test_every_page_is_looked_at_and_progress_told(quick, clock):
     assert reindexing.reindex(progress=counts.append) == 250
     assert counts == [100, 200, 250] * (len(counts) // 3)  # repeated for each pass
     assert all(len(found("org", number)) == 1 for number in range(250))
-
-
-def test_by_the_command(quick, capsys):
-    made(org_id=7), made(org_id=8), made()
-    quick.MULTISESSION_REFERENCES = NEW
-    for changed in ("2", "0"):
-        call_command("reindexsessions")
-        progress, *_, summary = capsys.readouterr().out.splitlines()
-        assert progress == "3 sessions checked"
-        assert changed in summary
-    assert len(found("org", 7)) == 1
 
 
 def test_a_callable_that_never_says_the_same_keeps_nobody_waiting(quick, monkeypatch):

@@ -22,7 +22,11 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def engines(clock, settings, monkeypatch):
-    """Three engines with two expired sessions each; the second and third are previous engines."""
+    """Storages of three engines, with two expired sessions each.
+
+    The second and third are previous engines. MULTISESSION_MIGRATE_FROM has the first one as well,
+    by mistake.
+    """
     settings.SESSION_ENGINE = "engine.a"
     settings.MULTISESSION_MIGRATE_FROM = ["engine.b", "engine.c", "engine.a"]
     storages = {f"engine.{letter}": memory(clock) for letter in "abc"}
@@ -67,7 +71,7 @@ class TestEngines:
         assert engines["engine.a"].count(expired_only=True) == 2
 
     def test_one_that_fails_does_not_keep_the_others_from_it(self, engines, monkeypatch):
-        monkeypatch.setattr(engines["engine.b"], "purge", lambda limit, tell: 1 / 0)
+        monkeypatch.setattr(engines["engine.b"], "purge", lambda limit, on_deleted: 1 / 0)
         outcome = run("--all")
         assert (outcome.status, outcome.message) == (1, "Pruning failed: engine.b.")
         assert outcome.stdout == pruned_lines(("engine.a", 2), ("engine.c", 2))
@@ -79,18 +83,20 @@ class TestEngines:
         )
 
     def test_what_failed_is_told_rather_than_what_is_left(self, engines, monkeypatch):
-        monkeypatch.setattr(engines["engine.a"], "purge", lambda limit, tell: 1 / 0)
+        monkeypatch.setattr(engines["engine.a"], "purge", lambda limit, on_deleted: 1 / 0)
         assert run("--all", "--limit", "1")[::3] == (1, "Pruning failed: engine.a.")
 
     def test_what_was_done_before_it_failed_is_told(self, engines, monkeypatch):
         storage = engines["engine.a"]
-        purges = [storage.purge, lambda limit, tell: 1 / 0]
-        monkeypatch.setattr(storage, "purge", lambda limit, tell: purges.pop(0)(limit, tell))
+        purges = [storage.purge, lambda limit, on_deleted: 1 / 0]
+        monkeypatch.setattr(
+            storage, "purge", lambda limit, on_deleted: purges.pop(0)(limit, on_deleted)
+        )
         (facts,) = run("--json", "--batch-size", "1").facts
         assert (facts["pruned"], facts["status"]) == (1, "failed")
 
     def test_a_bug_is_seen(self, engines, monkeypatch):
-        monkeypatch.setattr(engines["engine.a"], "purge", lambda limit, tell: 1 / 0)
+        monkeypatch.setattr(engines["engine.a"], "purge", lambda limit, on_deleted: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run("--traceback")
 
@@ -102,7 +108,7 @@ class TestEngines:
             engine("engine.b", store, monkeypatch)
         else:
             monkeypatch.setattr(
-                engines["engine.b"], "purge", lambda limit, tell: begun.append(kind) or 0
+                engines["engine.b"], "purge", lambda limit, on_deleted: begun.append(kind) or 0
             )
         first = engines["engine.a"]
         purge = first.purge
@@ -119,7 +125,10 @@ class TestEngines:
 class TestDjangos:
     @pytest.fixture
     def files(self, engines, settings, tmp_path, monkeypatch):
-        """Django's file engine as the previous engine; one of its two sessions has expired."""
+        """A function that counts the files of Django's engine, which is a previous engine.
+
+        It has two sessions, one of which has expired.
+        """
         settings.SESSION_FILE_PATH = str(tmp_path)
         monkeypatch.setattr(file.SessionStore, "_storage_path", str(tmp_path), raising=False)
         settings.MULTISESSION_MIGRATE_FROM = [file.__name__, "engine.b"]

@@ -1,4 +1,4 @@
-"""`clearsessions_multi --every`: SIGTERM, SIGKILL, several instances and outages."""
+"""`clearsessions_multi --every`: signals, several instances and outages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TestEvery:
             outcome = ended(process, within=2)
         numbers = [int(each) for each in re.findall(r": (\d+) expired", outcome.stdout)]
         assert (outcome.status, outcome.stderr, sum(numbers)) == (0, "", 7)
-        assert nobody_holds(tmp_path)
+        assert nobody_holds_the_lease()
 
     def test_what_it_says_is_seen_at_once(self, pruned_storage, pruned_environment):
         with begun(pruned_environment, *EVERY) as process:
@@ -42,10 +42,10 @@ class TestEvery:
         self, pruned_storage, pruned_environment, tmp_path
     ):
         with begun(pruned_environment, "--every", "1h") as process:
-            wait_until(lambda: not nobody_holds(tmp_path), "its lease")
+            wait_until(lambda: not nobody_holds_the_lease(), "its lease")
             process.send_signal(signal.SIGINT)
             assert ended(process, within=2).status == 0
-        assert nobody_holds(tmp_path)
+        assert nobody_holds_the_lease()
 
     def test_in_the_middle_it_finishes_its_batch(self, pruned_storage, pruned_environment):
         over(pruned_storage, 200)
@@ -103,7 +103,7 @@ class TestEvery:
         self, pruned_storage, pruned_environment, tmp_path
     ):
         with begun(pruned_environment, *EVERY, quickly=True) as first:
-            wait_until(lambda: not nobody_holds(tmp_path), "its lease")
+            wait_until(lambda: not nobody_holds_the_lease(), "its lease")
             with begun(pruned_environment, *EVERY, "--json", quickly=True) as second:
                 first.kill()
                 first.wait()
@@ -125,5 +125,5 @@ class TestEvery:
             assert ended(process).status == 0
 
 
-def nobody_holds(tmp_path):
+def nobody_holds_the_lease():
     return DatabaseStorage(database="pruned").active_leases([LEASE]) == {}

@@ -1,4 +1,4 @@
-"""`clearsessions_multi` on every storage: its options and its output."""
+"""`clearsessions_multi`: what it deletes on every storage, its pace, output and options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 @pytest.fixture
 def over(storage, clock, settings, monkeypatch):
-    """``over(n)``: store n expired and two live sessions, on every storage."""
+    """``over(n)``: store n expired and two live sessions. Return the ids of the live ones."""
     install(storage, settings, monkeypatch)
 
     def make(number):
@@ -58,7 +58,7 @@ class TestOnEveryStorage:
 
 @pytest.fixture
 def quick(memory_storage, clock, settings, monkeypatch):
-    """The same as `over`, in memory."""
+    """``quick(n)``: store n expired sessions in memory. Return the storage."""
     install(memory_storage, settings, monkeypatch)
 
     def make(number):
@@ -71,14 +71,14 @@ def quick(memory_storage, clock, settings, monkeypatch):
 
 @pytest.fixture
 def batches(monkeypatch):
-    """``batches(storage)``: the limit of each purge."""
+    """``batches(storage)``: return a list to which each purge adds its limit."""
 
     def watch(storage):
         purge, asked = storage.purge, []
 
-        def noted(limit, tell):
+        def noted(limit, on_deleted):
             asked.append(limit)
-            return purge(limit, tell)
+            return purge(limit, on_deleted)
 
         monkeypatch.setattr(storage, "purge", noted)
         return asked
@@ -128,9 +128,9 @@ class TestPace:
         now, storage = [100.0], quick(5)
         purge = storage.purge
 
-        def slow(limit, tell):
+        def slow(limit, on_deleted):
             now[0] += 4
-            return purge(limit, tell)
+            return purge(limit, on_deleted)
 
         monkeypatch.setattr(storage, "purge", slow)
         monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=lambda: now[0]))

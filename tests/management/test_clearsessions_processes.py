@@ -1,4 +1,4 @@
-"""`clearsessions_multi` as a process: its exit status, on terminals, in pipes and in cron."""
+"""`clearsessions_multi` as a process: exit status, and output on a terminal and in a pipe."""
 
 from __future__ import annotations
 
@@ -68,22 +68,25 @@ class TestStatus:
 
 
 def on_terminal(pruned_environment, *arguments):
-    """Return what a terminal shows, and the output on stdout, which is a pipe."""
-    ours, theirs = pty.openpty()
-    with begun(pruned_environment, *arguments, stderr=theirs) as process:
-        os.close(theirs)
+    """Run the command with stderr on a terminal and stdout in a pipe.
+
+    Return its exit status, its output, and what the terminal received.
+    """
+    reader, terminal = pty.openpty()
+    with begun(pruned_environment, *arguments, stderr=terminal) as process:
+        os.close(terminal)
         stdout, _ = process.communicate(timeout=60)
     seen = b""
-    while chunk := read(ours):
+    while chunk := read(reader):
         seen += chunk
-    os.close(ours)
+    os.close(reader)
     return process.returncode, stdout, seen.decode()
 
 
 def read(terminal):
     try:
         return os.read(terminal, 65536)
-    except OSError:  # Linux signals the end of a terminal so
+    except OSError:  # Linux reports the end of a terminal this way
         return b""
 
 

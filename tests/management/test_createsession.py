@@ -174,7 +174,7 @@ def test_an_engine_that_is_not_ours(world, settings):
 def test_an_outage_is_told_in_a_line(world, settings, monkeypatch):
     nowhere = RedisStorage(url=f"redis://{HOST}:{free_port()}")
     install(nowhere, settings, monkeypatch)
-    message = refused(nowhere.outages, "createsession", "--user", "ada")
+    message = refused("createsession", "--user", "ada")
     assert "MULTISESSION_REDIS_URL" in message
     assert "\n" not in message.strip()
 

@@ -227,7 +227,7 @@ def test_another_engine_cannot_tell(settings, command):
 def test_an_outage_is_no_empty_list(quick, settings, monkeypatch, words):
     nowhere = RedisStorage(url=f"redis://{HOST}:{free_port()}")
     install(nowhere, settings, monkeypatch)
-    text = refused(nowhere.outages, "listsessions", *words)
+    text = refused("listsessions", *words)
     assert "MULTISESSION_REDIS_URL" in text
     assert "0 sessions" not in text
 

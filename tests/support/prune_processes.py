@@ -1,4 +1,4 @@
-"""Helpers that run `clearsessions_multi`, as a call and as a process, and make its sessions."""
+"""Helpers that run `clearsessions_multi`, in this process and in another, and store sessions."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ AGO = timedelta(hours=-3)
 QUICKLY = "from django_multisession.management import scheduler; scheduler.MARGIN = 1"
 BY_HAND = f"{QUICKLY}; from django.core.management import *; execute_from_command_line()"
 
-# The lease of processes without options.
+# The name of the lease of processes with --every that are given no engine and no policy.
 LEASE = keys.hash_key(purpose_of(["django_multisession.backends.db"], None))
 
 
 class Outcome(NamedTuple):
-    """The result of a run: exit status, output and error message."""
+    """The result of a run. ``message``: of the CommandError; a process prints it to stderr."""
 
     status: int
     stdout: str
@@ -47,30 +47,30 @@ class Outcome(NamedTuple):
 
     @property
     def facts(self) -> list[dict[str, Any]]:
-        """The JSON objects of the output, without the time taken."""
+        """The JSON objects that --json printed, without the time taken."""
         lines = [json.loads(line) for line in self.stdout.splitlines()]
         assert all(line.pop("seconds") >= 0 for line in lines)
         return lines
 
 
 def run(*arguments: str, **options: Any) -> Outcome:
-    """Run the command in this process. In the output every time is 0.0 s."""
+    """Run the command in this process. Every time taken is replaced with 0.0 s in its texts."""
     streams = [StringIO(), StringIO()]
     (stdout, stderr), status, message = streams, 0, ""
     try:
         call_command(COMMAND, *arguments, stdout=stdout, stderr=stderr, no_color=True, **options)
     except CommandError as error:
         status, message = error.returncode, str(error)
-    said, complaints = (timeless(stream.getvalue()) for stream in streams)
-    return Outcome(status, said, complaints, message)
+    return Outcome(status, *(timeless(stream.getvalue()) for stream in streams), message)
 
 
 def timeless(text: str) -> str:
+    """Replace every time taken with 0.0 s."""
     return re.sub(r"\(\d+\.\d s\)", "(0.0 s)", text)
 
 
 def facts_of(*arguments: str) -> tuple[int, int]:
-    """Run the command on one engine without errors. Return the numbers pruned and ended."""
+    """Run the command on one engine, to its end. Return the numbers pruned and ended."""
     outcome = run("--json", *arguments)
     assert (outcome.status, outcome.stderr) == (0, "")
     (facts,) = outcome.facts
@@ -78,9 +78,9 @@ def facts_of(*arguments: str) -> tuple[int, int]:
     return facts["pruned"], facts["ended"]
 
 
-def pruned_lines(*each: tuple[str, int]) -> str:
-    """Return the output for engines, given as name and number of expired sessions."""
-    texts = [f"{name}: {number:,} expired sessions pruned (0.0 s).\n" for name, number in each]
+def pruned_lines(*counts: tuple[str, int]) -> str:
+    """Return the output for these engines and numbers of expired sessions, none of which is 1."""
+    texts = [f"{name}: {number:,} expired sessions pruned (0.0 s).\n" for name, number in counts]
     return "".join(texts)
 
 
@@ -93,8 +93,11 @@ def id_of(number: int) -> str:
 
 
 def add(storage: Storage, number: int, end: timedelta, first: int = 0, **facts: Any) -> list[str]:
-    """Store sessions that expire ``end`` after the storage's present time. Return their ids."""
-    now, ids = storage.clock(), [id_of(first + each) for each in range(number)]
+    """Store ``number`` sessions that expire ``end`` after the time of the storage's clock.
+
+    ``first``: the number of the first id. Return the ids.
+    """
+    now, ids = storage.clock(), [id_of(first + offset) for offset in range(number)]
     times = {"created_at": now, "last_seen_at": now, "expires_at": now + end}
     for id in ids:
         assert storage.insert(id, Record(**(times | facts)))
@@ -102,19 +105,19 @@ def add(storage: Storage, number: int, end: timedelta, first: int = 0, **facts: 
 
 
 def over(storage: Storage, number: int, first: int = 0) -> None:
-    """Store sessions that expired hours ago."""
+    """Store ``number`` sessions that expired three hours ago."""
     add(storage, number, AGO, first)
 
 
 def ids_in(storage: Storage) -> set[str]:
-    """Return the ids of live sessions."""
+    """Return the ids of all live sessions, of which there are less than 1000."""
     found, cursor = storage.page(None, 1000)
     assert cursor is None
     return {id for id, _ in found}
 
 
 def engine(name: str, store: type[Any], monkeypatch: Any) -> type[Any]:
-    """Make a module with this ``SessionStore`` importable as an engine."""
+    """Make a module with this ``SessionStore`` importable as an engine. Return the class."""
     module = ModuleType(name)
     module.SessionStore = store  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, name, module)
@@ -123,7 +126,10 @@ def engine(name: str, store: type[Any], monkeypatch: Any) -> type[Any]:
 
 @contextmanager
 def database(folder: Path, monkeypatch: Any) -> Iterator[Storage]:
-    """Make an SQLite database in this folder, for this process and others; see `environment`."""
+    """Make an SQLite database in this folder. Yield a storage in it, as this process sees it.
+
+    Other processes are given its path: ``environment(SQLITE=str(folder / "db"))``.
+    """
     from django_multisession.storage.db import DatabaseStorage
 
     options = settings.DATABASES["default"]["OPTIONS"]
@@ -137,7 +143,7 @@ def database(folder: Path, monkeypatch: Any) -> Iterator[Storage]:
     connections.__dict__.pop("settings", None)
 
 
-# In a process
+# In another process
 
 
 def environment(**further: str) -> dict[str, str]:
@@ -155,8 +161,11 @@ def environment(**further: str) -> dict[str, str]:
 def begun(
     environment: dict[str, str], *arguments: str, quickly: bool = False, **options: Any
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start a process that is killed at the end. ``quickly``: the margin of its leases is a second
-    instead of a minute."""
+    """Start a process, and kill it at the end if it still runs.
+
+    ``quickly``: another instance may take over a second after the process has missed its turn,
+    instead of a minute.
+    """
     program = ["-c", BY_HAND] if quickly else [str(MANAGE)]
     command = [sys.executable, *program, COMMAND, *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -166,14 +175,17 @@ def begun(
 
 
 def done(environment: dict[str, str], *arguments: str, **options: Any) -> Outcome:
-    """Run a process to its end."""
+    """Run a process until it ends by itself. Return its outcome."""
     with begun(environment, *arguments, **options) as process:
         stdout, stderr = process.communicate(timeout=DEADLINE)
         return Outcome(process.returncode, stdout, stderr)
 
 
 def ended(process: subprocess.Popen[str], within: float = DEADLINE) -> Outcome:
-    """Wait for a process that was asked to end. Return its outcome."""
+    """Wait for a process that was asked to end, and return its outcome.
+
+    ``within``: the number of seconds that this may take.
+    """
     begin = time.monotonic()
     stdout, stderr = process.communicate(timeout=DEADLINE)
     assert time.monotonic() - begin < within

@@ -1,4 +1,4 @@
-"""Helpers that run commands, in this process and from a shell."""
+"""Helpers that run commands, in this process and as a shell runs them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ HERE = {"SESSION_BACKEND": "db"}  # see demo_sites.PLACES
 
 
 class Done(NamedTuple):
+    """The result of a command: its exit status, its output, and what it wrote to stderr."""
+
     status: int
     out: str
     err: str
@@ -26,7 +28,7 @@ class Done(NamedTuple):
 
 
 def run(name: str, *arguments: object, **options: Any) -> Done:
-    """Run a command in this process. The error message is at the end of ``err``."""
+    """Run a command in this process. The message of a CommandError is at the end of ``err``."""
     out, err = StringIO(), StringIO()
     words = [str(argument) for argument in arguments]
     try:
@@ -36,25 +38,25 @@ def run(name: str, *arguments: object, **options: Any) -> Done:
     return Done(0, out.getvalue(), err.getvalue())
 
 
-def refused(outages: Any, name: str, *arguments: object) -> str:
-    """Return the message of a command that fails, and assert that it printed nothing."""
-    try:
-        done = run(name, *arguments)
-    except outages as error:
-        return str(error)
+def refused(name: str, *arguments: object) -> str:
+    """Run a command that fails. Assert that it printed nothing, and return its message."""
+    done = run(name, *arguments)
     assert (done.status, done.out) == (1, "")
     return done.err
 
 
 class Shell:
-    """A shell for the demo, on a database of its own."""
+    """Runs commands of the demo in processes, as a shell does, on a database of its own."""
 
     def __init__(self, folder: Path, place: dict[str, str] | None = None) -> None:
         self.environment = environment(folder, place or HERE)
         assert self("migrate", "--verbosity", "0") == (0, "", "")
 
     def __call__(self, *arguments: str, answer: str = "", **variables: str) -> Done:
-        """Run a command in which warnings are errors. ``answer``: its input."""
+        """Run a command, in which warnings are errors.
+
+        ``answer``: its input. ``variables``: additional environment variables.
+        """
         done = subprocess.run(
             [sys.executable, "-W", "error", MANAGE, *arguments],
             env={**self.environment, **variables},
@@ -70,7 +72,7 @@ class Shell:
         )
 
     def python(self, code: str) -> str:
-        """Run Python code with the names of the public API. Return its output."""
+        """Run Python code that may use ``sessions``. Return its output."""
         line = f"from django_multisession import sessions\n{code}"
         done = self("shell", "--verbosity", "0", "-c", line)
         assert (done.status, done.err) == (0, "")

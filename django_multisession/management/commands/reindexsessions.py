@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from django_multisession.maintenance import reindexing
 from django_multisession.maintenance.wording import count_noun
+from django_multisession.management.cli import Progress, current_engine, report_outages
 
 
 class Command(BaseCommand):
@@ -17,10 +18,15 @@ class Command(BaseCommand):
         "running meanwhile."
     )
 
-    def handle(self, **options: Any) -> None:
-        changed = reindexing.reindex(progress=self._show)
-        text = f"References of {count_noun(changed, 'session')} updated."
-        self.stdout.write(text, self.style.SUCCESS)
+    def handle(self, *, verbosity: int, **options: Any) -> None:
+        with report_outages(current_engine()):
+            changed = self._reindex(Progress(self.stderr, "Sessions checked", hidden=verbosity < 1))
+            if verbosity > 0:
+                text = f"References of {count_noun(changed, 'session')} updated."
+                self.stdout.write(text, self.style.SUCCESS)
 
-    def _show(self, seen: int) -> None:
-        self.stdout.write(f"{count_noun(seen, 'session')} checked")
+    def _reindex(self, progress: Progress) -> int:
+        try:
+            return reindexing.reindex(progress=progress)
+        finally:
+            progress.end()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -13,52 +12,10 @@ from django_multisession.core import keys
 from django_multisession.core.record import Change
 from django_multisession.models import Session, SessionLease, SessionReference
 from django_multisession.storage.db import DatabaseStorage
-from django_multisession.storage.db.connection import Connection
-from django_multisession.storage.db.dialects import dialect_of
-from django_multisession.storage.db.statements import Statements
-from support.databases import require
 from support.project import store_on
 from support.subjects import make_record
 
 A, B = "A" * 43, "B" * 43
-
-
-@pytest.fixture
-def connection(database_storage):
-    return connections[database_storage.database]
-
-
-@pytest.fixture
-def statements(connection):
-    """Return a function that runs a call and returns the first word of every statement it sends."""
-
-    def run(call):
-        with CaptureQueriesContext(connection) as captured:
-            call()
-        return [query["sql"].split()[0] for query in captured]
-
-    return run
-
-
-@pytest.fixture(params=[True, False], ids=["USE_TZ", "no USE_TZ"])
-def use_tz(request, settings, connection):
-    def renew():
-        connection.__dict__.pop("timezone", None)
-        connection.close()
-
-    settings.USE_TZ = request.param
-    renew()
-    yield
-    settings.USE_TZ = True
-    renew()
-
-
-@pytest.fixture
-def postgres(clock, databases):
-    require("postgres")
-    storage = DatabaseStorage(database="postgres", clock=clock)
-    yield storage
-    storage.clear()
 
 
 class TestStatements:
@@ -347,18 +304,6 @@ class TestIntegration:
         storage.active_leases([A])
         assert Router.asked == ["write", "write"]
 
-    def test_an_sqlite_that_is_too_old(self, databases, monkeypatch):
-        monkeypatch.setattr("sqlite3.dbapi2.sqlite_version_info", (3, 34, 1))
-        with pytest.raises(ImproperlyConfigured, match=r"SQLite 3\.35"):
-            dialect_of(connections["default"])
-
-    def test_a_database_it_does_not_speak(self):
-        class Oracle:
-            alias, vendor, display_name = "default", "oracle", "Oracle"
-
-        with pytest.raises(ImproperlyConfigured, match="MULTISESSION_DATABASE"):
-            dialect_of(Oracle())
-
 
 class Router:
     asked: list[str] = []
@@ -399,23 +344,3 @@ def _tuples():
             [Session._meta.db_table],
         )
         return cursor.fetchone()
-
-
-def test_the_lookups_use_their_indexes_on_postgresql(postgres, clock):
-    statements = Statements(connections["postgres"])
-    now = Connection(connections["postgres"], statements).to_db_time(clock.now)
-    select = f"SELECT id FROM {statements.sessions} WHERE"
-    queries = [
-        ("multisession_handle", f"{select} handle = %s", [A]),
-        ("multisession_user", f"{select} user_ref = %s", ["1"]),
-        ("multisession_purge", f"{select} purge_at <= %s", [now]),
-        ("multisession_purge", statements.count_expired, [now]),
-        ("multisession_lease", statements.renew_lease, ["ann", now, A, "ann", now]),
-        ("multisession_lease_end", statements.delete_expired_leases, [now]),
-    ]
-    with connections["postgres"].cursor() as cursor:
-        cursor.execute("SET enable_seqscan = off")
-        for index, query, parameters in queries:
-            cursor.execute(f"EXPLAIN {query}", parameters)
-            assert f"{index} " in str(cursor.fetchall())
-        cursor.execute("RESET enable_seqscan")
