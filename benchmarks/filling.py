@@ -120,8 +120,8 @@ def fill_redis(storage: Any, users: Iterable[str | None], first: int = 0) -> Non
     """Send the commands of `insert`, BATCH sessions in one round trip."""
     for batch in batches(users, first):
         plans = [storage._prepare_insert(id, record_of(user, facts)) for id, user, facts in batch]
-        storage._connection.run_all(list(chain(*(entries for entries, _ in plans))))
-        storage._connection.run_all([insert for _, insert in plans])
+        storage.connection.run_all(list(chain(*(entries for entries, _ in plans))))
+        storage.connection.run_all([insert for _, insert in plans])
 
 
 def fill_dynamodb(storage: Any, users: Iterable[str | None], first: int = 0) -> None:

@@ -63,7 +63,7 @@ def statements(storage: Any) -> Iterator[Callable[[], int]]:
 @contextmanager
 def round_trips(storage: Any) -> Iterator[Callable[[], int]]:
     """Count round trips. Commands that are sent at once count as one, whatever their nodes."""
-    sent, connection = [], storage._connection
+    sent, connection = [], storage.connection
     send = connection._send
     connection._send = lambda commands: sent.append(1) or send(commands)
     try:

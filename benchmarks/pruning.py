@@ -345,8 +345,8 @@ def fill_server(storage: Any, count: int) -> list[str]:
             if is_over:
                 session_facts["expires_at"] = NOW - timedelta(minutes=20)
         plans = [storage._prepare_insert(hash_key(key), record_of(*of)) for key, *of, _ in named]
-        storage._connection.run_all(list(chain(*(entries for entries, _ in plans))))
-        storage._connection.run_all([insert for _, insert in plans])
+        storage.connection.run_all(list(chain(*(entries for entries, _ in plans))))
+        storage.connection.run_all([insert for _, insert in plans])
         keys += [key for key, *_, is_over in named if not is_over]
     return random.sample(keys, PROBED)
 

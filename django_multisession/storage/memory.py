@@ -24,41 +24,41 @@ class MemoryStorage(Storage):
 
     def __init__(self, *, clock: Callable[[], datetime] = utcnow) -> None:
         super().__init__(clock=clock)
-        self._records: dict[str, Record] = {}
-        self._leases: dict[str, tuple[str, datetime]] = {}  # name -> owner, end
+        self.records: dict[str, Record] = {}
+        self.leases: dict[str, tuple[str, datetime]] = {}  # name -> owner, end
         self._lock = RLock()
 
     def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
-        record = self._records.get(id)
+        record = self.records.get(id)
         if record is None or names is None:
             return record
         return replace(record, fields={n: v for n, v in record.fields.items() if n in names})
 
     def insert(self, id: str, record: Record) -> bool:
         with self._lock:
-            return self._records.setdefault(id, record) is record
+            return self.records.setdefault(id, record) is record
 
     def update(self, id: str, change: Change) -> bool:
         with self._lock:
             if not self._is_live(id):
                 return False
-            self._records[id] = change.apply_to(self._records[id])
+            self.records[id] = change.apply_to(self.records[id])
             return True
 
     def rename(self, old: str, new: str, change: Change, known: Record | None = None) -> bool:
         with self._lock:
             if not self._is_live(old):
                 return False
-            if new in self._records:
+            if new in self.records:
                 raise KeyError(f"{new} is taken")
-            self._records[new] = change.apply_to(self._records.pop(old))
+            self.records[new] = change.apply_to(self.records.pop(old))
             return True
 
     def delete(self, id: str, expired_only: bool = False) -> Record | None:
         with self._lock:
             if expired_only and self._is_live(id):
                 return None
-            record = self._records.pop(id, None)
+            record = self.records.pop(id, None)
             return record and record.without_fields()
 
     def find(self, name: str, value: str) -> Iterator[Entry]:
@@ -91,12 +91,12 @@ class MemoryStorage(Storage):
     def count(self, expired_only: bool = False) -> int:
         with self._lock:
             live = len(self._live())
-            return len(self._records) - live if expired_only else live
+            return len(self.records) - live if expired_only else live
 
     def purge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
         with self._lock:
             now = self.clock()
-            expired = [id for id, record in self._records.items() if not record.is_live(now)]
+            expired = [id for id, record in self.records.items() if not record.is_live(now)]
             deleted = [(id, record) for id in expired[:limit] if (record := self.delete(id))]
         if on_deleted is not None:
             on_deleted(deleted)
@@ -104,27 +104,27 @@ class MemoryStorage(Storage):
 
     def clear(self) -> int:
         with self._lock:
-            count = len(self._records)
-            self._records.clear()
+            count = len(self.records)
+            self.records.clear()
             return count
 
     def acquire_lease(self, name: str, owner: str, until: datetime) -> bool:
         with self._lock:
-            holder, end = self._leases.get(name, (owner, until))
+            holder, end = self.leases.get(name, (owner, until))
             if holder != owner and end > self.clock():
                 return False
-            self._leases[name] = (owner, until)
+            self.leases[name] = (owner, until)
             return True
 
     def active_leases(self, names: Collection[str]) -> Mapping[str, datetime]:
-        now, leases = self.clock(), self._leases
+        now, leases = self.clock(), self.leases
         return {n: leases[n][1] for n in names if n in leases and leases[n][1] > now}
 
     def _is_live(self, id: str) -> bool:
-        return id in self._records and self._records[id].is_live(self.clock())
+        return id in self.records and self.records[id].is_live(self.clock())
 
     def _live(self) -> list[Entry]:
         """Return the live records, with their fields."""
         now = self.clock()
         with self._lock:
-            return [entry for entry in self._records.items() if entry[1].is_live(now)]
+            return [entry for entry in self.records.items() if entry[1].is_live(now)]

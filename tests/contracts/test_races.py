@@ -100,7 +100,7 @@ def test_processes(storage, kind, processes, shared):
 def place_of(kind, storage):
     """Return the class and the arguments from which another process builds the storage."""
     if kind in REDIS:
-        arguments = {"url": REDIS[kind].url, "prefix": storage._connection.prefix}
+        arguments = {"url": REDIS[kind].url, "prefix": storage.connection.prefix}
         return "redis.RedisStorage", arguments
     if kind in DYNAMODB:
         arguments = {"table": storage.table.name, "options": patient(kind).options}

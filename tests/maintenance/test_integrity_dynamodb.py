@@ -99,16 +99,16 @@ def test_other_keys(storage):
 @pytest.mark.parametrize("status", ["CREATING", "DELETING", "ARCHIVED"])
 def test_a_table_that_cannot_be_used(fine, monkeypatch, status):
     """The clock of the server is not checked then."""
-    described = {**fine.table._describe(), "TableStatus": status}
-    call = fine._connection.call
+    described = {**fine.table.describe(), "TableStatus": status}
+    call = fine.connection.call
 
     def absent(operation, request):
         table = {} if "describe" in operation else {"TableName": "gone"}
         return call(operation, {**request, **table})
 
     with monkeypatch.context() as patch:
-        patch.setattr(fine.table, "_describe", lambda: described)
-        patch.setattr(fine._connection, "call", absent)
+        patch.setattr(fine.table, "describe", lambda: described)
+        patch.setattr(fine.connection, "call", absent)
         assert found() == ["status", "failure"]
 
 

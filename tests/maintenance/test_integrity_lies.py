@@ -62,12 +62,12 @@ class HasNoIndex(Honest):
 
 class KeepsOldIds(Honest):
     def rename(self, old, new, change, known=None):
-        return self.insert(new, self._records[old])
+        return self.insert(new, self.records[old])
 
 
 class LosesAtRename(Honest):
     def rename(self, old, new, change, known=None):
-        del self._records[old]
+        del self.records[old]
         return True
 
 
@@ -96,7 +96,7 @@ class DeletesNothing(Honest):
     def delete(self, id, expired_only=False):
         if not self.refused:
             self.refused = True
-            return self._records.get(id)
+            return self.records.get(id)
         return super().delete(id, expired_only)
 
 
@@ -144,7 +144,7 @@ def test_a_promise_that_is_not_kept(use, liar):
     assert finding.name == "failure"
     assert finding.problem.startswith(f"{LIARS[liar]} fails: WrongAnswer: expected ")
     assert finding.remedy
-    assert storage._records == {}
+    assert storage.records == {}
 
 
 def test_the_first_failure_is_the_last(use):
@@ -186,8 +186,8 @@ def test_a_verb_that_fails_is_cleaned_up_after(use, monkeypatch, verb, after):
         finding.problem
         == f"{STEPS.get(verb, verb).capitalize()} fails: OSError: no route to the server"
     )
-    assert storage._records == {}
-    assert storage.active_leases([*storage._leases]) == {}
+    assert storage.records == {}
+    assert storage.active_leases([*storage.leases]) == {}
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -199,7 +199,7 @@ def test_where_nothing_can_be_cleaned_up_it_is_over_in_some_minutes(use, monkeyp
     first = "delete" if verb == "acquire_lease" else verb  # the first of both in the self-test
     assert finding.problem.startswith(f"{STEPS.get(first, first).capitalize()} fails: OSError")
     now = storage.clock()
-    assert all((it.expires_at - now).seconds <= 300 for it in storage._records.values())
+    assert all((it.expires_at - now).seconds <= 300 for it in storage.records.values())
 
 
 def test_a_mistake_of_ours_is_a_finding_too(use, monkeypatch):

@@ -135,7 +135,7 @@ def test_one_of_a_cluster_is_wrong_and_told_once(settings, monkeypatch):
     storage = opened(RedisStorage(url=redis_servers.CLUSTER.url), settings, monkeypatch)
     now = utcnow()
     times = [now, now + timedelta(hours=1), now + timedelta(hours=2)]
-    monkeypatch.setattr(storage._connection, "times", lambda: times)
+    monkeypatch.setattr(storage.connection, "times", lambda: times)
     assert found() == ["persistence", "memory", "clock"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -157,6 +158,7 @@ def test_it_needs_neither_database_nor_engine_in_use(tmp_path):
     manage = Path(__file__).parents[2] / "testproject" / "manage.py"
     command = [sys.executable, manage, "createsessiontable", "--print", "iam"]
     environment = {"SQLITE": str(tmp_path / "none" / "db.sqlite3"), "PATH": ""}
+    environment["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)
     assert "WebProcesses" in done.stderr
@@ -292,6 +294,6 @@ def test_the_settings_are_wrong(settings, monkeypatch):
 
 def test_a_bug_is_seen(use, monkeypatch):
     storage = use(MOTO.options)
-    monkeypatch.setattr(storage.table, "_call", lambda operation, **request: {})
+    monkeypatch.setattr(storage.table, "call", lambda operation, **request: {})
     with pytest.raises(KeyError):
         run()

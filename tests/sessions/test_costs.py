@@ -49,7 +49,7 @@ class Redis(Trips):
     def __init__(self, storage, monkeypatch):
         super().__init__(storage)
         self.is_open = False
-        blocking, awaited = storage._connection, storage._async_connection
+        blocking, awaited = storage.connection, storage.async_connection
         run_all, arun_all = blocking.run_all, awaited.run_all
 
         async def arun_all_and_record(calls):

@@ -160,7 +160,7 @@ def empty(storage: Storage) -> None:
 
         is_cluster = storage.topology.is_cluster
         storage.keys = KeyBuilder(f"test-{uuid4()}")
-        storage._commands = CommandBuilder(storage.keys, is_cluster=is_cluster)
+        storage.commands = CommandBuilder(storage.keys, is_cluster=is_cluster)
     else:
         storage.clear()
 

@@ -94,7 +94,7 @@ NAMES = {twin: name for owner in OWNERS for name, twin in pairs(owner).items()}
 NAMES |= {f"a{verb}": verb for verb in VERBS}
 NAMES |= {
     "asend_robust": "send_robust",
-    "_async_connection": "_connection",
+    "async_connection": "connection",
     "asyncio": "time",
     "aauthenticate": "authenticate",
 }

@@ -61,7 +61,7 @@ class Table:
         given by its Python name, and returns the answer.
         """
         self.name = name
-        self._call = call
+        self.call = call
 
     @staticmethod
     def spec(**options: Any) -> TableSpec:
@@ -70,7 +70,7 @@ class Table:
 
     def exists(self) -> bool:
         """Return whether the table exists. One request."""
-        return self._describe() is not None
+        return self.describe() is not None
 
     def create(self, spec: TableSpec, progress: Progress) -> Creation:
         """Create the table, wait until it is active, and enable TTL, so that sessions expire.
@@ -97,7 +97,7 @@ class Table:
 
         Two requests, and one each for recovery and tags if they are specified.
         """
-        table = self._describe()
+        table = self.describe()
         if table is None:
             return [table_diff.missing(self.name)]
         described = Described(
@@ -129,7 +129,7 @@ class Table:
     def _create(self, spec: TableSpec) -> bool:
         """Create the table. Return False if another process has been faster."""
         try:
-            self._call("create_table", **request(self.name, spec))
+            self.call("create_table", **request(self.name, spec))
         except ClientError as error:
             if errors.code_of(error) != EXISTS:
                 raise
@@ -188,8 +188,8 @@ class Table:
 
     # Requests
 
-    def _describe(self) -> Mapping[str, Any] | None:
-        """Return the table's description, or None if there is no such table."""
+    def describe(self) -> Mapping[str, Any] | None:
+        """Return DynamoDB's description of the table, or None if there is none. One request."""
         try:
             return dict(self._call_table("describe_table")["Table"])
         except ClientError as error:
@@ -198,7 +198,7 @@ class Table:
             return None
 
     def _status(self) -> str | None:
-        table = self._describe()
+        table = self.describe()
         return None if table is None else str(table["TableStatus"])
 
     def _ttl(self) -> Mapping[str, Any]:
@@ -214,7 +214,7 @@ class Table:
         """Yield the tags. One request for each page."""
         token: dict[str, str] = {}
         while True:
-            answer = self._call("list_tags_of_resource", ResourceArn=arn, **token)
+            answer = self.call("list_tags_of_resource", ResourceArn=arn, **token)
             yield from ((tag["Key"], tag["Value"]) for tag in answer.get("Tags", []))
             if not answer.get("NextToken"):
                 return
@@ -230,7 +230,7 @@ class Table:
             return {}
 
     def _call_table(self, operation: str, **request: Any) -> Mapping[str, Any]:
-        return self._call(operation, TableName=self.name, **request)
+        return self.call(operation, TableName=self.name, **request)
 
 
 def _polls() -> Iterator[float]:

@@ -29,7 +29,7 @@ class BucketScan:
 
     def __init__(self, start: int, limit: int, now: datetime, commands: CommandBuilder) -> None:
         """``start``: the number of the bucket to begin with."""
-        self._start, self._limit, self._now, self._commands = start, limit, now, commands
+        self._start, self._limit, self._now, self.commands = start, limit, now, commands
         self._found: list[str] = []
         self._buckets_read = 0
         self._step = 1
@@ -50,7 +50,7 @@ class BucketScan:
         first = self._buckets_read
         tags = [] if self.has_more else self._tags(first, first + step)
         self._buckets_read, self._step = first + len(tags), self._step * SCAN_GROWTH
-        return [self._commands.live(tag, self._now) for tag in tags]
+        return [self.commands.live(tag, self._now) for tag in tags]
 
     def add(self, answers: Iterable[Iterable[bytes]]) -> None:
         """Add the ids that the server answered."""

@@ -71,74 +71,74 @@ class RedisStorage(Storage):
         super().__init__(clock=clock)
         self.topology = parse_url(url, options) if url else Alias(alias)
         self.keys = KeyBuilder(prefix)
-        self._connection = Connection(self.topology, prefix)
-        self._async_connection = AsyncConnection(self.topology, prefix)
-        self._commands = CommandBuilder(self.keys, is_cluster=self.topology.is_cluster)
+        self.connection = Connection(self.topology, prefix)
+        self.async_connection = AsyncConnection(self.topology, prefix)
+        self.commands = CommandBuilder(self.keys, is_cluster=self.topology.is_cluster)
 
     def read(self, id: str, names: Collection[str] | None = None) -> Record | None:
         if names is None:
-            return encoding.to_record(id, self._connection.run(self._commands.read(id)))
-        values = self._connection.run(self._commands.facts(id, names))
+            return encoding.to_record(id, self.connection.run(self.commands.read(id)))
+        values = self.connection.run(self.commands.facts(id, names))
         return encoding.facts_to_record(id, values, names)
 
     async def aread(self, id: str, names: Collection[str] | None = None) -> Record | None:
         if names is None:
-            return encoding.to_record(id, await self._async_connection.run(self._commands.read(id)))
-        values = await self._async_connection.run(self._commands.facts(id, names))
+            return encoding.to_record(id, await self.async_connection.run(self.commands.read(id)))
+        values = await self.async_connection.run(self.commands.facts(id, names))
         return encoding.facts_to_record(id, values, names)
 
     def insert(self, id: str, record: Record) -> bool:
         index, insert = self._prepare_insert(id, record)
-        self._connection.run_all(index)
-        return bool(self._connection.run(insert))
+        self.connection.run_all(index)
+        return bool(self.connection.run(insert))
 
     async def ainsert(self, id: str, record: Record) -> bool:
         index, insert = self._prepare_insert(id, record)
-        await self._async_connection.run_all(index)
-        return bool(await self._async_connection.run(insert))
+        await self.async_connection.run_all(index)
+        return bool(await self.async_connection.run(insert))
 
     def update(self, id: str, change: Change) -> bool:
         now = self.clock()
-        answer = self._connection.run(self._commands.update(id, change, now))
+        answer = self.connection.run(self.commands.update(id, change, now))
         while isinstance(answer, list):  # on a cluster: the index must be written first
             index, update = self._prepare_indexed_update(id, change, now, *answer)
-            self._connection.run_all(index)
-            answer = self._connection.run(update)
+            self.connection.run_all(index)
+            answer = self.connection.run(update)
         return bool(answer)
 
     async def aupdate(self, id: str, change: Change) -> bool:
         now = self.clock()
-        answer = await self._async_connection.run(self._commands.update(id, change, now))
+        answer = await self.async_connection.run(self.commands.update(id, change, now))
         while isinstance(answer, list):
             index, update = self._prepare_indexed_update(id, change, now, *answer)
-            await self._async_connection.run_all(index)
-            answer = await self._async_connection.run(update)
+            await self.async_connection.run_all(index)
+            answer = await self.async_connection.run(update)
         return bool(answer)
 
     def rename(self, old: str, new: str, change: Change, known: Record | None = None) -> bool:
-        if self._commands.is_cluster:
+        if self.commands.is_cluster:
             return self._copy_and_end(old, new, change)
-        command = self._commands.update(old, change, self.clock(), new=new)
-        return bool(self._connection.run(command))
+        command = self.commands.update(old, change, self.clock(), new=new)
+        return bool(self.connection.run(command))
 
     async def arename(
         self, old: str, new: str, change: Change, known: Record | None = None
     ) -> bool:
-        if self._commands.is_cluster:
+        if self.commands.is_cluster:
             return await self._acopy_and_end(old, new, change)
-        command = self._commands.update(old, change, self.clock(), new=new)
-        return bool(await self._async_connection.run(command))
+        command = self.commands.update(old, change, self.clock(), new=new)
+        return bool(await self.async_connection.run(command))
 
     def delete(self, id: str, expired_only: bool = False) -> Record | None:
-        commands = self._commands.end([id], self.clock(), expired_only=expired_only)
-        ended = encoding.ended_entries([id], *self._connection.run_all(commands))
-        self._connection.run_all(self._commands.remove_from_index(ended))
+        commands = self.commands.end([id], self.clock(), expired_only=expired_only)
+        ended = encoding.ended_entries([id], *self.connection.run_all(commands))
+        self.connection.run_all(self.commands.remove_from_index(ended))
         return ended[0][1] if ended else None
 
     async def adelete(self, id: str, expired_only: bool = False) -> Record | None:
-        commands = self._commands.end([id], self.clock(), expired_only=expired_only)
-        ended = encoding.ended_entries([id], *await self._async_connection.run_all(commands))
-        await self._async_connection.run_all(self._commands.remove_from_index(ended))
+        commands = self.commands.end([id], self.clock(), expired_only=expired_only)
+        ended = encoding.ended_entries([id], *await self.async_connection.run_all(commands))
+        await self.async_connection.run_all(self.commands.remove_from_index(ended))
         return ended[0][1] if ended else None
 
     def find(self, name: str, value: str) -> Iterator[Entry]:
@@ -146,10 +146,10 @@ class RedisStorage(Storage):
         for ids in self._scan_index(reference):
             new_ids = [id for id in ids if id not in seen]
             seen.update(new_ids)
-            answers = self._connection.run_all([self._commands.facts(id) for id in new_ids])
+            answers = self.connection.run_all([self.commands.facts(id) for id in new_ids])
             live = encoding.live_entries(new_ids, answers, self.clock())
             found = [entry for entry in live if entry[1].references.get(name) == value]
-            self._connection.run_all(self._prepare_drop_stale(reference, new_ids, found))
+            self.connection.run_all(self._prepare_drop_stale(reference, new_ids, found))
             yield from found
 
     async def afind(self, name: str, value: str) -> AsyncIterator[Entry]:
@@ -157,14 +157,12 @@ class RedisStorage(Storage):
         async for ids in self._ascan_index(reference):
             new_ids = [id for id in ids if id not in seen]
             seen.update(new_ids)
-            answers = await self._async_connection.run_all(
-                [self._commands.facts(id) for id in new_ids]
+            answers = await self.async_connection.run_all(
+                [self.commands.facts(id) for id in new_ids]
             )
             live = encoding.live_entries(new_ids, answers, self.clock())
             found = [entry for entry in live if entry[1].references.get(name) == value]
-            await self._async_connection.run_all(
-                self._prepare_drop_stale(reference, new_ids, found)
-            )
+            await self.async_connection.run_all(self._prepare_drop_stale(reference, new_ids, found))
             for each in found:
                 yield each
 
@@ -173,11 +171,11 @@ class RedisStorage(Storage):
         for _ in passes:
             for ids in self._scan_index(reference):
                 ids_to_end = sorted({*ids} - {keep})
-                commands = self._commands.end(ids_to_end, self.clock(), reference)
-                answers = self._connection.run_all(commands)
+                commands = self.commands.end(ids_to_end, self.clock(), reference)
+                answers = self.connection.run_all(commands)
                 ended = encoding.ended_entries(ids_to_end, chain(*answers))
-                self._connection.run_all(self._commands.remove_from_index(ended))
-                self._connection.run_all(self._prepare_drop_stale(reference, ids_to_end, ended))
+                self.connection.run_all(self.commands.remove_from_index(ended))
+                self.connection.run_all(self._prepare_drop_stale(reference, ids_to_end, ended))
                 passes.note(ids_to_end, ended)
                 yield from ended
 
@@ -188,11 +186,11 @@ class RedisStorage(Storage):
         for _ in passes:
             async for ids in self._ascan_index(reference):
                 ids_to_end = sorted({*ids} - {keep})
-                commands = self._commands.end(ids_to_end, self.clock(), reference)
-                answers = await self._async_connection.run_all(commands)
+                commands = self.commands.end(ids_to_end, self.clock(), reference)
+                answers = await self.async_connection.run_all(commands)
                 ended = encoding.ended_entries(ids_to_end, chain(*answers))
-                await self._async_connection.run_all(self._commands.remove_from_index(ended))
-                await self._async_connection.run_all(
+                await self.async_connection.run_all(self.commands.remove_from_index(ended))
+                await self.async_connection.run_all(
                     self._prepare_drop_stale(reference, ids_to_end, ended)
                 )
                 passes.note(ids_to_end, ended)
@@ -200,51 +198,49 @@ class RedisStorage(Storage):
                     yield each
 
     def page(self, after: str | None = None, limit: int = 100) -> tuple[list[Entry], str | None]:
-        page = Page(after, limit, self.clock(), self._commands)
+        page = Page(after, limit, self.clock(), self.commands)
         while commands := page.next_commands():
-            page.add(self._connection.run_all(commands))
-        answers = self._connection.run_all([self._commands.facts(id) for id in page.ids])
+            page.add(self.connection.run_all(commands))
+        answers = self.connection.run_all([self.commands.facts(id) for id in page.ids])
         return encoding.live_entries(page.ids, answers, self.clock()), page.cursor
 
     async def apage(
         self, after: str | None = None, limit: int = 100
     ) -> tuple[list[Entry], str | None]:
-        page = Page(after, limit, self.clock(), self._commands)
+        page = Page(after, limit, self.clock(), self.commands)
         while commands := page.next_commands():
-            page.add(await self._async_connection.run_all(commands))
-        answers = await self._async_connection.run_all(
-            [self._commands.facts(id) for id in page.ids]
-        )
+            page.add(await self.async_connection.run_all(commands))
+        answers = await self.async_connection.run_all([self.commands.facts(id) for id in page.ids])
         return encoding.live_entries(page.ids, answers, self.clock()), page.cursor
 
     def sample(self, limit: int = 1000) -> tuple[list[Entry], int]:
-        sample = Sample(limit, self.clock(), self._commands)
+        sample = Sample(limit, self.clock(), self.commands)
         while commands := sample.next_commands():
-            sample.add(self._connection.run_all(commands))
-        answers = self._connection.run_all([self._commands.facts(id) for id in sample.ids])
+            sample.add(self.connection.run_all(commands))
+        answers = self.connection.run_all([self.commands.facts(id) for id in sample.ids])
         return self._apply_sample(sample, answers)
 
     async def asample(self, limit: int = 1000) -> tuple[list[Entry], int]:
-        sample = Sample(limit, self.clock(), self._commands)
+        sample = Sample(limit, self.clock(), self.commands)
         while commands := sample.next_commands():
-            sample.add(await self._async_connection.run_all(commands))
-        answers = await self._async_connection.run_all(
-            [self._commands.facts(id) for id in sample.ids]
+            sample.add(await self.async_connection.run_all(commands))
+        answers = await self.async_connection.run_all(
+            [self.commands.facts(id) for id in sample.ids]
         )
         return self._apply_sample(sample, answers)
 
     def count(self, expired_only: bool = False) -> int:
         now, count = self.clock(), 0
         for tags in tag_chunks(COUNT_CHUNK):
-            commands = [self._commands.count(tag, now, expired_only) for tag in tags]
-            count += sum(self._connection.run_all(commands))
+            commands = [self.commands.count(tag, now, expired_only) for tag in tags]
+            count += sum(self.connection.run_all(commands))
         return count
 
     async def acount(self, expired_only: bool = False) -> int:
         now, count = self.clock(), 0
         for tags in tag_chunks(COUNT_CHUNK):
-            commands = [self._commands.count(tag, now, expired_only) for tag in tags]
-            count += sum(await self._async_connection.run_all(commands))
+            commands = [self.commands.count(tag, now, expired_only) for tag in tags]
+            count += sum(await self.async_connection.run_all(commands))
         return count
 
     def purge(self, limit: int = 1000, on_deleted: OnDeleted | None = None) -> int:
@@ -258,10 +254,10 @@ class RedisStorage(Storage):
         for tags in growing_chunks(start=randrange(len(TAGS))):  # noqa: S311
             has_more = True
             while has_more and (room := limit - purged):
-                queries = [self._commands.expired(tag, now, room) for tag in tags]
-                ids = decode_ids(self._connection.run_all(queries))
-                commands = self._commands.purge(ids[:room], now)
-                purged += sum(self._connection.run_all(commands))
+                queries = [self.commands.expired(tag, now, room) for tag in tags]
+                ids = decode_ids(self.connection.run_all(queries))
+                commands = self.commands.purge(ids[:room], now)
+                purged += sum(self.connection.run_all(commands))
                 has_more = len(ids) > room
         return purged
 
@@ -271,59 +267,59 @@ class RedisStorage(Storage):
         for tags in growing_chunks(start=randrange(len(TAGS))):  # noqa: S311
             has_more = True
             while has_more and (room := limit - purged):
-                queries = [self._commands.expired(tag, now, room) for tag in tags]
-                ids = decode_ids(await self._async_connection.run_all(queries))
-                commands = self._commands.purge(ids[:room], now)
-                purged += sum(await self._async_connection.run_all(commands))
+                queries = [self.commands.expired(tag, now, room) for tag in tags]
+                ids = decode_ids(await self.async_connection.run_all(queries))
+                commands = self.commands.purge(ids[:room], now)
+                purged += sum(await self.async_connection.run_all(commands))
                 has_more = len(ids) > room
         return purged
 
     def clear(self) -> int:
         count = 0
         for tags in tag_chunks(LIST_CHUNK):
-            queries = [self._commands.expired(tag, None, CLEAR_LIMIT) for tag in tags]
-            while ids := decode_ids(self._connection.run_all(queries)):
-                commands = self._commands.end(ids, self.clock())
-                answers = self._connection.run_all(commands)
+            queries = [self.commands.expired(tag, None, CLEAR_LIMIT) for tag in tags]
+            while ids := decode_ids(self.connection.run_all(queries)):
+                commands = self.commands.end(ids, self.clock())
+                answers = self.connection.run_all(commands)
                 ended = encoding.ended_entries(ids, chain(*answers))
-                self._connection.run_all(self._commands.remove_from_index(ended))
+                self.connection.run_all(self.commands.remove_from_index(ended))
                 count += len(ended)
         return count
 
     async def aclear(self) -> int:
         count = 0
         for tags in tag_chunks(LIST_CHUNK):
-            queries = [self._commands.expired(tag, None, CLEAR_LIMIT) for tag in tags]
-            while ids := decode_ids(await self._async_connection.run_all(queries)):
-                commands = self._commands.end(ids, self.clock())
-                answers = await self._async_connection.run_all(commands)
+            queries = [self.commands.expired(tag, None, CLEAR_LIMIT) for tag in tags]
+            while ids := decode_ids(await self.async_connection.run_all(queries)):
+                commands = self.commands.end(ids, self.clock())
+                answers = await self.async_connection.run_all(commands)
                 ended = encoding.ended_entries(ids, chain(*answers))
-                await self._async_connection.run_all(self._commands.remove_from_index(ended))
+                await self.async_connection.run_all(self.commands.remove_from_index(ended))
                 count += len(ended)
         return count
 
     def acquire_lease(self, name: str, owner: str, until: datetime) -> bool:
-        command = self._commands.acquire_lease(name, owner, until, self.clock())
-        return bool(self._connection.run(command))
+        command = self.commands.acquire_lease(name, owner, until, self.clock())
+        return bool(self.connection.run(command))
 
     async def aacquire_lease(self, name: str, owner: str, until: datetime) -> bool:
-        command = self._commands.acquire_lease(name, owner, until, self.clock())
-        return bool(await self._async_connection.run(command))
+        command = self.commands.acquire_lease(name, owner, until, self.clock())
+        return bool(await self.async_connection.run(command))
 
     def active_leases(self, names: Collection[str]) -> Mapping[str, datetime]:
-        commands = [self._commands.read_lease(name) for name in names]
-        answers = self._connection.run_all(commands)
+        commands = [self.commands.read_lease(name) for name in names]
+        answers = self.connection.run_all(commands)
         return encoding.active_leases(names, answers, self.clock())
 
     async def aactive_leases(self, names: Collection[str]) -> Mapping[str, datetime]:
-        commands = [self._commands.read_lease(name) for name in names]
-        answers = await self._async_connection.run_all(commands)
+        commands = [self.commands.read_lease(name) for name in names]
+        answers = await self.async_connection.run_all(commands)
         return encoding.active_leases(names, answers, self.clock())
 
     def diagnose(self) -> list[Finding]:
         """See Storage.diagnose(). Two round trips."""
-        configurations = self._connection.configurations()
-        clocks = [clock_findings(time, self.clock()) for time in self._connection.times()]
+        configurations = self.connection.configurations()
+        clocks = [clock_findings(time, self.clock()) for time in self.connection.times()]
         found = findings(configurations) if configurations else [UNKNOWN]
         return [*found, *next(filter(None, clocks), [])]
 
@@ -331,7 +327,7 @@ class RedisStorage(Storage):
         """Yield the ids that the index has under a reference, in batches."""
         cursor = -1
         while cursor:
-            answer = self._connection.run(self._commands.scan(reference, max(cursor, 0)))
+            answer = self.connection.run(self.commands.scan(reference, max(cursor, 0)))
             cursor, ids = encoding.parse_scan(answer)
             yield ids
 
@@ -339,9 +335,7 @@ class RedisStorage(Storage):
         """See _scan_index()."""
         cursor = -1
         while cursor:
-            answer = await self._async_connection.run(
-                self._commands.scan(reference, max(cursor, 0))
-            )
+            answer = await self.async_connection.run(self.commands.scan(reference, max(cursor, 0)))
             cursor, ids = encoding.parse_scan(answer)
             yield ids
 
@@ -353,33 +347,33 @@ class RedisStorage(Storage):
         old session is ended, no client knows the new key.
         """
         while True:
-            hash = self._connection.run(self._commands.read(old))
+            hash = self.connection.run(self.commands.read(old))
             steps = self._prepare_copy(old, new, change, hash)
             if steps is None:
                 return False
             record, index, insert, end = steps
-            self._connection.run_all(index)
-            self._apply_copy(self._connection.run(insert))
-            answer = self._connection.run(end)
+            self.connection.run_all(index)
+            self._apply_copy(self.connection.run(insert))
+            answer = self.connection.run(end)
             if answer not in NOT_ENDED:
-                self._connection.run_all(self._commands.remove_from_index([(old, record)]))
+                self.connection.run_all(self.commands.remove_from_index([(old, record)]))
                 return True
             self.delete(new)
 
     async def _acopy_and_end(self, old: str, new: str, change: Change) -> bool:
         """See _copy_and_end()."""
         while True:
-            hash = await self._async_connection.run(self._commands.read(old))
+            hash = await self.async_connection.run(self.commands.read(old))
             steps = self._prepare_copy(old, new, change, hash)
             if steps is None:
                 return False
             record, index, insert, end = steps
-            await self._async_connection.run_all(index)
-            self._apply_copy(await self._async_connection.run(insert))
-            answer = await self._async_connection.run(end)
+            await self.async_connection.run_all(index)
+            self._apply_copy(await self.async_connection.run(insert))
+            answer = await self.async_connection.run(end)
             if answer not in NOT_ENDED:
-                await self._async_connection.run_all(
-                    self._commands.remove_from_index([(old, record)])
+                await self.async_connection.run_all(
+                    self.commands.remove_from_index([(old, record)])
                 )
                 return True
             await self.adelete(new)
@@ -388,8 +382,8 @@ class RedisStorage(Storage):
         """Return the commands for the index, which go first, and the one for the session."""
         now, expires = self.clock(), to_microseconds(record.expires_at)
         references = [reference_text(*item) for item in record.references.items()]
-        index = self._commands.add_to_index(references, id, expires, now)
-        return index, self._commands.insert(id, record, now)
+        index = self.commands.add_to_index(references, id, expires, now)
+        return index, self.commands.insert(id, record, now)
 
     def _prepare_indexed_update(
         self, id: str, change: Change, now: datetime, references: bytes, expires: bytes
@@ -398,8 +392,8 @@ class RedisStorage(Storage):
 
         ``references`` and ``expires`` are the server's answer: what to write to the index.
         """
-        index = self._commands.add_to_index(references.decode().split("\0"), id, expires, now)
-        return index, self._commands.update(id, change, now, indexed=references)
+        index = self.commands.add_to_index(references.decode().split("\0"), id, expires, now)
+        return index, self.commands.update(id, change, now, indexed=references)
 
     def _prepare_copy(
         self, old: str, new: str, change: Change, hash: Mapping[bytes, bytes]
@@ -408,7 +402,7 @@ class RedisStorage(Storage):
         record = encoding.to_record(old, hash)
         if record is None or not record.is_live(self.clock()):
             return None
-        end = self._commands.end_unchanged(old, self.clock(), hash.get(b"nonce", b""), new)
+        end = self.commands.end_unchanged(old, self.clock(), hash.get(b"nonce", b""), new)
         return record, *self._prepare_insert(new, change.apply_to(record)), end
 
     def _apply_copy(self, inserted: int) -> None:
@@ -429,4 +423,4 @@ class RedisStorage(Storage):
         """Return the command that removes the ids from the index that were not found."""
         found_ids = {id for id, _ in found}
         stale = [id for id in ids if id not in found_ids]
-        return self._commands.drop_stale(reference, stale, self.clock())
+        return self.commands.drop_stale(reference, stale, self.clock())

@@ -102,7 +102,7 @@ def storage(there):
 @pytest.fixture
 def spec():
     spec = MemoryStorage(clock=CLOCK)
-    spec._records.update(SEEDS)
+    spec.records.update(SEEDS)
     return spec
 
 
@@ -114,7 +114,7 @@ def test_every_request_is_made_again(there, storage, spec, proxy, verb, strike, 
     strike(proxy, is_early, times=MANY)
     assert VERBS[verb](storage) == VERBS[verb](spec)
     assert len(proxy.requests) == ATTEMPTS * usual
-    assert there.kept(storage) == spec._records
+    assert there.kept(storage) == spec.records
 
 
 @pytest.mark.parametrize("verb", WRITES)
@@ -123,7 +123,7 @@ def test_what_was_done_is_not_done_twice(there, storage, spec, proxy, verb):
     proxy.lose(is_early, times=MANY)
     assert is_kept(WRITES[verb](spec), WRITES[verb](storage), verb)
     assert len(proxy.requests) <= ATTEMPTS * (usual + 1)  # which asks if it is there already
-    assert there.kept(storage) == spec._records
+    assert there.kept(storage) == spec.records
 
 
 @pytest.mark.parametrize("verb", WRITES)
@@ -134,7 +134,7 @@ def test_whichever_answer_is_lost(there, spec, proxy, verb):
         storage, number = there.storage(), number + 1
         proxy.lose(is_write, after=number - 1)
         assert is_kept(promised, WRITES[verb](storage), verb)
-        assert there.kept(storage) == spec._records
+        assert there.kept(storage) == spec.records
         if not proxy.struck:
             break
 
@@ -159,9 +159,9 @@ def test_an_outage_that_begins_in_between(there, spec, proxy, verb, strike, erro
         strike(proxy, times=MANY, after=spared)
         answer = outcome(VERBS[verb], storage, error)
         kept = there.kept(storage)
-        assert is_between(SEEDS, kept, spec._records)
+        assert is_between(SEEDS, kept, spec.records)
         assert answer == promised or answer is error
-        assert kept == spec._records or (answer is error and kept == SEEDS) or may_do_half(there)
+        assert kept == spec.records or (answer is error and kept == SEEDS) or may_do_half(there)
 
 
 @every(["verb"], named(VERBS), few=["read", "rename"])
@@ -169,7 +169,7 @@ def test_a_server_that_hangs_is_asked_again(there, spec, proxy, verb):
     storage = there.storage(is_hasty=True)
     proxy.hang()
     assert VERBS[verb](storage) == VERBS[verb](spec)
-    assert there.kept(storage) == spec._records
+    assert there.kept(storage) == spec.records
 
 
 @every(["verb"], named(WRITES), few=["rename"])
@@ -177,7 +177,7 @@ def test_a_late_answer_is_as_good_as_lost(there, spec, proxy, verb):
     storage = there.storage(is_hasty=True)
     proxy.lose(is_write, hang_up=False)
     assert is_kept(WRITES[verb](spec), WRITES[verb](storage), verb)
-    assert there.kept(storage) == spec._records
+    assert there.kept(storage) == spec.records
 
 
 def is_kept(promise, answer, verb):

@@ -61,10 +61,10 @@ def is_patient(waited, pauses):
 @pytest.mark.parametrize("operation", WRITES)
 def test_a_write_that_meets_a_transaction_is_tried_again(moto, operation, waited):
     storage, spec = moto.storage(), MemoryStorage(clock=CLOCK)
-    spec._records.update(SEEDS)
+    spec.records.update(SEEDS)
     moto.proxy.conflict(operation, times=len(PAUSES))
     assert WRITES[operation](storage) == WRITES[operation](spec)
-    assert moto.kept(storage) == spec._records
+    assert moto.kept(storage) == spec.records
     assert is_patient(waited, PAUSES)
 
 

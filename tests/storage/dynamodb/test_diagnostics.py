@@ -35,7 +35,7 @@ def test_from_no_table_to_one_that_is_right(table):
 
 
 def test_without_ttl_what_is_over_stays(table):
-    table._call("create_table", **request(table.name, TableSpec()))
+    table.call("create_table", **request(table.name, TableSpec()))
     ((id, problem, remedy),) = found()
     assert (id, "TTL" in problem) == ("W024", True)
     assert "aws dynamodb update-time-to-live" in remedy
@@ -45,7 +45,7 @@ def test_other_keys_are_an_error(table):
     schema = [{"AttributeName": "id", "KeyType": "HASH"}]
     types = [{"AttributeName": "id", "AttributeType": "S"}]
     wrong = {"KeySchema": schema, "AttributeDefinitions": types}
-    table._call("create_table", **{**request(table.name, TableSpec()), **wrong})
+    table.call("create_table", **{**request(table.name, TableSpec()), **wrong})
     assert [id for id, *_ in found()] == ["E020", "W024"]
 
 

@@ -136,5 +136,5 @@ def test_what_a_login_leaves(clock):
     session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
     session["_auth_user_hash"] = "0" * 64
     session.save()
-    (record,) = storage._records.values()
+    (record,) = storage.records.values()
     assert (size_of(record), entry_bytes(record.references["user"])) == (475, 72)

@@ -208,4 +208,4 @@ def test_a_loop_that_ends_after_a_failure_leaves_no_connection(cluster, clock):
             warnings.simplefilter("ignore", ResourceWarning)  # the connections this test is about
             gc.collect()
     assert remaining == []
-    assert storage._async_connection.clients == {}
+    assert storage.async_connection.clients == {}

@@ -129,7 +129,7 @@ class TestLoops:
         gc.enable()
         gc.collect()  # warns of connections that were not closed
         assert remaining == set()
-        assert storage._async_connection.clients == {}
+        assert storage.async_connection.clients == {}
 
     def test_several_at_once_with_many_tasks(self, storage):
         async def run(ids):
@@ -190,6 +190,6 @@ def test_a_loop_that_was_not_ended_properly_is_forgotten_by_the_next(storage):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         assert asyncio.run(aread_often(storage, IDS[1], 1))
-        assert loop not in storage._async_connection.clients
+        assert loop not in storage.async_connection.clients
         del loop
         gc.collect()

@@ -188,7 +188,7 @@ def test_to_ask_for_leases_is_one_round_trip(cluster, alone, monkeypatch, number
 
 def round_trips(storage, monkeypatch):
     """Return a list that receives the name of the first command of each round trip."""
-    trips, connection = [], storage._connection
+    trips, connection = [], storage.connection
     run_all = connection.run_all  # a single command goes through it, too
 
     def note(commands):
