@@ -64,12 +64,12 @@ def statements(storage: Any) -> Iterator[Callable[[], int]]:
 def round_trips(storage: Any) -> Iterator[Callable[[], int]]:
     """Count round trips. Commands that are sent at once count as one, whatever their nodes."""
     sent, connection = [], storage.connection
-    send = connection._send
-    connection._send = lambda commands: sent.append(1) or send(commands)
+    send = connection.send
+    connection.send = lambda commands: sent.append(1) or send(commands)
     try:
         yield lambda: len(sent)
     finally:
-        del connection._send
+        del connection.send
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from .. import sessions
 from ..core.client import kind_of, parts_of
 from ..sessions import owners
 from ..sessions.info import SessionInfo
-from ..web.geoip import place_of
+from ..web.geoip import place_name
 
 REASON = "ended_by_user"  # the reason in the signal session_ended
 
@@ -50,7 +50,7 @@ class Device:
     @cached_property
     def place(self) -> str:
         """The location, such as "Berlin, Germany", or "" if no GeoIP2 database knows it."""
-        return place_of(self.info.ip) if self.info.ip else ""
+        return place_name(self.info.ip) if self.info.ip else ""
 
 
 def of(request: HttpRequest) -> list[Device]:

@@ -56,4 +56,4 @@ def device_kind(user_agent: str) -> str:
 @register.filter
 def place(ip: str | None) -> str:
     """Return "Berlin, Germany", or "" if no GeoIP2 database knows it: ``{{ ip|place }}``."""
-    return geoip.place_of(ip) if ip else ""
+    return geoip.place_name(ip) if ip else ""

@@ -19,7 +19,7 @@ def country_of(ip: str) -> str:
     return _lookup()(ip)[1]
 
 
-def place_of(ip: str) -> str:
+def place_name(ip: str) -> str:
     """Return the city and the country as far as known: "Berlin, Germany", "Germany" or ""."""
     return ", ".join(filter(None, _lookup()(ip)))
 

@@ -100,13 +100,13 @@ def test_it_is_not_written_to(office, browser):
     assert office.storage.read(handle) == before
 
 
-@pytest.mark.parametrize("handle_of", ["_" * 43, "-" * 43, "_5F" + "-_" * 20])
-def test_a_handle_that_has_to_be_quoted(office, browser, handle_of):
-    office.storage.insert(handle_of, make_record(office.clock, label="odd"))
-    response = browser.get(session_url(handle_of))
-    assert facts(response)["Handle"] == handle_of
-    assert handle_of in listed(browser.get(PAGE))
-    assert session_url(handle_of, "delete") in response.content.decode()
+@pytest.mark.parametrize("handle", ["_" * 43, "-" * 43, "_5F" + "-_" * 20])
+def test_a_handle_that_has_to_be_quoted(office, browser, handle):
+    office.storage.insert(handle, make_record(office.clock, label="odd"))
+    response = browser.get(session_url(handle))
+    assert facts(response)["Handle"] == handle
+    assert handle in listed(browser.get(PAGE))
+    assert session_url(handle, "delete") in response.content.decode()
 
 
 class TestData:

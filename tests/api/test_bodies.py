@@ -10,7 +10,7 @@ from hypothesis import settings as hypotheses
 from hypothesis import strategies as st
 
 from django_multisession import sessions
-from support.api_clients import error, opened
+from support.api_clients import error
 
 pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
@@ -51,12 +51,6 @@ MEMBERS = {
     "nothing": "",
     "one more": '"x", "more": 1',
 }
-
-
-@pytest.fixture
-def site(memory_storage, databases, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
 
 
 @pytest.fixture

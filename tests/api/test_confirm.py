@@ -8,7 +8,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 
 from django_multisession import sessions
-from support.api_clients import error, opened
+from support.api_clients import error
 from support.auth_pages import MODEL_BACKEND
 from support.auth_worlds import PASSWORD
 from support.project import hearing
@@ -18,23 +18,16 @@ pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 RIGHT, WRONG = {"password": PASSWORD}, {"password": "wrong"}
 
 
-@pytest.fixture(params=["cookie", "token"])
-def site(request, memory_storage, databases, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        it.by = request.param
-        yield it
-
-
 @pytest.fixture
-def others(site):
+def others(site_by_each):
     """Return the handle of another device of ada."""
-    return site.caller(site.ada).own
+    return site_by_each.caller(site_by_each.ada).own
 
 
 @pytest.fixture
-def mine(site, others, clock):
+def mine(site_by_each, others, clock):
     """Return a caller that signed in more than 15 minutes ago."""
-    it = site.caller(site.ada)
+    it = site_by_each.caller(site_by_each.ada)
     clock.advance(seconds=901)
     return it
 
@@ -51,8 +44,8 @@ def test_it_is_asked_for(mine, others):
 
 
 @pytest.mark.parametrize(("age", "status"), [(898, 204), (901, 403)])
-def test_within_the_time_it_is_not(site, others, clock, age, status):
-    mine = site.caller(site.ada)
+def test_within_the_time_it_is_not(site_by_each, others, clock, age, status):
+    mine = site_by_each.caller(site_by_each.ada)
     clock.advance(seconds=age)
     assert mine.call("delete", f"/{others}/").status_code == status
 
@@ -89,9 +82,9 @@ def test_a_wrong_one_is_not(mine, others):
     assert_asks(mine, others)
 
 
-def test_anothers_is_not(site, mine, others):
-    site.grace.set_password("of grace")
-    site.grace.save()
+def test_anothers_is_not(site_by_each, mine, others):
+    site_by_each.grace.set_password("of grace")
+    site_by_each.grace.save()
     assert mine.call("post", "/confirm/", {"password": "of grace"}).status_code == 403
     assert_asks(mine, others)
 
@@ -109,8 +102,10 @@ def test_to_be_somebody_else_is_not(mine, others, settings):
     assert_asks(mine, others)
 
 
-def test_who_has_none_cannot(site, mine, others):
-    site.ada.__class__._default_manager.filter(pk=site.ada.pk).update(password="!unusable")
+def test_who_has_none_cannot(site_by_each, mine, others):
+    site_by_each.ada.__class__._default_manager.filter(pk=site_by_each.ada.pk).update(
+        password="!unusable"
+    )
     for password in ("", "!unusable", PASSWORD):
         assert mine.call("post", "/confirm/", {"password": password}).status_code in (401, 403)
     assert sessions.get(others) is not None
@@ -123,8 +118,8 @@ def test_to_confirm_is_no_login(mine):
     assert sent == []
 
 
-def test_one_device_confirms_for_itself(site, mine, others, clock):
-    third = site.caller(site.ada)
+def test_one_device_confirms_for_itself(site_by_each, mine, others, clock):
+    third = site_by_each.caller(site_by_each.ada)
     clock.advance(seconds=901)
     mine.call("post", "/confirm/", RIGHT)
     assert_asks(third, others)
@@ -141,9 +136,9 @@ def test_ones_own_device_needs_none(mine, others):
     assert sessions.get(others) is not None
 
 
-def test_whose_it_is_comes_first(site, mine):
+def test_whose_it_is_comes_first(site_by_each, mine):
     """For somebody else's device the error is 404, not a request for the password."""
-    foreign = site.caller(site.grace)
+    foreign = site_by_each.caller(site_by_each.grace)
     assert mine.call("delete", f"/{foreign.own}/").status_code == 404
 
 
@@ -153,21 +148,21 @@ def test_a_project_may_never_ask(mine, others, settings):
     assert mine.call("post", "/end-others/").status_code == 200
 
 
-def test_a_project_may_always_ask(site, others, settings):
+def test_a_project_may_always_ask(site_by_each, others, settings):
     settings.MULTISESSION_REAUTHENTICATION_TIMEOUT = 0
-    assert_asks(site.caller(site.ada), others)
+    assert_asks(site_by_each.caller(site_by_each.ada), others)
 
 
-def test_one_that_is_ended_meanwhile_is_not_brought_back(site, mine, monkeypatch):
+def test_one_that_is_ended_meanwhile_is_not_brought_back(site_by_each, mine, monkeypatch):
     """A session that is ended during the request is not stored again, and the error is JSON."""
-    rename = site.storage.rename
+    rename = site_by_each.storage.rename
 
     def ended_first(old, *facts):
         sessions.end(old)
         return rename(old, *facts)
 
     handle = mine.own
-    monkeypatch.setattr(site.storage, "rename", ended_first)
+    monkeypatch.setattr(site_by_each.storage, "rename", ended_first)
     response = mine.call("post", "/confirm/", RIGHT)
     assert 400 <= response.status_code < 500
     assert sessions.get(handle) is None

@@ -15,12 +15,10 @@ pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 NUMBERS = pytest.mark.parametrize("number", [2, 60])
 
 
-@pytest.fixture(params=["cookie", "token"])
-def site(request, memory_storage, databases, settings, monkeypatch):
-    monkeypatch.setattr(memory_storage, "outages", (Away,))
-    with opened(memory_storage, settings, monkeypatch) as it:
-        it.by = request.param
-        yield it
+@pytest.fixture
+def outage_site(site_by_each, monkeypatch):
+    monkeypatch.setattr(site_by_each.storage, "outages", (Away,))
+    return site_by_each
 
 
 # Call -> its cost. Reading the caller's session is one read, and loading the user is one query.
@@ -48,21 +46,21 @@ def called(mine, other, name):
 
 
 @pytest.fixture
-def other(site):
-    return sessions.create(site.ada).handle
+def other(outage_site):
+    return sessions.create(outage_site.ada).handle
 
 
 @NUMBERS
 @pytest.mark.parametrize("name", CALLS)
-def test_what_a_call_costs(site, other, monkeypatch, name, number):
+def test_what_a_call_costs(outage_site, other, monkeypatch, name, number):
     """The cost does not depend on the number of devices."""
     for _ in range(number - 2):
-        sessions.create(site.ada)
-    mine = site.caller(site.ada)
-    with counting(site.storage, monkeypatch) as counted:
+        sessions.create(outage_site.ada)
+    mine = outage_site.caller(outage_site.ada)
+    with counting(outage_site.storage, monkeypatch) as counted:
         called(mine, other, name)
     _, verbs, queries = CALLS[name]
-    if name == "schema" and site.by == "token":
+    if name == "schema" and outage_site.by == "token":
         verbs = {"read": 1}  # by the middleware, to check the token
     assert counted == [verbs, queries]
 
@@ -76,35 +74,35 @@ OUTAGES = [
 ]
 
 
-@pytest.mark.parametrize(("site", "name", "verb"), OUTAGES, indirect=["site"])
-def test_an_outage_is_told(site, other, monkeypatch, name, verb):
-    mine = site.caller(site.ada)
+@pytest.mark.parametrize(("site_by_each", "name", "verb"), OUTAGES, indirect=["site_by_each"])
+def test_an_outage_is_told(outage_site, other, monkeypatch, name, verb):
+    mine = outage_site.caller(outage_site.ada)
     mine.listed()
     with monkeypatch.context() as patch:
-        patch.setattr(site.storage, verb, raising(Away))
+        patch.setattr(outage_site.storage, verb, raising(Away))
         response = called(mine, other, name)
     assert (response.status_code, error(response)) == (503, "unavailable")
     assert "<server>" not in response.content.decode()
     assert dict(response.cookies) == {}
     assert "WWW-Authenticate" not in response.headers
     assert {each["handle"] for each in mine.listed()} == {mine.own, other}
-    assert site.world.reasons() == []
+    assert outage_site.world.reasons() == []
 
 
 @pytest.mark.parametrize("verb", ["read", "find"])
-def test_another_error_is_one(site, monkeypatch, verb):
+def test_another_error_is_one(outage_site, monkeypatch, verb):
     """An exception other than an outage is a server error, not 503."""
-    mine = site.caller(site.ada)
-    monkeypatch.setattr(site.storage, verb, raising(ZeroDivisionError))
+    mine = outage_site.caller(outage_site.ada)
+    monkeypatch.setattr(outage_site.storage, verb, raising(ZeroDivisionError))
     with pytest.raises(AssertionError, match="may not answer 500"):
         mine.call("get", "/")
 
 
-@pytest.mark.parametrize("site", ["token"], indirect=True)
-def test_an_outage_does_not_tell_clients_to_throw_their_token_away(site, monkeypatch):
-    mine = site.caller(site.ada)
+@pytest.mark.parametrize("site_by_each", ["token"], indirect=True)
+def test_an_outage_does_not_tell_clients_to_throw_their_token_away(outage_site, monkeypatch):
+    mine = outage_site.caller(outage_site.ada)
     with monkeypatch.context() as patch:
-        patch.setattr(site.storage, "read", raising(Away))
+        patch.setattr(outage_site.storage, "read", raising(Away))
         response = mine.client.get(f"{ROOT}/", headers={"authorization": f"Bearer {mine.token}"})
     assert response.status_code in (500, 503)
     assert "WWW-Authenticate" not in response.headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from django_multisession.core import keys
-from support.api_clients import error, opened
+from support.api_clients import error
 from support.auth_worlds import USER
 from support.bearers import BEARER
 
@@ -16,12 +16,6 @@ WRITES = [
     ("post", "/end-others/", None),
     ("post", "/confirm/", {"password": "demo"}),
 ]
-
-
-@pytest.fixture
-def site(memory_storage, databases, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
 
 
 @pytest.fixture

@@ -25,13 +25,7 @@ WRITES = [call for call in CALLS if call[0] != "get"]
 
 
 @pytest.fixture
-def site(memory_storage, databases, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
-
-
-@pytest.fixture
-def on_every_storage(storage, databases, settings, monkeypatch):
+def stored_site(storage, databases, settings, monkeypatch):
     with opened(storage, settings, monkeypatch) as it:
         yield it
 
@@ -46,8 +40,8 @@ def answers(caller, handle):
 
 
 @BY
-def test_another_users_device_is_as_unknown_as_one_that_never_was(on_every_storage, by):
-    site = on_every_storage
+def test_another_users_device_is_as_unknown_as_one_that_never_was(stored_site, by):
+    site = stored_site
     site.by = by
     mine, foreign = site.caller(site.ada), site.caller(site.grace)
     before = sessions.get(foreign.own)

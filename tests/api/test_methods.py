@@ -5,18 +5,12 @@ from __future__ import annotations
 import pytest
 
 from django_multisession import sessions
-from support.api_clients import ROOT, Caller, error, opened
+from support.api_clients import ROOT, Caller, error
 
 pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
 BY = pytest.mark.parametrize("by", ["cookie", "token"])
 SOME = "A" * 43
-
-
-@pytest.fixture
-def site(memory_storage, databases, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
 
 
 NOT_THERE = [

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from django.test import Client
 from jsonschema import Draft202012Validator
 
 from django_multisession.api import errors, urls
 from django_multisession.api.views import ApiView
-from support.api_clients import ROOT, SCHEMA, opened, resolved
+from support.api_clients import ROOT, SCHEMA, resolved
 
 METHODS = ["get", "put", "post", "patch", "delete"]
-
-
-@pytest.fixture
-def site(memory_storage, databases, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        yield it
 
 
 def nodes(node):

@@ -22,7 +22,7 @@ def handler(request):
 
 
 @pytest.fixture
-def site(storage, handler, by, databases, settings, monkeypatch):
+def stored_site(storage, handler, by, databases, settings, monkeypatch):
     """Open a site on every storage."""
     with opened(storage, settings, monkeypatch, handler) as it:
         it.by = by
@@ -30,17 +30,16 @@ def site(storage, handler, by, databases, settings, monkeypatch):
 
 
 @pytest.fixture
-def quick(memory_storage, by, databases, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch) as it:
-        it.by = by
-        yield it
+def quick(site, by):
+    site.by = by
+    return site
 
 
 @BY
-def test_a_life(site):
+def test_a_life(stored_site):
     """List, rename and sign out devices in one run, as most clients do."""
-    mine, other, third = (site.caller(site.ada) for _ in range(3))
-    strangers = site.caller(site.grace)
+    mine, other, third = (stored_site.caller(stored_site.ada) for _ in range(3))
+    others = stored_site.caller(stored_site.grace)
     handles = [each["handle"] for each in mine.listed()]
     assert handles == [mine.own, third.own, other.own]
     response = mine.call("patch", f"/{other.own}/", {"label": "Kitchen \U0001f36a"})
@@ -53,7 +52,7 @@ def test_a_life(site):
     assert [each["handle"] for each in mine.listed()] == [mine.own]
     assert mine.call("delete", f"/{mine.own}/").status_code == 204
     assert mine.call("get", "/").status_code == 401
-    assert strangers.call("get", "/").status_code == 200
+    assert others.call("get", "/").status_code == 200
 
 
 # The following tests run on the memory storage only
@@ -150,9 +149,9 @@ def test_signals_tell_who_ended_it(quick):
 
 @BY
 def test_nobody_else_is_ended(quick):
-    mine, strangers = quick.caller(quick.ada), quick.caller(quick.grace)
+    mine, others = quick.caller(quick.ada), quick.caller(quick.grace)
     assert mine.call("post", "/end-others/").json() == {"ended": 0}
-    assert strangers.call("get", "/").status_code == 200
+    assert others.call("get", "/").status_code == 200
 
 
 @BY

@@ -84,9 +84,9 @@ def test_a_reset_by_who_is_logged_in(world):
 
 
 def test_a_reset_where_somebody_else_is_logged_in(world):
-    browser, elsewhere = world.browser("grace"), world.browser("ada")
+    browser, other = world.browser("grace"), world.browser("ada")
     reset(browser, world.ada)
-    assert (browser.user, elsewhere.user) == ("grace", "")
+    assert (browser.user, other.user) == ("grace", "")
     reset(browser, world.ada, "reset-and-login")
     assert browser.user == "ada"
     assert world.handles(world.grace) == set()
@@ -107,11 +107,11 @@ def test_in_code_all_others_end_and_this_one_stays(world, change):
 
 @changes
 def test_others_are_left_alone(world, change):
-    strangers = world.browsers("grace", 2)
+    others = world.browsers("grace", 2)
     visitor = world.browser()
     visitor.run(lambda request: request.session.update({"cart": [1]}))
     world.browser("ada").run(change)
-    assert world.handles(world.grace) == {each.handle for each in strangers}
+    assert world.handles(world.grace) == {each.handle for each in others}
     assert world.storage.read(visitor.handle)
 
 

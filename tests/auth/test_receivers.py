@@ -83,11 +83,11 @@ def test_logging_in_again_through_djangos_view(world):
 
 
 def test_logging_in_as_another_ends_the_firsts_session(world, login):
-    browser, elsewhere = world.browsers("ada", 2)
+    browser, other = world.browsers("ada", 2)
     browser.run(visit)
     old = browser.handle
     browser.run(login(world.grace))
-    assert world.handles(world.ada) == {elsewhere.handle}
+    assert world.handles(world.ada) == {other.handle}
     assert world.handles(world.grace) == {browser.handle}
     assert (browser.user, browser.run(cart).content) == ("grace", b"")
     assert world.ended == [(old, "logged_out")]
@@ -107,10 +107,10 @@ def test_two_logins_in_one_request_leave_one_session(world):
 
 
 def test_logging_out_ends_this_session_only(world):
-    browser, elsewhere = world.browsers("ada", 2)
+    browser, other = world.browsers("ada", 2)
     browser.post("/logout/")
-    assert (browser.user, elsewhere.user) == ("", "ada")
-    assert world.handles(world.ada) == {elsewhere.handle}
+    assert (browser.user, other.user) == ("", "ada")
+    assert world.handles(world.ada) == {other.handle}
     assert world.reasons() == ["logged_out"]
 
 

@@ -10,7 +10,15 @@ from uuid import uuid4
 import pytest
 
 from support.demo_sites import Browser
-from support.sockets_servers import Site, Visits, all_closed, all_open, handle_of, site_on, visits
+from support.sockets_servers import (
+    Site,
+    Visits,
+    all_closed,
+    all_open,
+    session_handle,
+    site_on,
+    visits,
+)
 
 pytestmark = pytest.mark.thorough  # starts servers and takes seconds
 
@@ -18,15 +26,15 @@ ENDED = {4401}
 
 # Ways to end one session: by another browser of the same user, or in another process.
 ONE: dict[str, Callable[[Visits, Browser, Browser], Any]] = {
-    "device": lambda _, other, victim: other.submit("/", f"/devices/{handle_of(victim)}/end/"),
+    "device": lambda _, other, victim: other.submit("/", f"/devices/{session_handle(victim)}/end/"),
     "others": lambda _, other, victim: other.submit("/", "/devices/end-others/"),
     "logout": lambda _, other, victim: victim.submit("/", "/logout/"),
-    "awaited": lambda _, other, victim: other.open(f"/awaited/{handle_of(victim)}/"),
+    "awaited": lambda _, other, victim: other.open(f"/awaited/{session_handle(victim)}/"),
     "command": lambda visits, other, victim: visits.site.manage(
-        "endsessions", "--yes", "--handle", handle_of(victim)
+        "endsessions", "--yes", "--handle", session_handle(victim)
     ),
     "admin": lambda visits, other, victim: visits.log_in("admin").submit(
-        "/", f"/admin/django_multisession/session/{handle_of(victim)}/delete/", post="End"
+        "/", f"/admin/django_multisession/session/{session_handle(victim)}/delete/", post="End"
     ),
 }
 # Ways to end all sessions of a user.
@@ -125,7 +133,7 @@ def test_a_session_that_ends_behind_everybodys_back(world: Visits) -> None:
     """A session deleted without a signal is noticed by the periodic check."""
     browser = world.log_in()
     sockets, left = world.open_everywhere(browser, "often"), world.open(world.log_in(), "often")
-    browser.open(f"/untold/{handle_of(browser)}/")
+    browser.open(f"/untold/{session_handle(browser)}/")
     assert all_closed(sockets) == ENDED
     assert all_open([left])
 
@@ -133,5 +141,5 @@ def test_a_session_that_ends_behind_everybodys_back(world: Visits) -> None:
 def test_what_a_transaction_did_is_told_once_it_is_committed(world: Visits) -> None:
     victim, other = world.log_in(), world.log_in()
     sockets = world.open_everywhere(victim)
-    other.open(f"/committed/{handle_of(victim)}/")
+    other.open(f"/committed/{session_handle(victim)}/")
     assert all_closed(sockets) == ENDED

@@ -14,7 +14,7 @@ import pytest
 from support.demo_sites import redis
 from support.redis_servers import ALONE, Node
 from support.servers import running, wait_until
-from support.sockets_servers import Site, Visits, all_closed, all_open, handle_of
+from support.sockets_servers import Site, Visits, all_closed, all_open, session_handle
 
 pytestmark = pytest.mark.thorough
 
@@ -54,7 +54,7 @@ class TestOfSessions:
     def test_nothing_closes_and_it_goes_on_afterwards(self, world: Visits, store: Node) -> None:
         browser = world.log_in()
         sockets = world.open_everywhere(browser, "often")
-        handle = handle_of(browser)
+        handle = session_handle(browser)
         store.kill()
         wait_until(lambda: world.site.logged.count("cannot be read") > 3, "a look in vain")
         assert all_open(sockets)
@@ -79,7 +79,7 @@ class TestOfTheLayer:
     ) -> None:
         world = world_of(stack, site)
         browser = world.log_in()
-        handle = handle_of(browser)
+        handle = session_handle(browser)
         layer.kill()
         other = world.log_in()
         assert other.open(f"/awaited/{handle}/") == '{"ended": true}'
@@ -93,7 +93,7 @@ class TestOfTheLayer:
         world = world_of(stack, site, **PUBSUB)
         browser = world.log_in()
         sockets, left = world.open_everywhere(browser, "often"), world.open(world.log_in(), "often")
-        handle = handle_of(browser)
+        handle = session_handle(browser)
         layer.kill()
         world.log_in().open(f"/awaited/{handle}/")
         assert all_closed(sockets, within=2) == ENDED
@@ -110,7 +110,7 @@ class TestOfTheLayer:
         wait_until(lambda: "Traceback" in site.logged, "noticing it")
         assert all_open(sockets)
         layer.start()
-        world.log_in().open(f"/awaited/{handle_of(browser)}/")
+        world.log_in().open(f"/awaited/{session_handle(browser)}/")
         assert all_closed(sockets) == ENDED
         assert all_open([left])
 

@@ -90,14 +90,14 @@ def processes(shared):
 @pytest.mark.parametrize("kind", [*DATABASES, *REDIS, *DYNAMODB])
 def test_processes(storage, kind, processes, shared):
     databases = {alias: connections[alias].settings_dict for alias in connections}
-    facts = (place_of(kind, storage), databases, PAUSES.get(kind, PAUSE))
+    facts = (storage_arguments(kind, storage), databases, PAUSES.get(kind, PAUSE))
     names = (WORKERS[first::PROCESSES] for first in range(PROCESSES))
     tasks = [(races.work_there, *facts, each) for each in names]
     shared.clear()
     race(processes, shared, tasks, f"{kind}, processes")
 
 
-def place_of(kind, storage):
+def storage_arguments(kind, storage):
     """Return the class and the arguments from which another process builds the storage."""
     if kind in REDIS:
         arguments = {"url": REDIS[kind].url, "prefix": storage.connection.prefix}

@@ -164,7 +164,7 @@ def test_many_are_paged_through(admin: Chromium, demo: Demo, crowd: int) -> None
 @everywhere
 def test_those_that_are_selected_end(admin: Chromium, demo: Demo, visit: Visit) -> None:
     ada, grace = visit("ada"), visit("grace")
-    handle, other = admin_demos.handle_of(ada), admin_demos.handle_of(grace)
+    handle, other = admin_demos.session_handle(ada), admin_demos.session_handle(grace)
     choose(admin, "End selected sessions", handle)
     assert "ada, Firefox on Linux, 127.0.0.1" in admin.text
     admin.press("No, take me back")
@@ -184,7 +184,7 @@ def test_a_user_is_logged_out_everywhere(admin: Chromium, visit: Visit) -> None:
     search(admin, "ada")
     number = len(handles(admin))
     assert number >= 2
-    choose(admin, "Log out everywhere", admin_demos.handle_of(first))
+    choose(admin, "Log out everywhere", admin_demos.session_handle(first))
     assert admin.all("#content-main li") == ["ada"]
     admin.press("Log out everywhere")
     assert f"{number} sessions ended." in admin.text
@@ -194,7 +194,7 @@ def test_a_user_is_logged_out_everywhere(admin: Chromium, visit: Visit) -> None:
 @everywhere
 def test_ones_own_is_asked_for_twice(admin: Chromium, visit: Visit) -> None:
     ada, handle = visit("ada"), own(admin)
-    choose(admin, "End selected sessions", handle, admin_demos.handle_of(ada))
+    choose(admin, "End selected sessions", handle, admin_demos.session_handle(ada))
     assert admin.run("return document.querySelector('[name=own]').matches(':invalid')")
     admin.run("document.querySelector('#content-main form').noValidate = true")
     admin.press("End sessions")

@@ -10,7 +10,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
-from support.admin_demos import Demo, demo_in, handle_of, user_of
+from support.admin_demos import Demo, demo_in, session_handle, user_of
 from support.demo_sites import DEADLINE, Browser, assert_no_key_is_shown, tells_of_the_end
 from support.user_agents import FIREFOX
 
@@ -83,7 +83,7 @@ def test_a_token_is_one_of_the_devices(script: Script, ada: Browser) -> None:
     status, answer = script.ask("GET")
     own, *others = answer["devices"]
     assert (status, own["name"], own["is_current"]) == (200, "backup", True)
-    assert handle_of(ada) in {each["handle"] for each in others}
+    assert session_handle(ada) in {each["handle"] for each in others}
     assert "backup" in ada.open("/devices/")
 
 
@@ -96,7 +96,7 @@ def test_a_browser_ends_a_token(script: Script, ada: Browser) -> None:
 
 
 def test_a_token_renames_a_browser_and_ends_it(script: Script, ada: Browser) -> None:
-    handle = handle_of(ada)
+    handle = session_handle(ada)
     status, renamed = script.ask("PATCH", f"{handle}/", label="<b>desk</b>")
     assert (status, renamed["name"], renamed["device"]) == (200, "<b>desk</b>", "Firefox on Linux")
     assert "&lt;b&gt;desk&lt;/b&gt;" in ada.open("/devices/")
@@ -124,7 +124,7 @@ def test_a_confirmed_token_is_another(script: Script) -> None:
 
 def test_a_browser_asks_with_its_cookie(ada: Browser) -> None:
     own, *_ = json.loads(ada.open(API))["devices"]
-    assert (own["handle"], own["is_current"]) == (handle_of(ada), True)
+    assert (own["handle"], own["is_current"]) == (session_handle(ada), True)
     with pytest.raises(HTTPError, match="403"):  # another site could make a browser send this
         ada.open(f"{API}end-others/", {})
     assert json.loads(ada.texts[-1])["error"] == "csrf"

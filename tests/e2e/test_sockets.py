@@ -12,7 +12,15 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from support.demo_sites import Browser
 from support.redis_servers import ALONE
 from support.servers import wait_until
-from support.sockets_servers import Socket, Visits, all_closed, all_open, handle_of, site_on, visits
+from support.sockets_servers import (
+    Socket,
+    Visits,
+    all_closed,
+    all_open,
+    session_handle,
+    site_on,
+    visits,
+)
 
 PUBSUB = "pubsub.RedisPubSubChannelLayer"
 
@@ -30,7 +38,7 @@ def world(servers: Any) -> Iterator[Visits]:
 
 
 def end(world: Visits, browser: Browser) -> None:
-    world.log_in().open(f"/awaited/{handle_of(browser)}/")
+    world.log_in().open(f"/awaited/{session_handle(browser)}/")
 
 
 @pytest.mark.quick
@@ -90,7 +98,7 @@ class TestConsumers:
     def test_what_is_rolled_back_is_not_told(self, world: Visits) -> None:
         browser = world.log_in()
         socket = world.open(browser)
-        world.log_in().open(f"/rolled-back/{handle_of(browser)}/")
+        world.log_in().open(f"/rolled-back/{session_handle(browser)}/")
         assert all_open([socket])
         end(world, browser)
         assert all_closed([socket]) == {4401}
@@ -104,7 +112,7 @@ def members(group: str) -> set[str]:
 class TestGroups:
     def in_both(self, browser: Browser) -> tuple[str, str]:
         """Return the session's group and its channel, which is in the group of all sockets, too."""
-        group = f"multisession.{handle_of(browser)}"
+        group = f"multisession.{session_handle(browser)}"
         wait_until(lambda: members(group), "joining the group of the session")
         (member,) = members(group)
         assert member in members("multisession")

@@ -47,7 +47,7 @@ def use(settings, monkeypatch):
         return storage
 
     yield use
-    for process in [storage.connection._pool for storage in used]:
+    for process in [storage.connection.current_pool for storage in used]:
         if process and process._client:
             process._client.close()
 

@@ -51,15 +51,15 @@ def node():
 
 
 @pytest.fixture
-def elsewhere(node, clock, monkeypatch):
+def source_storage(node, clock, monkeypatch):
     storage = RedisStorage(url=node.url, clock=clock)
     place("redis", storage, monkeypatch)
     return storage
 
 
 @pytest.fixture
-def site(memory_storage, settings, monkeypatch):
-    """A site whose previous engine is the Redis."""
+def target_storage(memory_storage, settings, monkeypatch):
+    """The storage of a site whose previous engine is Redis."""
     monkeypatch.setattr(move_job, "SETTLED", 0.05)
     monkeypatch.setattr(move_job, "CHUNK", 5)
     install(memory_storage, settings, monkeypatch)
@@ -77,40 +77,44 @@ def fill(storage, clock, number=SESSIONS):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_told_to_stop_it_finishes_what_is_under_way(site, elsewhere, clock, monkeypatch, number):
-    made = fill(elsewhere, clock)
+def test_told_to_stop_it_finishes_what_is_under_way(
+    target_storage, source_storage, clock, monkeypatch, number
+):
+    made = fill(source_storage, clock)
     handler = signal.getsignal(number)
-    Countdown(site, "insert", 20, lambda: os.kill(os.getpid(), number), monkeypatch)
+    Countdown(target_storage, "insert", 20, lambda: os.kill(os.getpid(), number), monkeypatch)
     outcome = migrate("--json", "--workers", "2")
     assert (outcome.status, outcome.error) == (3, STOPPED)
     assert signal.getsignal(number) is handler
-    here, there = records(site), records(elsewhere)
+    here, there = records(target_storage), records(source_storage)
     assert len(here) == outcome.facts["moved"] < SESSIONS
     assert not here.keys() & there.keys()
     assert {**here, **there} == made
     assert migrate("--json").counts == {"moved": len(there)}
-    assert records(site) == made
-    assert elsewhere.count() == 0
+    assert records(target_storage) == made
+    assert source_storage.count() == 0
 
 
-def test_the_server_of_the_source_dies(site, elsewhere, node, clock, monkeypatch):
-    made = fill(elsewhere, clock)
-    Countdown(site, "insert", 50, node.kill, monkeypatch)
+def test_the_server_of_the_source_dies(target_storage, source_storage, node, clock, monkeypatch):
+    made = fill(source_storage, clock)
+    Countdown(target_storage, "insert", 50, node.kill, monkeypatch)
     outcome = migrate()
     assert outcome.status == 1
     assert outcome.error.startswith("django_multisession.backends.redis: ConnectionError: ")
     assert outcome.error.endswith(" Run it again to continue.")
     assert " sessions moved" in outcome.out
-    assert 0 < site.count() < SESSIONS
+    assert 0 < target_storage.count() < SESSIONS
     node.start()
-    assert {**records(site), **records(elsewhere)} == made
+    assert {**records(target_storage), **records(source_storage)} == made
     again = migrate("--json")
     assert again.status == 0
-    assert records(site) == made
-    assert elsewhere.count() == 0
+    assert records(target_storage) == made
+    assert source_storage.count() == 0
 
 
-def test_the_server_of_the_target_dies(memory_storage, site, elsewhere, node, settings, clock):
+def test_the_server_of_the_target_dies(
+    memory_storage, target_storage, source_storage, node, settings, clock
+):
     settings.SESSION_ENGINE = "django_multisession.backends.redis"
     settings.MULTISESSION_MIGRATE_FROM = [memory.__name__]
     made = fill(memory_storage, clock)
@@ -120,19 +124,19 @@ def test_the_server_of_the_target_dies(memory_storage, site, elsewhere, node, se
     assert outcome.status == 1
     assert f"{memory.__name__}: ConnectionError: " in outcome.error
     node.start()
-    assert {**records(elsewhere), **records(memory_storage)} == made
+    assert {**records(source_storage), **records(memory_storage)} == made
     assert memory_storage.count() > 0
     assert migrate().status == 0
-    assert records(elsewhere) == made
+    assert records(source_storage) == made
     assert memory_storage.count() == 0
 
 
-def test_no_server_at_all(site, elsewhere, node):
+def test_no_server_at_all(target_storage, source_storage, node):
     node.kill()
     outcome = migrate()
     assert outcome.status == 1
     assert "ConnectionError" in outcome.error
-    assert site.count() == 0
+    assert target_storage.count() == 0
 
 
 # As a process

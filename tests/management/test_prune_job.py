@@ -75,7 +75,7 @@ def test_a_flag_stops_between_batches_and_after_them(number):
 
 
 @pytest.fixture
-def storage(memory_storage, clock, settings, monkeypatch):
+def expired_storage(memory_storage, clock, settings, monkeypatch):
     """A storage with three expired sessions and a live one."""
     install(memory_storage, settings, monkeypatch)
     processes.add(memory_storage, 3, MINUTE)
@@ -94,39 +94,39 @@ def results(*names, policy=None, flag=None, renew=None, **options):
     return list(job.run(OutputWrapper(StringIO()), hidden=True))
 
 
-def test_expired_sessions_are_pruned(storage):
+def test_expired_sessions_are_pruned(expired_storage):
     (result,) = results(MEMORY)
     assert (result.engine, result.status) == (MEMORY, "done")
-    assert (result.pruned, result.ended, storage.count()) == (3, 0, 1)
+    assert (result.pruned, result.ended, expired_storage.count()) == (3, 0, 1)
 
 
-def test_a_policy_ends_live_sessions_too(storage, clock):
+def test_a_policy_ends_live_sessions_too(expired_storage, clock):
     clock.advance(seconds=30)
     policy = RetentionPolicy(idle=timedelta(seconds=10))
     (result,) = results(MEMORY, policy=policy, dry_run=True)
-    assert (result.pruned, result.ended, storage.count()) == (3, 1, 1)
+    assert (result.pruned, result.ended, expired_storage.count()) == (3, 1, 1)
     (result,) = results(MEMORY, policy=policy)
-    assert (result.pruned, result.ended, storage.count()) == (3, 1, 0)
+    assert (result.pruned, result.ended, expired_storage.count()) == (3, 1, 0)
 
 
-def test_a_limit_leaves_the_rest_and_counts_as_stopped_early(storage):
+def test_a_limit_leaves_the_rest_and_counts_as_stopped_early(expired_storage):
     (result,) = results(MEMORY, limit=2)
     assert (result.pruned, result.status) == (2, "partial")
-    assert storage.count(expired_only=True) == 1
+    assert expired_storage.count(expired_only=True) == 1
 
 
-def test_an_instance_that_was_replaced_stops_after_its_batch(storage):
+def test_an_instance_that_was_replaced_stops_after_its_batch(expired_storage):
     (result,) = results(MEMORY, renew=lambda: False)
     assert (result.pruned, result.status) == (2, "partial")
 
 
-def test_a_flag_that_is_set_keeps_every_engine_from_starting(storage):
+def test_a_flag_that_is_set_keeps_every_engine_from_starting(expired_storage):
     (result,) = results(MEMORY, flag=Flag(is_set=True))
     assert (result.pruned, result.status) == (0, "partial")
-    assert storage.count(expired_only=True) == 3
+    assert expired_storage.count(expired_only=True) == 3
 
 
-def test_after_a_failure_the_other_engines_are_still_pruned(storage, monkeypatch):
+def test_after_a_failure_the_other_engines_are_still_pruned(expired_storage, monkeypatch):
     class Failing:
         @classmethod
         def clear_expired(cls):
@@ -138,14 +138,16 @@ def test_after_a_failure_the_other_engines_are_still_pruned(storage, monkeypatch
     assert (second.status, second.pruned) == ("done", 3)
 
 
-def test_with_traceback_a_failure_is_raised(storage, monkeypatch):
-    broken(monkeypatch, storage, "purge")
+def test_with_traceback_a_failure_is_raised(expired_storage, monkeypatch):
+    broken(monkeypatch, expired_storage, "purge")
     with pytest.raises(Away):
         results(MEMORY, raises=True)
 
 
 @pytest.mark.parametrize(("dry_run", "calls"), [(False, 1), (True, 0)])
-def test_another_engine_prunes_itself_and_counts_nothing(storage, monkeypatch, dry_run, calls):
+def test_another_engine_prunes_itself_and_counts_nothing(
+    expired_storage, monkeypatch, dry_run, calls
+):
     called = []
 
     class Django:
@@ -158,7 +160,7 @@ def test_another_engine_prunes_itself_and_counts_nothing(storage, monkeypatch, d
     assert (result.pruned, len(called)) == (None, calls)
 
 
-def test_an_unusable_engine_stops_the_command_before_anything_is_deleted(storage):
+def test_an_unusable_engine_stops_the_command_before_anything_is_deleted(expired_storage):
     with pytest.raises(CommandError, match=r"'no\.where' cannot be used"):
         results(MEMORY, "no.where")
-    assert storage.count(expired_only=True) == 3
+    assert expired_storage.count(expired_only=True) == 3

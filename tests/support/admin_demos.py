@@ -156,7 +156,7 @@ def search_all_pages(admin: Chromium) -> tuple[list[str], int]:
 # Other browsers
 
 
-def handle_of(browser: Browser) -> str:
+def session_handle(browser: Browser) -> str:
     return str(browser.session()["handle"])
 
 

@@ -78,7 +78,7 @@ class Steps:
                 connections.close_all()  # the thread that a verb was offloaded to
 
 
-class Elsewhere(Source):
+class FakePreviousEngine(Source):
     """A source in memory, by key.
 
     Its name is unique, because tombstones contain it and outlive the test. ``broken``: verb -> the

@@ -176,7 +176,7 @@ def visits(site: Site, addresses: list[str]) -> Iterator[Visits]:
     assert "Traceback" not in site.logged, site.logged
 
 
-def handle_of(browser: Browser) -> str:
+def session_handle(browser: Browser) -> str:
     handle = browser.session()["handle"]
     assert isinstance(handle, str)
     return handle

@@ -92,7 +92,7 @@ def dynamodb(server: dynamodb_servers.LazyNode) -> Callable[[Clock], Storage]:
 
         table = f"test-{uuid4()}"
         storage = guarded(DynamoDBStorage)(table=table, options=server.options, clock=clock)
-        storage.connection._pool = processes[0] if processes else None
+        storage.connection.current_pool = processes[0] if processes else None
         storage.connection.call("create_table", request(table, TableSpec()))
         servers.wait_until(lambda: is_active(storage, table), "table")
         processes[:] = [storage.connection.pool]

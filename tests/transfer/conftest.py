@@ -9,8 +9,9 @@ import pytest
 from django_multisession import conf
 from django_multisession.core import references
 from support import old_engines
+from support.auth_worlds import DJANGOS, use
 from support.fixtures_people import two, world
-from support.previous_engine import Elsewhere, Steps, put
+from support.previous_engine import FakePreviousEngine, Steps, put
 from support.subjects import make_record
 
 __all__ = ["two", "world"]
@@ -23,6 +24,13 @@ def previous(relations, request):
 
 
 @pytest.fixture
+def previous_world(previous, world, settings):
+    """Browsers of a project that uses the previous engine. Sessions of this engine: in memory."""
+    use(settings, previous.engine, DJANGOS)
+    return world
+
+
+@pytest.fixture
 def configure_sources(monkeypatch):
     """``configure_sources(*sources)``: use these sources in place of MULTISESSION_MIGRATE_FROM."""
     return lambda *sources: put(monkeypatch, [*sources])
@@ -31,7 +39,7 @@ def configure_sources(monkeypatch):
 @pytest.fixture
 def source(configure_sources):
     """A fake previous engine that keeps records in a dict. It is the only one configured."""
-    fake = Elsewhere()
+    fake = FakePreviousEngine()
     configure_sources(fake)
     return fake
 

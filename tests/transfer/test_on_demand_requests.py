@@ -28,14 +28,7 @@ def previous(relations, request):
 
 
 @pytest.fixture
-def world(previous, world, settings):
-    """Browsers of a project that still uses the previous engine."""
-    use(settings, previous.engine, DJANGOS)
-    return world
-
-
-@pytest.fixture
-def switched(world, previous, settings):
+def switched(previous_world, previous, settings):
     """``switched(*browsers)``: the browsers, after the project has changed to this engine."""
 
     def switch(*browsers, middleware=OURS):
@@ -48,39 +41,41 @@ def switched(world, previous, settings):
 
 @pytest.mark.parametrize("previous", DJANGO_KINDS, indirect=True)
 @pytest.mark.parametrize("middleware", [OURS, DJANGOS], ids=["ours", "djangos"])
-def test_nobody_is_logged_out(world, previous, switched, middleware):
-    before, visitor = world.browser("ada"), world.browser()
+def test_nobody_is_logged_out(previous_world, previous, switched, middleware):
+    before, visitor = previous_world.browser("ada"), previous_world.browser()
     thief, browser = copy_of(before), switched(before, middleware=middleware)
     assert [browser.user, browser.user, restarted(visitor).user] == ["ada", "ada", ""]
-    assert world.handles(world.ada) == {browser.handle}
+    assert previous_world.handles(previous_world.ada) == {browser.handle}
     assert keys.is_key(browser.key)
     browser.post("/logout/")
     assert [browser.user, thief.user, thief.user] == ["", "", ""]
-    assert world.storage.count() == 0
+    assert previous_world.storage.count() == 0
 
 
 @pytest.mark.parametrize("previous", DJANGO_KINDS, indirect=True)
-def test_logging_in_again_changes_the_key(world, previous, switched):
-    before = world.browser("ada")
+def test_logging_in_again_changes_the_key(previous_world, previous, switched):
+    before = previous_world.browser("ada")
     thief, browser = copy_of(before), switched(before)
     browser.log_in("ada")
     assert browser.user == "ada"
     assert thief.user == ""
-    assert world.handles(world.ada) == {browser.handle}
+    assert previous_world.handles(previous_world.ada) == {browser.handle}
 
 
 @pytest.mark.parametrize("previous", DJANGO_KINDS, indirect=True)
-def test_a_new_password(world, previous, switched):
-    first, second = switched(world.browser("ada"), world.browser("ada"))
-    first.run(change if world.handler is Client else achange)
+def test_a_new_password(previous_world, previous, switched):
+    first, second = switched(previous_world.browser("ada"), previous_world.browser("ada"))
+    first.run(change if previous_world.handler is Client else achange)
     assert [first.user, second.user] == ["ada", ""]
-    assert world.handles(world.ada) == {first.handle}
+    assert previous_world.handles(previous_world.ada) == {first.handle}
 
 
 @pytest.mark.parametrize("previous", DJANGO_KINDS, indirect=True)
-def test_log_out_everywhere_ends_sessions_that_were_not_moved_yet(world, previous, switched):
-    ada, grace = switched(world.browser("ada"), world.browser("grace"))
-    sessions.log_out_everywhere(world.ada)
+def test_log_out_everywhere_ends_sessions_that_were_not_moved_yet(
+    previous_world, previous, switched
+):
+    ada, grace = switched(previous_world.browser("ada"), previous_world.browser("grace"))
+    sessions.log_out_everywhere(previous_world.ada)
     assert [ada.user, ada.user, grace.user] == ["", "", "grace"]
     ada.log_in("ada")
     assert ada.user == "ada"
@@ -93,10 +88,10 @@ def fail(request):
 
 @pytest.mark.parametrize("world", [Client], indirect=True)
 @pytest.mark.parametrize("previous", ["db", "user_sessions"], indirect=True)
-def test_a_transaction_that_is_rolled_back(world, previous, switched, monkeypatch):
+def test_a_transaction_that_is_rolled_back(previous_world, previous, switched, monkeypatch):
     """ATOMIC_REQUESTS undoes the deletion in the previous engine. The moved session stays."""
     monkeypatch.setitem(connections["default"].settings_dict, "ATOMIC_REQUESTS", True)
-    before = world.browser("ada")
+    before = previous_world.browser("ada")
     thief, browser = copy_of(before), switched(before)
     browser.run(fail, status=404)
     assert browser.user == "ada"
@@ -104,8 +99,8 @@ def test_a_transaction_that_is_rolled_back(world, previous, switched, monkeypatc
     assert [browser.user, thief.user] == ["", ""]
 
 
-def test_a_page_that_fails_changes_nothing(world, previous, switched):
-    browser = switched(world.browser("ada"))
+def test_a_page_that_fails_changes_nothing(previous_world, previous, switched):
+    browser = switched(previous_world.browser("ada"))
 
     def view(request):
         request.user.get_username()
@@ -115,7 +110,7 @@ def test_a_page_that_fails_changes_nothing(world, previous, switched):
         await request.auser()
         raise RuntimeError
 
-    browser.run(view if world.handler is Client else async_view, status=500)
+    browser.run(view if previous_world.handler is Client else async_view, status=500)
     assert browser.user == "ada"
 
 

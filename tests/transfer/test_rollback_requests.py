@@ -22,13 +22,6 @@ def previous(relations, request):
     yield from old_engines.opened(request.param, request)
 
 
-@pytest.fixture
-def world(previous, world, settings):
-    """Browsers of a project that uses Django's engine. This package keeps sessions in memory."""
-    use(settings, previous.engine, DJANGOS)
-    return world
-
-
 @pytest.fixture(autouse=True)
 def overlap(monkeypatch):
     """Let no older version of the project run beside the new one.
@@ -39,7 +32,7 @@ def overlap(monkeypatch):
 
 
 @pytest.fixture
-def switch(world, previous, settings):
+def switch(previous_world, previous, settings):
     """``switch(browser)``: change to this package's engine and return the browser, restarted."""
 
     def switch(browser):
@@ -50,7 +43,7 @@ def switch(world, previous, settings):
 
 
 @pytest.fixture
-def roll_back(world, previous, settings):
+def roll_back(previous_world, previous, settings):
     """``roll_back(browser)``: change to Django's engine, and restart the browser."""
 
     def roll_back(browser):
@@ -60,20 +53,20 @@ def roll_back(world, previous, settings):
     return roll_back
 
 
-def test_nobody_is_logged_out(world, switch, roll_back):
-    browser = world.browser("ada")
+def test_nobody_is_logged_out(previous_world, switch, roll_back):
+    browser = previous_world.browser("ada")
     key = browser.key
     for _ in range(3):
         for change_engine in (switch, roll_back):
             browser = change_engine(browser)
             assert [browser.user, browser.user] == ["ada", "ada"]
             assert browser.key == key
-    assert world.storage.count() == 0
+    assert previous_world.storage.count() == 0
 
 
 @pytest.mark.parametrize("changes", ["switch", "switch, roll_back", "switch, roll_back, switch"])
-def test_a_user_who_logged_out_stays_logged_out(world, switch, roll_back, changes):
-    browser = world.browser("ada")
+def test_a_user_who_logged_out_stays_logged_out(previous_world, switch, roll_back, changes):
+    browser = previous_world.browser("ada")
     thief = copy_of(browser)
     for change_engine in changes.split(", "):
         browser = {"switch": switch, "roll_back": roll_back}[change_engine](browser)
@@ -84,11 +77,13 @@ def test_a_user_who_logged_out_stays_logged_out(world, switch, roll_back, change
     assert [switch(thief).user, roll_back(thief).user] == ["", ""]
 
 
-def test_a_login_after_log_out_everywhere_survives_the_next_switch(world, switch, roll_back):
+def test_a_login_after_log_out_everywhere_survives_the_next_switch(
+    previous_world, switch, roll_back
+):
     """The tombstone applies to sessions that existed when it was added, not to later ones."""
-    browser = switch(world.browser("ada"))
+    browser = switch(previous_world.browser("ada"))
     assert browser.user == "ada"
-    sessions.log_out_everywhere(world.ada)
+    sessions.log_out_everywhere(previous_world.ada)
     browser = roll_back(browser)
     assert browser.user == ""
     browser.log_in("ada")
@@ -96,28 +91,28 @@ def test_a_login_after_log_out_everywhere_survives_the_next_switch(world, switch
     assert switch(browser).user == "ada"
 
 
-def test_a_login_after_clear_survives_the_next_switch(world, switch, roll_back):
-    switch(world.browser())
+def test_a_login_after_clear_survives_the_next_switch(previous_world, switch, roll_back):
+    switch(previous_world.browser())
     sessions.clear()
-    browser = roll_back(world.browser())
+    browser = roll_back(previous_world.browser())
     browser.log_in("ada")
     assert switch(browser).user == "ada"
 
 
-def test_a_kept_session_is_kept(world, switch, roll_back):
+def test_a_kept_session_is_kept(previous_world, switch, roll_back):
     """A user who changes the password stays logged in, through every switch."""
-    browser = switch(world.browser("ada"))
-    browser.run(change if world.handler is Client else achange)
+    browser = switch(previous_world.browser("ada"))
+    browser.run(change if previous_world.handler is Client else achange)
     for change_engine in (roll_back, switch):
         browser = change_engine(browser)
         assert browser.user == "ada"
 
 
-def test_a_handle_logs_nobody_in(world, switch, roll_back):
+def test_a_handle_logs_nobody_in(previous_world, switch, roll_back):
     """Handles are public: administrators see them, and logs contain them."""
-    browser = switch(world.browser("ada"))
+    browser = switch(previous_world.browser("ada"))
     assert browser.user == "ada"
-    thief = roll_back(world.browser())
+    thief = roll_back(previous_world.browser())
     thief.client.cookies["sessionid"] = browser.handle
     assert thief.user == ""
     assert roll_back(browser).user == "ada"

@@ -9,7 +9,7 @@ import pytest
 
 from django_multisession import sessions
 from support.auth_worlds import USER
-from support.bearers import BEARER, HANDLERS, assert_refused, bearer, opened
+from support.bearers import BEARER, assert_refused, bearer
 
 pytestmark = pytest.mark.thorough  # independent of Python and Django versions
 
@@ -17,39 +17,38 @@ CACHED = ["django.middleware.cache.UpdateCacheMiddleware"]
 CACHING = ["django.middleware.cache.FetchFromCacheMiddleware"]
 
 
-@pytest.fixture(**HANDLERS)
-def world(request, memory_storage, databases, settings, monkeypatch):
-    with opened(memory_storage, settings, monkeypatch, request.param) as it:
-        settings.MIDDLEWARE = [*CACHED, BEARER, USER, *CACHING]
-        settings.CACHE_MIDDLEWARE_KEY_PREFIX = str(uuid4())
-        yield it
+@pytest.fixture
+def cached_token_site(token_site, settings):
+    settings.MIDDLEWARE = [*CACHED, BEARER, USER, *CACHING]
+    settings.CACHE_MIDDLEWARE_KEY_PREFIX = str(uuid4())
+    return token_site
 
 
 @pytest.fixture
-def people(world):
+def people(cached_token_site):
     """Return kind of client -> the client and the user that it must see."""
     return {
-        "cookie": (world.browser("ada"), "ada"),
-        "token": (bearer(world, world.grace), "grace"),
-        "other token": (bearer(world, world.ada), "ada"),
-        "token of nobody": (bearer(world), ""),
-        "nobody": (world.browser(), ""),
+        "cookie": (cached_token_site.browser("ada"), "ada"),
+        "token": (bearer(cached_token_site, cached_token_site.grace), "grace"),
+        "other token": (bearer(cached_token_site, cached_token_site.ada), "ada"),
+        "token of nobody": (bearer(cached_token_site), ""),
+        "nobody": (cached_token_site.browser(), ""),
     }
 
 
 @pytest.mark.parametrize("order", [*permutations(["cookie", "token", "nobody"])])
-def test_everybody_sees_their_own_page(world, people, order):
+def test_everybody_sees_their_own_page(cached_token_site, people, order):
     for who in [*order, *people, *order]:
         browser, name = people[who]
         assert browser.user == name
 
 
 @pytest.mark.parametrize("who", ["cookie", "token"])
-def test_and_sees_it_from_the_cache(world, people, who):
+def test_and_sees_it_from_the_cache(cached_token_site, people, who):
     """A control for the test above: the cache does answer."""
     browser, name = people[who]
     assert browser.user == name
-    user = {"ada": world.ada, "grace": world.grace}[name]
+    user = {"ada": cached_token_site.ada, "grace": cached_token_site.grace}[name]
     user.username = f"no longer {name}"
     user.save()
     assert browser.user == name
@@ -57,14 +56,14 @@ def test_and_sees_it_from_the_cache(world, people, who):
     user.save()
 
 
-def test_a_token_that_ended_is_shown_no_page(world, people):
+def test_a_token_that_ended_is_shown_no_page(cached_token_site, people):
     script, name = people["token"]
     assert script.user == name
     sessions.end(script.handle)
     assert_refused(script.get("/who/"))
 
 
-def test_a_refusal_is_kept_for_nobody(world, people):
+def test_a_refusal_is_kept_for_nobody(cached_token_site, people):
     script, _ = people["token"]
     sessions.end(script.handle)
     for _ in range(2):
@@ -76,9 +75,9 @@ def test_a_refusal_is_kept_for_nobody(world, people):
 
 
 @pytest.fixture
-def plain(world, settings):
+def plain(cached_token_site, settings):
     settings.MIDDLEWARE = [BEARER, USER]
-    return world
+    return cached_token_site
 
 
 def varies(response):

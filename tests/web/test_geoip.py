@@ -48,45 +48,45 @@ def known(directory, settings):
 )
 def test_where_an_address_is(known, ip, place, country):
     for _ in range(2):  # the second time from the cache
-        assert (geoip.place_of(ip), geoip.country_of(ip)) == (place, country)
+        assert (geoip.place_name(ip), geoip.country_of(ip)) == (place, country)
 
 
 def test_in_english_whatever_the_language(known, settings):
     settings.LANGUAGE_CODE = "de"
-    assert geoip.place_of("198.51.100.3") == "Berlin, Germany"
+    assert geoip.place_name("198.51.100.3") == "Berlin, Germany"
 
 
 def test_where_only_countries_are_known(settings, tmp_path):
     write(tmp_path, {"198.51.100.0/24": "Spain"})
     settings.GEOIP_PATH = str(tmp_path)
-    assert geoip.place_of("198.51.100.3") == "Spain"
-    assert geoip.place_of("192.0.2.1") == ""
+    assert geoip.place_name("198.51.100.3") == "Spain"
+    assert geoip.place_name("192.0.2.1") == ""
 
 
 def test_where_both_are_there_cities_are_told(known, directory, tmp_path, settings):
     write(tmp_path, {"198.51.100.0/24": "Spain"})
     write_cities(tmp_path, {"198.51.100.0/24": ("Madrid", "Spain")})
     settings.GEOIP_PATH = str(tmp_path)
-    assert geoip.place_of("198.51.100.3") == "Madrid, Spain"
+    assert geoip.place_name("198.51.100.3") == "Madrid, Spain"
 
 
 def test_a_database_of_the_old_addresses_only(settings, tmp_path):
     write_cities(tmp_path, {"198.51.100.0/24": ("Madrid", "Spain")}, version=4)
     settings.GEOIP_PATH = str(tmp_path)
-    assert geoip.place_of("198.51.100.3") == "Madrid, Spain"
-    assert geoip.place_of("2001:db8::1") == ""
+    assert geoip.place_name("198.51.100.3") == "Madrid, Spain"
+    assert geoip.place_name("2001:db8::1") == ""
 
 
 @pytest.mark.parametrize("path", [None, "", "/nowhere", "/nowhere/x.mmdb"])
 def test_without_a_database_it_is_nowhere(settings, path):
     settings.GEOIP_PATH = path
-    assert geoip.place_of("198.51.100.3") == ""
+    assert geoip.place_name("198.51.100.3") == ""
 
 
 def test_what_is_no_database(settings, tmp_path, caplog):
     (tmp_path / "GeoLite2-City.mmdb").write_bytes(b"not a database")
     settings.GEOIP_PATH = str(tmp_path)
-    assert geoip.place_of("198.51.100.3") == ""
+    assert geoip.place_name("198.51.100.3") == ""
     assert "GEOIP_PATH" in caplog.text
 
 

@@ -60,12 +60,12 @@ class Connection:
         """
         self.options = with_defaults(options)
         self.has_transactions = True  # until the server answers that it has none
-        self._pool: ClientPool | None = None
+        self.current_pool: ClientPool | None = None
 
     @property
     def pool(self) -> ClientPool:
         """The client and threads of this process."""
-        pool = self._pool
+        pool = self.current_pool
         if pool is None or pool.pid != os.getpid():
             pool = self._new_pool()
         return pool
@@ -162,9 +162,9 @@ class Connection:
     def _new_pool(self) -> ClientPool:
         """Create the pool of this process, once however many threads need it at the same time."""
         with creation_lock:
-            if self._pool is None or self._pool.pid != os.getpid():
-                self._pool = ClientPool(self.options)
-            return self._pool
+            if self.current_pool is None or self.current_pool.pid != os.getpid():
+                self.current_pool = ClientPool(self.options)
+            return self.current_pool
 
     def _write_batch(self, batch: Request) -> None:
         for pause in (*LONG_PAUSES, None):

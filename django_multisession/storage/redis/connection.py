@@ -53,10 +53,10 @@ class Connection:
         One round trip, to all nodes at once. Raises the first error that the server answered.
         """
         try:
-            answers = self._send(commands) if commands else []
+            answers = self.send(commands) if commands else []
             for number in _failed(answers):
                 if isinstance(answers[number], NoScriptError):
-                    (answers[number],) = self._send([commands[number].with_source()])
+                    (answers[number],) = self.send([commands[number].with_source()])
                 if isinstance(answers[number], Exception):
                     raise answers[number]
         except ERRORS as error:
@@ -102,7 +102,7 @@ class Connection:
             self._client, self._idle, self._pid = self.topology.client(), [], os.getpid()
         return self._client
 
-    def _send(self, commands: Sequence[Command]) -> list[Any]:
+    def send(self, commands: Sequence[Command]) -> list[Any]:
         """Return an answer or a ResponseError for each command."""
         client = self.client()
         if not self.topology.is_cluster:
@@ -172,10 +172,10 @@ class AsyncConnection:
     async def run_all(self, commands: Sequence[Command]) -> list[Any]:
         """See Connection.run_all()."""
         try:
-            answers = await self._send(commands) if commands else []
+            answers = await self.send(commands) if commands else []
             for number in _failed(answers):
                 if isinstance(answers[number], NoScriptError):
-                    (answers[number],) = await self._send([commands[number].with_source()])
+                    (answers[number],) = await self.send([commands[number].with_source()])
                 if isinstance(answers[number], Exception):
                     raise answers[number]
         except ERRORS as error:
@@ -196,8 +196,8 @@ class AsyncConnection:
         # The client of a cluster asks once for its nodes. Many first commands at once break it.
         return await client.initialize()
 
-    async def _send(self, commands: Sequence[Command]) -> list[Any]:
-        """See Connection._send()."""
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        """See Connection.send()."""
         client = await self.client()
         if len(commands) > 1:
             pipeline = client.pipeline(transaction=False)

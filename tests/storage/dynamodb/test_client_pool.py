@@ -46,7 +46,7 @@ class TestLaziness:
         monkeypatch.setattr(client_pool, "make_client", pytest.fail)
         before = threading.active_count(), len(there.proxy.requests)
         there.storage()
-        assert import_module(name).SessionStore.storage.connection._pool is None
+        assert import_module(name).SessionStore.storage.connection.current_pool is None
         assert threading.active_count() <= before[0]  # those of other tests end meanwhile
         assert len(there.proxy.requests) == before[1]
 

@@ -102,7 +102,7 @@ def test_entries_that_nobody_vouches_for_are_purged_and_counted(observed):
 
 
 def test_what_is_over_later_is_purged_later(observed, full):
-    """By another sweep, if need be."""
+    """By another scan, if need be."""
     observed.storage.purge(10)
     observed.clock.advance(days=29)
     purged = [1, 1]

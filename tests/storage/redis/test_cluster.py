@@ -164,10 +164,10 @@ def test_tasks_notice_nothing(cluster, storage):
         finally:
             is_over.set()
 
-    mover = threading.Thread(target=move_some)
-    mover.start()
+    moving = threading.Thread(target=move_some)
+    moving.start()
     counts = asyncio.run(visit_all())
-    mover.join()
+    moving.join()
     assert [store(holder.session_key)["n"] for holder in holders] == counts
 
 
