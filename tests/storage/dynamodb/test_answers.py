@@ -58,7 +58,10 @@ MANY = 100  # faults
 
 
 def every(names, kinds, *, few):
-    """On moto, and a few on dynalite: what the server does not see is the same for any."""
+    """Parametrize with every verb on moto, and with a few on dynalite.
+
+    Faults that the server does not see are the same for both.
+    """
     on = {"moto": kinds, "dynalite": {kind: kinds[kind] for kind in few}}
     cases = [
         pytest.param(server, *case, id=f"{server}-{kind}")
@@ -73,7 +76,7 @@ def named(verbs):
 
 
 def is_early(request):
-    """Will botocore try once more?"""
+    """Return whether botocore will try once more."""
     return f"attempt={ATTEMPTS}" not in request.headers["amz-sdk-request"]
 
 
@@ -109,7 +112,7 @@ def spec():
 @pytest.mark.parametrize("verb", VERBS)
 @every(["strike", "error"], FAULTS, few=["failing"])
 def test_every_request_is_made_again(there, storage, spec, proxy, verb, strike, error):
-    """So that none of these errors is raised."""
+    """None of these errors is raised to the caller."""
     usual = requests_of(there, verb)
     strike(proxy, is_early, times=MANY)
     assert VERBS[verb](storage) == VERBS[verb](spec)
@@ -128,7 +131,7 @@ def test_what_was_done_is_not_done_twice(there, storage, spec, proxy, verb):
 
 @pytest.mark.parametrize("verb", WRITES)
 def test_whichever_answer_is_lost(there, spec, proxy, verb):
-    """Once. What comes before and after it goes well."""
+    """One answer is lost; the requests before and after it succeed."""
     promised, number = WRITES[verb](spec), 0
     while True:
         storage, number = there.storage(), number + 1
@@ -151,8 +154,10 @@ def test_an_outage_raises_and_changes_nothing(there, storage, proxy, verb, strik
 @pytest.mark.parametrize("verb", VERBS)
 @every(["strike", "error"], FAULTS | LOST, few=["dropped", "lost"])
 def test_an_outage_that_begins_in_between(there, spec, proxy, verb, strike, error):
-    """It is told, and done wholly or not at all, where the server can do that. But what was left
-    to do about the index is nobody's concern."""
+    """The outage is raised. With transactions, the verb is done wholly or not at all.
+
+    Index entries that could not be removed do no harm.
+    """
     promised = VERBS[verb](spec)
     for spared in range(1, requests_of(there, verb)):
         storage = there.storage()
@@ -181,7 +186,10 @@ def test_a_late_answer_is_as_good_as_lost(there, spec, proxy, verb):
 
 
 def is_kept(promise, answer, verb):
-    """Whoever asks again cannot know any more that it was his doing that a session ended."""
+    """Return whether the record is still returned.
+
+    A caller that repeats a delete cannot know that its first attempt ended the session.
+    """
     if verb in ENDS and isinstance(answer, dict):
         return all(promise[id] == record for id, record in answer.items())
     return answer == promise or (verb in ENDS and not answer)
@@ -189,7 +197,7 @@ def is_kept(promise, answer, verb):
 
 @cache
 def requests_of(there, verb):
-    """How many it makes where all goes well."""
+    """Return the number of requests that the verb makes without any fault."""
     storage = there.storage()
     made = there.proxy.calls(lambda: VERBS[verb](storage))
     there.proxy.clear()
@@ -204,11 +212,11 @@ def outcome(verb, storage, error):
 
 
 def may_do_half(there):
-    """Has it no transactions?"""
+    """Return whether the server has no transactions, so that a verb may be done in part."""
     return there.kind == "dynalite"
 
 
 def is_between(before, kept, after):
-    """Each is as it was or as it is to be, and none is lost."""
+    """Return whether each session is in its old or in its new state, and none is lost."""
     is_known = all(record in (before.get(id), after.get(id)) for id, record in kept.items())
     return is_known and len(kept) >= min(len(before), len(after))

@@ -82,7 +82,7 @@ class TestOptions:
         assert headers["amz-sdk-request"] == "attempt=1; max=3"
 
     def test_what_cannot_be_wrong_is_not_checked(self, there):
-        """By the client, but by the server."""
+        """The client does not validate parameters; the server does."""
         with pytest.raises(ClientError):
             there.storage().connection.call("get_item", {"TableName": there.table, "Key": {}})
 

@@ -1,5 +1,7 @@
-"""Writes that meet a transaction, and batches that DynamoDB does only in part: it says so, and we
-go on. For a while."""
+"""Writes that meet a transaction, and batches that DynamoDB executes only in part.
+
+The storage repeats them, up to a limit.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ def there(request):
 
 @pytest.fixture
 def waited(monkeypatch):
-    """How long, before each further attempt."""
+    """The pauses before the further attempts, in seconds."""
     hurry(monkeypatch)
     waited = []
     monkeypatch.setattr(connection, "sleep", waited.append)
@@ -53,7 +55,7 @@ def waited(monkeypatch):
 
 
 def is_patient(waited, pauses):
-    """Ever longer, and not all at the same moment."""
+    """Return whether each pause is between half of its bound and the bound."""
     assert len(waited) == len(pauses)
     return all(p / 2 <= w <= p for w, p in zip(waited, pauses, strict=True))
 
@@ -105,7 +107,7 @@ def test_a_transaction_that_is_still_under_way_is_asked_about_again(moto, waited
 
 @pytest.mark.parametrize("reason", ["ValidationError", "ItemCollectionSizeLimitExceeded"])
 def test_one_that_is_cancelled_for_good_raises(moto, reason, waited):
-    """It is neither a refusal, which would mean that the session is gone, nor tried again."""
+    """It is not repeated, nor taken for a refusal, which would mean that the session is gone."""
     storage = moto.storage()
     moto.proxy.conflict("TransactWriteItems", "None", reason, times=2)
     with pytest.raises(ClientError, match=reason):
@@ -132,7 +134,7 @@ class TestBatches:
 
     @pytest.fixture
     def sizes(self, there, storage):
-        """Of the batches that were asked for."""
+        """Return a function that returns the sizes of the batches requested so far."""
 
         def look(operation):
             asked = [r for r in there.proxy.requests if r.operation == operation]
@@ -157,7 +159,7 @@ class TestBatches:
         assert sorted(sizes("BatchWriteItem")) == [5, 5, 5, 20, *[25] * 4]
 
     def test_reading_that_comes_to_nothing_raises(self, there, storage, sizes, waited):
-        """A session that was not read is not gone."""
+        """A session that could not be read is not taken for a missing one."""
         there.proxy.partial(0, "BatchGetItem", times=100)
         for call in (storage.find, storage.delete_matching):
             waited.clear()
@@ -178,7 +180,7 @@ class TestBatches:
         assert there.kept(storage) == CROWD
 
     def test_an_entry_that_stays_behind_fails_nobody(self, there, storage, waited, caplog):
-        """Its session has ended, as was asked."""
+        """The session has ended as requested, so the verb succeeds."""
         there.proxy.partial(0, "BatchWriteItem", times=100)
         id, *rest = CROWD
         assert storage.delete(id) == RECORD

@@ -1,4 +1,4 @@
-"""Items of a shape that we never write, whoever wrote them. Pure."""
+"""Items of a shape that this package never writes. No server is needed."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -39,7 +39,7 @@ QUIET = settings(
 
 
 def mutated(changes):
-    """None: without this attribute."""
+    """Return an item with changed attributes; None removes an attribute."""
     changed = {**item_of(replace(RECORD, label=SECRET)), **changes}
     return {name: value for name, value in changed.items() if value is not None}
 

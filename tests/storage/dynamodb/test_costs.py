@@ -44,7 +44,7 @@ class Counted:
         return self.storage.insert(id, make_record(self.clock, **facts))
 
     def fill(self, sessions, **facts):
-        """By batches."""
+        """Write many items in batches."""
         record = make_record(self.clock, **facts)
         entries = chain(*(self.entries(f"{number:043}", record) for number in range(sessions)))
         for batch in chunks([{"PutRequest": {"Item": item}} for item in entries], WRITE_BATCH):
@@ -52,7 +52,7 @@ class Counted:
             self.storage.connection.call("batch_write_item", request)
 
     def entries(self, id, record):
-        """All that is kept of a session."""
+        """Return all items that belong to a session."""
         bound = encoding.new_bound(record.expires_at, self.clock.now)
         yield encoding.to_item(id, record, bound, "0" * 16)
         yield from (encoding.index_entry(id, *each, bound) for each in record.references.items())
@@ -76,7 +76,7 @@ def counted(request, clock):
 
 @pytest.fixture
 def on_moto(clock):
-    """The one that has transactions."""
+    """A counted storage on moto, which has transactions."""
     yield from counted_on(MOTO, clock)
 
 
@@ -165,7 +165,7 @@ def test_a_page_is_one_request_unless_it_meets_many_entries(counted):
 
 
 def test_a_lease_is_one_request(counted):
-    """A new one, one that another has, one's own, given back."""
+    """The lease is new, held by another owner, held by this owner, or released."""
     name, now = keys.new_handle(), counted.clock.now
     soon = now + timedelta(minutes=1)
     for owner, until in [("ann", soon), ("bob", soon), ("ann", soon), ("ann", now)]:
@@ -209,7 +209,7 @@ def test_no_payload_travels(counted, listing):
 
 
 def heard(proxy, operation):
-    """All that the server says meanwhile."""
+    """Return all that the server answers during a call."""
     answers = []
     proxy.strike(lambda *both: answers.append(both[1](both[0])) or answers[-1], times=1000)
     assert operation()
@@ -244,7 +244,7 @@ def test_logging_in_and_out(on_moto, dialect):
 
 
 def log_in(session, dialect):
-    """As Django does it."""
+    """Log a user in as Django does."""
     dialect(session).get("_auth_user_id")
     dialect(session).cycle_key()
     session["_auth_user_id"] = "1"

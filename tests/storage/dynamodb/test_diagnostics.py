@@ -16,7 +16,7 @@ pytestmark = pytest.mark.quick
 
 @pytest.fixture
 def table(moto, settings, monkeypatch):
-    """Of the engine in use; not there yet."""
+    """The table of the configured engine, which does not exist yet."""
     with tableless(moto) as storage:
         install(storage, settings, monkeypatch)
         yield storage.table
@@ -65,7 +65,7 @@ def test_another_error_is_none_of_the_table(table, moto):
 
 
 def test_every_finding_of_a_table_that_is_not_planned_has_a_number(table, monkeypatch):
-    """Of the options of createsessiontable the check knows nothing."""
+    """The check does not know the options that createsessiontable was called with."""
     for name in ("missing", "keys", "status", "ttl", "unknown"):
         finding = Finding(name, "What is wrong.", "What to do.")
         monkeypatch.setattr(table, "differences", lambda spec, finding=finding: [finding])

@@ -1,4 +1,4 @@
-"""A DynamoDB that goes away and comes back, and what people notice of it."""
+"""A DynamoDB server that goes down and comes back, and what users notice."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def dynalite():
 
 
 class TestOutage:
-    """Made by a proxy."""
+    """An outage that a proxy simulates."""
 
     @pytest.fixture
     def storage(self, there):
@@ -52,7 +52,7 @@ class TestOutage:
 
     @pytest.fixture(params=OUTAGES)
     def server(self, request, there):
-        """One that seems to be killed."""
+        """A server that can be made to look killed."""
         there.kill = partial(OUTAGES[request.param], there.proxy, times=10_000)
         return there
 
@@ -64,7 +64,7 @@ class TestOutage:
 
 
 class TestKilled:
-    """dynalite, which keeps what it has."""
+    """A dynalite that is killed. It keeps its data."""
 
     @pytest.fixture
     def server(self, dynalite):

@@ -21,7 +21,7 @@ def it(observed):
 
 
 def times(observed, **ahead):
-    """As of a session that is over long since, or will be."""
+    """Return the times of a session that expired long ago, or will expire."""
     end = observed.clock.now + timedelta(**ahead) if ahead else None
     numbers = {name: {"N": digits} for name, digits in TIMES.items()}
     return numbers | (encoding.expiry_attributes(end) if end else {})
@@ -32,7 +32,7 @@ class TestOthers:
 
     @pytest.fixture(params=["elsewhere", "over", "live"])
     def others(self, request, observed):
-        """Under any sort key, or under the sessions' own."""
+        """Items of another program, under any sort key or under the one that sessions use."""
         sort = "x" if request.param == "elsewhere" else "s"
         facts = times(observed, **({"days": 9} if request.param == "live" else {}))
         others = [strange(pk, sort, **facts) for pk in self.PARTITIONS]

@@ -1,4 +1,4 @@
-"""Items of our shape in the table, with garbage in them, whoever left them there."""
+"""Items in the table that look like this package's and contain garbage."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ UNDATED = {
 class TestCorruptItems:
     @pytest.fixture
     def corrupt(self, observed):
-        """The ids of sessions that are so; and B is whole. All of user 1."""
+        """The ids of corrupt sessions. B is intact. All belong to user 1."""
         kinds = [*CORRUPT.values(), *(UNDATED.values() if observed.kind == "dynalite" else ())]
         record = observed.record(fields={"a": SECRET.encode()}, references=USER)
         bound = encoding.new_bound(record.expires_at, observed.clock.now)
@@ -104,7 +104,7 @@ class TestCorruptItems:
         assert it.count() == 0
 
     def test_writing_to_them_breaks_nothing(self, observed, it, corrupt, whole):
-        """It works or not, as what is wrong matters to it or not."""
+        """A write succeeds or fails, depending on whether the garbage matters to it."""
         later = observed.clock.now + timedelta(days=20)
         for id in corrupt:
             assert it.update(id, Change(set={"b": b"2"}, expires_at=later)) in (True, False)

@@ -1,5 +1,8 @@
-"""Sessions that change a lot: how large they are is known without reading them; and changes that no
-update can carry are made whole or not at all."""
+"""Sessions that change a lot.
+
+Their size is known without reading them, and changes that do not fit into an update are made wholly
+or not at all.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def stored(observed, id=A):
 
 
 def rewritten(observed):
-    """The requests of a write that is refused, and then written whole."""
+    """The requests of a write that is refused and then repeated as a whole item."""
     asked = {"GetItem": 1} if observed.kind == "dynalite" else {}
     return {"UpdateItem": 1, "PutItem": 1, **asked}
 

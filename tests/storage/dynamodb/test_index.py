@@ -1,5 +1,7 @@
-"""Whatever happens to sessions, and in whatever order, and whenever DynamoDB deletes what has had
-its time: the index holds every live one, and every item of the table dies by itself."""
+"""Any sequence of operations, while DynamoDB deletes expired items at any moment.
+
+The index contains every live session, and every item of the table expires by itself.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ NAMES = st.sampled_from(["a", "b", "", "user", "references"])
 
 
 class Sessions(History):
-    """Three sessions, in DynamoDB and in the specification."""
+    """Three sessions in DynamoDB and in the specification."""
 
     def __init__(self):
         super().__init__(3)
@@ -148,7 +150,7 @@ class Sessions(History):
         assert self.table.items() == []
 
     def end(self, place, new=None):
-        """A session that has ended is not at its id any more."""
+        """Forget the id of a session that has ended."""
         self.ids[place], self.known[place] = new or fresh(), None
 
     def end_those(self, ended):

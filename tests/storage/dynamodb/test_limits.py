@@ -1,4 +1,4 @@
-"""Sessions as large as DynamoDB keeps them, and larger ones: at the storage, and in a request."""
+"""Sessions as large as DynamoDB can store, and larger ones, in the storage and in requests."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def store(observed):
 
 
 def sized(observed, size, **facts):
-    """A record whose item is counted as so many bytes."""
+    """Return a record whose item counts as this many bytes."""
     record = observed.record(fields={"small": b"1", "large": b""}, **facts)
     bound = encoding.new_bound(record.expires_at, observed.clock.now)
     room = size - int(encoding.to_item(A, record, bound, "0" * 16)[SIZE]["N"])
@@ -43,12 +43,12 @@ def sized(observed, size, **facts):
 
 
 def largest(observed, **facts):
-    """As large as may be; moto takes 405,000 bytes."""
+    """Return a record of the largest size. moto stores 405,000 bytes."""
     return sized(observed, MAX_ITEM_BYTES if observed.kind == "dynalite" else 395 * KB, **facts)
 
 
 def refused(operation):
-    """What it raised, which is a matter of names and numbers."""
+    """Return the error that a call raised. It contains only names and numbers."""
     with pytest.raises(SessionTooLarge) as caught:
         operation()
     assert "lll" not in str(caught.value)
@@ -66,7 +66,7 @@ class TestOneThatIsLarge:
         assert it.delete_matching("user", "1") == [(B, record.without_fields())]
 
     def test_many_of_them_end_at_once(self, observed):
-        """Of DynamoDB a transaction takes 4 MB; of dynalite an answer takes 1 MB."""
+        """A transaction of DynamoDB takes 4 MB; an answer of dynalite takes 1 MB."""
         count = 12 if observed.kind == "moto" else 4
         record = largest(observed, references=USER)
         for number in range(count):
@@ -96,7 +96,7 @@ class TestOneThatIsTooLarge:
         assert observed.table.items() == before
 
     def test_nor_what_makes_it_so(self, observed, it):
-        """The server knows its size, so it need not be read before each save."""
+        """The item contains its size, so the session need not be read before each save."""
         it.insert(A, sized(observed, 390 * KB))
         before = observed.table.items()
         sent = observed(lambda: refused(lambda: it.update(A, Change(set={"b": LARGE}))))
@@ -156,7 +156,7 @@ class TestInARequest:
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(RECORDS, st.integers(0, 3000))
 def test_dynalite_counts_no_more_than_we_do(observed, record, size):
-    """It counts units as DynamoDB does, but for names, which it measures in characters."""
+    """dynalite counts units as DynamoDB does, except that it measures names in characters."""
     record = replace(record, fields={**record.fields, "padding": b"x" * size})
     item = encoding.to_item(A, record, encoding.new_bound(record.expires_at, NOW), "v")
     request = {"TableName": observed.storage.table.name, "Item": item}

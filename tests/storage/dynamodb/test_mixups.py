@@ -43,7 +43,7 @@ def there(the_place):
 class TestForks:
     @pytest.fixture
     def storage(self, there):
-        """Behind the proxy, which keeps connections open; moto does not."""
+        """A storage behind the proxy, which keeps connections open; moto does not."""
         return there.storage()
 
     def test_each_reads_its_own(self, storage):
@@ -66,7 +66,7 @@ class TestForks:
         assert [complaint(*child) for child in children] == [""] * CHILDREN
 
     def test_a_child_that_ends_as_usual(self, storage):
-        """It does not wait for the threads of its parent."""
+        """The child does not wait for the threads of its parent."""
         asyncio.run(aread_often(storage, A))
         context = multiprocessing.get_context("fork")
         child = context.Process(target=read_often, args=(storage, B))
@@ -79,7 +79,7 @@ class TestForks:
         assert child.exitcode == 0
 
     def test_while_a_thread_makes_the_client(self, storage, monkeypatch):
-        """Its child must not wait for that thread, which it does not have."""
+        """The child does not have that thread, so it must not wait for it."""
         make, begun, go_on = client_pool.make_client, threading.Event(), threading.Event()
 
         def make_slowly(options):
@@ -98,7 +98,7 @@ class TestForks:
 
 
 class TestLateAnswers:
-    """A connection on which one is under way is never used again (CVE-2023-28858)."""
+    """A connection with an answer under way is never used again (CVE-2023-28858)."""
 
     def test_after_a_timeout(self, there):
         config = {"read_timeout": TIMEOUT, "retries": {"total_max_attempts": 2}}
@@ -135,7 +135,7 @@ class TestLateAnswers:
 
 
 class TestWrongAnswers:
-    """Whatever else goes wrong: the item that comes is compared with what was asked for."""
+    """The item that is returned is compared with the one that was requested."""
 
     @pytest.fixture
     def storage(self, there):
@@ -143,7 +143,7 @@ class TestWrongAnswers:
 
     @pytest.fixture
     def mix_up(self, there, storage):
-        """Have a record be asked for, but another come."""
+        """Answer a request for a record with another record."""
 
         def ask_another(request, forward):
             body = {**request.body, "Key": encoding.session_key(B)}
@@ -153,7 +153,7 @@ class TestWrongAnswers:
 
     @pytest.fixture
     def refuse(self, there, storage):
-        """Have a write be refused, and be told of another record."""
+        """Refuse a write, and return another record as the stored one."""
         item = storage._read_item(B)
         reasons = [{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": item}]
         one = error("ConditionalCheckFailedException", "No", Item=item)
@@ -219,7 +219,7 @@ class TestWrongAnswers:
 
 
 def instead(keys):
-    """Have a batch of other items be asked for."""
+    """Make the storage request a batch of other items."""
 
     def ask(request, forward):
         (table,) = request.body["RequestItems"]

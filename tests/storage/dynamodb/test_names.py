@@ -1,5 +1,8 @@
-"""Names and values that have broken expressions, keys and paths somewhere, from a request's session
-to the server and back; and references of any script, as long as they may be."""
+"""Names and values that may break expressions, keys and paths.
+
+They travel from a request's session to the server and back. References of any script and length are
+among them.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +126,10 @@ class TestFields:
 
 
 class TestReading:
-    """With more names than an expression takes all fields travel, and only the named are given."""
+    """Reading some fields.
+
+    If an expression cannot contain all the names, all fields are transferred.
+    """
 
     @pytest.mark.parametrize("absent", [99, 100])
     def test_only_the_fields_that_were_asked_for(self, observed, absent):

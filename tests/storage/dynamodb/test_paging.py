@@ -1,5 +1,4 @@
-"""Pages, samples and counts of a table that is full of other things, too: sessions that are
-over, and entries of the index."""
+"""Pages, samples and counts of a table that also has expired sessions and index entries."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ USER = {"user": "1", "org": "7"}
 
 @pytest.fixture
 def full(observed):
-    """50 that are live, with entries, among 40 that are over, some of which left entries behind."""
+    """Insert 50 live sessions with index entries among 40 expired ones, some with stale entries."""
     ended = observed.clock.now - timedelta(seconds=1)
     observed.fill(20, "over-", expires_at=ended)
     observed.fill(20, "user-", expires_at=ended, references=USER)
@@ -24,13 +23,13 @@ def full(observed):
 
 @pytest.fixture
 def few_looks(monkeypatch):
-    """A page looks at 2 items for 1 session and then at 4, and at 11 for 10 and then at 22."""
+    """Limit the scans: a page reads 2 items for 1 session and then 4, and 11 for 10 and then 22."""
     monkeypatch.setattr(listing, "MAX_STEPS", 2)
     monkeypatch.setattr(listing, "ITEMS_PER_SESSION", 1)
 
 
 def pages(observed, limit):
-    """Each, with the requests it took."""
+    """Yield each page with the requests it took."""
     after, found = None, []
     while True:
         requests = observed.proxy.calls(
@@ -82,7 +81,7 @@ def test_usually_a_page_is_one_request(observed):
 
 @pytest.mark.parametrize("limit", [1, 7])
 def test_what_ends_between_two_pages_is_in_nobodys_way(observed, full, limit):
-    """Not even the session at which the next page begins."""
+    """Even the session at which the next page begins may end."""
     ids, after = observed.storage.page(None, limit)
     seen = [id for id, _ in ids]
     last = seen[-1]
@@ -109,7 +108,7 @@ def test_what_is_live_all_the_time_is_met_whatever_comes_and_goes(observed, full
 
 @pytest.mark.parametrize("kind", ["session", "entry"])
 def test_a_cursor_may_be_of_what_is_no_session(observed, full, kind):
-    """A short page ends wherever it stopped looking."""
+    """A short page ends at the item at which it stopped reading."""
     key = {
         "session": encoding.session_key("user-" + "0" * 38),
         "entry": encoding.entry_key("user", "1 2 = 3", full[0]),
@@ -134,7 +133,7 @@ def test_only_the_live_are_counted(observed, full):
 
 
 def test_more_than_an_answer_holds(observed):
-    """Of DynamoDB, 1 MB: it says where to go on, in each segment of the table for itself."""
+    """An answer of DynamoDB holds 1 MB and says where to continue, for each segment."""
     large = {"fields": {"a": b"x" * 50_000}, "references": {"user": "1"}}
     ids = observed.fill(60, "large-", **large)
     assert sorted(id for found, _ in pages(observed, 25) for id in found) == ids
@@ -149,7 +148,7 @@ ITEMS = 20 + 20 * 3 + 50 * 3  # in a full table, entries of the index among them
 
 
 def sampled(observed, limit):
-    """The ids, the number, and the requests it took."""
+    """Return the ids, the estimated number, and the requests of a sample."""
     answers = []
     requests = observed.proxy.calls(lambda: answers.append(observed.storage.sample(limit)))
     ((found, number),) = answers
@@ -157,7 +156,7 @@ def sampled(observed, limit):
 
 
 def say(observed, count):
-    """That so many items are in the table, or were when DynamoDB last counted them."""
+    """Make DynamoDB report this number of items, as of its last count."""
     answer = Answer.made({"Table": {"ItemCount": count}})
     observed.proxy.strike(lambda *_: answer, "DescribeTable", times=10)
 
@@ -179,14 +178,14 @@ def test_a_sample_of_many_learns_how_large_the_table_is(observed, full, limit):
 
 
 def test_of_the_table_only_the_live_are_counted(observed, full):
-    """It looks at 155 items or more, in which there are 50 at most."""
+    """The sample reads at least 155 items, at most 50 of which are live sessions."""
     say(observed, ITEMS)
     _, number, _ = sampled(observed, 30)
     assert 30 < number <= ITEMS * 50 / 155
 
 
 def test_a_sample_is_an_even_part_of_the_table(observed):
-    """It looks at 55 of 200 items, for more than 10 sessions, and all of them are."""
+    """The sample reads 55 of 200 items for more than 10 sessions, and all of them are sessions."""
     observed.fill(200)
     say(observed, 200)  # dynalite would say what it counted a while ago
     ids, number, requests = sampled(observed, 10)
@@ -196,7 +195,7 @@ def test_a_sample_is_an_even_part_of_the_table(observed):
 
 @pytest.mark.parametrize("count", [0, 10**6])
 def test_what_is_seen_is_believed_and_not_how_large_the_table_was(observed, full, count):
-    """Where the scan has seen all there are, it knows their number."""
+    """A scan that has read the whole table knows the number of sessions."""
     say(observed, count)
     ids, number, _ = sampled(observed, 49)
     assert (len(ids), number) == (49, 50)
@@ -210,6 +209,6 @@ def test_a_table_that_was_empty_hours_ago_has_more_than_were_given(observed):
 
 
 def test_a_sample_takes_no_more_looks_than_are_allowed(observed, few_looks):
-    """Where next to nothing is live."""
+    """Hardly any item of this table is a live session."""
     observed.fill(60, expires_at=observed.clock.now)
     assert sampled(observed, 1) == ([], 1, {"Scan": 2, "DescribeTable": 1})

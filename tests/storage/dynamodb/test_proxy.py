@@ -1,4 +1,4 @@
-"""The proxy that notes what DynamoDB is asked, and spoils it, as a client of boto3 sees it."""
+"""The proxy that records requests to DynamoDB and spoils answers, seen by a boto3 client."""
 
 from __future__ import annotations
 

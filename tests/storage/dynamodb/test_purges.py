@@ -1,5 +1,7 @@
-"""A purge sees the whole table, little by little: it goes on where the last one stopped, and
-several may be under way."""
+"""A purge reads the whole table in parts.
+
+It continues where the last purge stopped, and several may run at the same time.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ MOMENT = timedelta(seconds=1)
 
 @pytest.fixture(autouse=True)
 def little_by_little(monkeypatch):
-    """The table is in two segments, of which little is seen at a time."""
+    """Scan the table in two segments with small answers."""
     over = Requests.expired
     monkeypatch.setattr(Requests, "expired", lambda *args: {**over(*args), "Limit": PER_LOOK})
     monkeypatch.setattr(scan, "SEGMENTS", 2)
@@ -33,13 +35,13 @@ def little_by_little(monkeypatch):
 
 @pytest.fixture
 def full(observed):
-    """30 that are over, among 30 that are not."""
+    """Insert 30 expired sessions among 30 live ones."""
     observed.fill(30, "over-", expires_at=observed.clock.now, references=USER)
     return observed.fill(30, references=USER)
 
 
 def left(observed):
-    """The sessions, and the ids that the index holds."""
+    """Return the stored sessions, and the ids in the index."""
     entries = [item for item in observed.table.items() if not encoding.is_session(item)]
     return sorted(observed.table.sessions()), sorted(item["sk"]["S"] for item in entries)
 
@@ -55,7 +57,7 @@ def test_all_that_is_over_goes_and_nothing_else(observed, full, limit):
 
 
 def test_it_goes_on_where_it_stopped(observed, full):
-    """Or each would read what the one before it has read."""
+    """Otherwise each purge would read again what the one before it has read."""
     whole = observed.proxy.calls(lambda: list(sweep_of(observed)))["Scan"]
     scans, purged = 0, []
     while not purged or purged[-1]:
@@ -72,7 +74,7 @@ def sweep_of(observed):
 
 
 def test_what_was_touched_meanwhile_stays(observed, full):
-    """Its scan was before, and its delete is after."""
+    """The session is touched after the scan and before the delete."""
     soon = observed.clock.now + timedelta(minutes=1)
     ids = observed.fill(5, "soon-", expires_at=soon, references=USER)
     observed.clock.advance(minutes=2)
@@ -102,7 +104,7 @@ def test_entries_that_nobody_vouches_for_are_purged_and_counted(observed):
 
 
 def test_what_is_over_later_is_purged_later(observed, full):
-    """By another scan, if need be."""
+    """A later scan finds what expires during a purge."""
     observed.storage.purge(10)
     observed.clock.advance(days=29)
     purged = [1, 1]
@@ -112,7 +114,7 @@ def test_what_is_over_later_is_purged_later(observed, full):
 
 
 def test_fewer_than_the_limit_means_that_there_are_no_more(observed, full):
-    """So it says; `clearsessions` goes by it."""
+    """`clearsessions` relies on it."""
     observed.storage.purge(29)
     observed.clock.advance(days=15)
     store_on(observed.storage).clear_expired()
@@ -142,7 +144,7 @@ def test_several_at_once_purge_all_and_each_of_them_once(observed, full, limit, 
 
 
 def test_saves_and_purges_at_once(observed):
-    """Whoever is in time stays."""
+    """A session that is saved in time stays."""
     ids = observed.fill(20, expires_at=observed.clock.now + MOMENT, references=USER)
     later = observed.clock.now + timedelta(days=1)
     observed.proxy.before(lambda: observed.clock.advance(seconds=2), "UpdateItem", after=10)

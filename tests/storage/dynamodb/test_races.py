@@ -1,7 +1,7 @@
-"""Two requests that cross: while one of a verb's requests is on its way, somebody else does
-something. With each of its requests in turn.
+"""Two verbs at the same time: one runs while a request of the other is under way.
 
-Nothing is lost, doubled or brought back, and whatever there is is in the index.
+Each request of a verb is interrupted in turn. Nothing is lost, doubled or brought back, and the
+index contains all sessions.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def there(request):
 
 @pytest.fixture
 def crossing(there):
-    """``for answer, other, kept in crossing(verb, what the other does)``"""
+    """``for answer, other, kept in crossing(verb, interruption)``"""
 
     def cross(verb, action, clock=CLOCK):
         for spared in count():
@@ -82,7 +82,7 @@ class TestNewId:
             assert kept == {**without(A), D: replace(SEEDS[A], fields=fields)}
 
     def test_of_a_record_that_was_read_before(self, there):
-        """It is older than what is moved."""
+        """The record that the caller has read is older than the stored one."""
         storage = there.storage()
         known = storage.read(A)
         assert save(there.beside(storage))
@@ -151,7 +151,7 @@ class TestLogOutEverywhere:
             assert kept == without(A, B)
 
     def test_while_a_session_is_on_its_way(self, crossing):
-        """Seen from there."""
+        """The session gets a new id while the other verb runs."""
         for renamed, ended, kept in crossing(rename, log_out_everywhere):
             assert kept == without(A, B)
             assert {B} <= ended.keys() <= {A, B, D}
@@ -176,7 +176,7 @@ class TestLogOutEverywhere:
         assert there.kept(storage) == without(A, B)
 
     def test_twice(self, crossing):
-        """Each session is given to one of both."""
+        """Each session is returned to exactly one of the two callers."""
         for ended, others, kept in crossing(log_out_everywhere, log_out_everywhere):
             assert sorted([*ended, *others]) == [A, B]
             assert kept == without(A, B)
@@ -189,7 +189,7 @@ class TestLogOutEverywhere:
 
 
 class TestExpired:
-    """Another machine, whose clock is behind, renews what is over here."""
+    """A session that has expired here is renewed by a machine whose clock is behind."""
 
     @staticmethod
     def renew(it):
@@ -228,7 +228,7 @@ class TestExpired:
 
 class TestFind:
     def found(self, there, action):
-        """What is found if that happens between the looks at the index and at the sessions."""
+        """Return what find() yields if this happens between reading the index and the sessions."""
         storage = there.storage()
         beside = there.beside(storage)
         there.proxy.before(lambda: action(beside), "BatchGetItem")

@@ -1,4 +1,4 @@
-"""A DynamoDB that cannot be reached, or will not have us: the error says what to do about it."""
+"""A DynamoDB that cannot be reached or refuses access: the error says what to do about it."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def absent_table(server):
 
 @pytest.fixture(scope="module")
 def other_table(server):
-    """A table that was made for something else; gives a storage on it."""
+    """Create a table with another purpose and return a storage on it."""
     storage = DynamoDBStorage(table=f"other-{uuid4()}", options=server.options, clock=CLOCK)
     storage.connection.call(
         "create_table",
@@ -132,7 +132,7 @@ def test_a_table_with_other_keys(other_table, verb):
 
 @pytest.mark.parametrize("answer", NOT_OURS.values(), ids=NOT_OURS)
 def test_what_is_no_answer_of_dynamodb(there, storage, answer):
-    """Is neither the absence of a session nor the success of a write."""
+    """It is neither taken for a missing session nor for a successful write."""
     there.proxy.strike(lambda request, forward: answer, times=1000)
     answers = {verb: outcome(call, storage) for verb, call in VERBS.items()}
     assert answers == dict.fromkeys(VERBS, "raised")
@@ -182,7 +182,7 @@ class TestOptions:
         self.refused({**KEYS, **REGION}, BotoCoreError, f"nobody.*{OPTIONS}", dialect)
 
     def test_they_are_asked_again(self, monkeypatch):
-        """What was missing when the process started may be there when it is needed."""
+        """Credentials that were missing at first may exist when they are needed."""
         storage = DynamoDBStorage(options={**KEYS, "endpoint_url": MOTO.url}, clock=CLOCK)
         with pytest.raises(NoRegionError):
             storage.read(A)
@@ -193,7 +193,7 @@ class TestOptions:
 
 @pytest.mark.parametrize("fault", ["refuse", "drop"])
 def test_no_key_is_told(there, storage, fault, caplog):
-    """Whoever reads errors and logs could be anybody's."""
+    """Errors and logs may be read by anybody."""
     store = store_on(storage)
     holder = store()
     holder["a"] = "what a secret"

@@ -50,7 +50,7 @@ def item_of(record):
 
 
 def every_request(record, change, names=()):
-    """Of every kind. Those that are a `Write` may be part of a transaction, but for `delete`."""
+    """Return requests of every kind. A `Write` may be part of a transaction, except `delete`."""
     item, references = item_of(record), [*record.references.items()]
     entry = encoding.index_entry(A, "user", "1", 1)
     return {
@@ -77,7 +77,7 @@ OPERATIONS = {"read": "GetItem", "index": "Query", "facts": "BatchGetItem"}
 
 
 def sent(made):
-    """As requests, each for itself and as part of a transaction."""
+    """Return requests on their own and as parts of a transaction."""
     for kind, each in ((kind, each) for kind, some in made.items() for each in some):
         if isinstance(each, Write):
             yield Request(f"{each.verb}Item", each.request)
@@ -91,7 +91,7 @@ def sent(made):
 
 
 def applied(item, request):
-    """What the server makes of an item, by an UpdateExpression of ours."""
+    """Return what the server makes of an item with an UpdateExpression of this package."""
     names, values = (request[f"ExpressionAttribute{kind}"] for kind in ("Names", "Values"))
     item = {**item, "references": {"M": {**item["references"]["M"]}}}
     sets, _, removes = request["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")

@@ -1,4 +1,4 @@
-"""Whatever a storage is told to do: DynamoDB would take each request that it really sends."""
+"""Any sequence of verbs: DynamoDB would accept each request that the storage sends."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_change_of_many_fields(observed, count):
 
 @pytest.mark.parametrize("observed_server", SERVERS[1:], indirect=True)
 def test_a_change_of_very_many_fields(observed):
-    """moto would take minutes."""
+    """This test does not use moto, which would take minutes."""
     change_fields(observed, 10_000)
 
 

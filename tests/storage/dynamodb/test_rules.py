@@ -1,4 +1,4 @@
-"""The rules of dynamodb_rules, by example: what they refuse, and what lies just within them."""
+"""Examples for the rules in `support.dynamodb_rules`: what they reject and just accept."""
 
 from __future__ import annotations
 

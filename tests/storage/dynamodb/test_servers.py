@@ -1,4 +1,4 @@
-"""In what moto and dynalite differ from DynamoDB and from each other: what tests may rely on."""
+"""Differences of moto and dynalite from DynamoDB and from each other, which tests rely on."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def table(server):
 
 
 def outcome(call: Any, table: Table) -> object:
-    """The code of the error, or what the call answers, where that is not just a response."""
+    """Return the code of the error, or the part of the answer that matters."""
     try:
         answer = call(table)
     except ClientError as error:
@@ -72,7 +72,7 @@ def has_empty_last_page(table: Table) -> bool:
 
 
 def put_largest(table: Table) -> Any:
-    """Names count, and what they name."""
+    """Put the largest item that the server accepts. Names count as well as values."""
     return table.put("s", "x" * (400 * KB - len("pk" + table.partition + "sk" + "s" + "x")))
 
 
@@ -110,7 +110,10 @@ def delete_protected(table: Table) -> Any:
 
 
 def unprocessed(table: Table) -> int:
-    """Of 6 items of 300 KB: an answer of DynamoDB has 16 MB, and one of dynalite has 1 MB."""
+    """Return what is left of 6 items of 300 KB.
+
+    An answer of DynamoDB has 16 MB, and one of dynalite has 1 MB.
+    """
     for sk in range(6):
         table.put(sk, "x" * 300 * KB)
     return len(table.read_batch(range(6))["UnprocessedKeys"].get(table.name, {}).get("Keys", []))
@@ -197,7 +200,7 @@ def test_one_of_those_who_race_wins(table):
 
 
 def test_updates_beside_transactions_that_fail(server):
-    """moto alone would undo them, see moto_server.py."""
+    """moto would undo these updates; see `support/moto_server.py`."""
     kind, client = server
     table = Table(client)
     table.put("taken")

@@ -1,4 +1,4 @@
-"""The table of the DynamoDB engine: made, waited for, and compared with what it should be."""
+"""The DynamoDB table: creating it, waiting for it, comparing it with its specification."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.subjects import make_record
 
 @pytest.fixture
 def reached(request, moto):
-    """The server that tables are made in: moto, through a proxy that can make trouble."""
+    """The server in which tables are created: moto, behind a proxy that can cause faults."""
     moto.clear()
     return getattr(request, "param", moto)
 
@@ -46,7 +46,7 @@ def client(reached):
 
 @pytest.fixture(autouse=True)
 def time(monkeypatch):
-    """Passes only where somebody waits. Gives how much has passed, in seconds."""
+    """The pauses so far, in seconds. Nobody really waits, and the clock shows their sum."""
     slept: list[float] = []
     monkeypatch.setattr(table_module, "sleep", slept.append)
     monkeypatch.setattr(table_module, "monotonic", lambda: sum(slept))
@@ -63,12 +63,12 @@ def names(findings):
 
 
 def make(client, name):
-    """Without the engine, as others might."""
+    """Create a table without the engine."""
     client.create_table(**request(name, spec()))
 
 
 def says(status):
-    """A fault: the table is there, and in this state."""
+    """Return a fault: the table exists and has this status."""
 
     def fault(request, forward):
         table = {"TableName": request.body["TableName"], "TableStatus": status}

@@ -24,7 +24,7 @@ def table(client):
 
 
 def make(client, name, keys=("pk:S:HASH", "sk:S:RANGE")):
-    """Without the engine, as others might."""
+    """Create a table without the engine."""
     parts = [key.split(":") for key in keys]
     client.create_table(
         TableName=name,

@@ -1,4 +1,4 @@
-"""The table, and who may do what with it, for CloudFormation, Terraform and IAM."""
+"""The table and its access rights for CloudFormation, Terraform and IAM."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_the_rights_of_a_key_of_ones_own(table):
 
 
 def operations(client, *, of_table):
-    """Those that a module of the storage names, as strings or as verbs of a write."""
+    """Return the operations that a module of the storage names, as texts or as verbs of a write."""
     python_names = client.meta.method_to_api_mapping
     for path in Path(implementation.__file__).parent.glob("*.py"):
         if (path.stem == "table") is of_table:

@@ -1,5 +1,7 @@
-"""A session that is seen again and again: its end moves, and what DynamoDB deletes by its TTL is
-never a live session, nor that by which it is found."""
+"""Sessions that are touched again and again.
+
+Their end moves, and DynamoDB's TTL never deletes a live session or its index entries.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ REFERENCES = {"user": "1", "org": "7"}
 
 @pytest.fixture
 def touch(observed):
-    """The requests it takes, but for those of the index."""
+    """Return the requests that a touch takes, without those to the index."""
 
     def run(lifetime):
         now = observed.clock.now
@@ -36,7 +38,7 @@ def is_found(observed):
 
 
 def renewed(observed):
-    """The entries of both references, and the session whole."""
+    """The requests that write the entries of both references, and the session as a whole."""
     asked = {"GetItem": 1} if observed.kind == "dynalite" else {}
     return {"UpdateItem": 1, "PutItem": 3, **asked}
 
@@ -77,7 +79,7 @@ def test_one_that_is_seen_no_more_dies_whole(observed, touch):
 
 @pytest.mark.parametrize("lifetime", [HOUR / 60, HOUR, 400 * DAY])
 def test_a_lifetime_that_changes(observed, touch, lifetime):
-    """Shorter or much longer than before: as long as the session, the index knows it."""
+    """It becomes shorter or much longer; the index contains the session as long as it lives."""
     observed.storage.insert(A, observed.record(references=REFERENCES))
     for step in (lifetime, 2 * DAY, lifetime):
         touch(step)
@@ -89,7 +91,7 @@ def test_a_lifetime_that_changes(observed, touch, lifetime):
 
 
 def test_its_bound_is_that_of_its_entries_at_most(observed, touch):
-    """Whenever it gets a reference, and whatever the one before it lived for."""
+    """Whenever a reference is added, and whatever the lifetime was before."""
     observed.storage.insert(A, observed.record(references={"user": "1"}))
     for number in range(12):
         lifetime = HOUR if number % 3 else 30 * DAY
@@ -113,7 +115,7 @@ def test_its_bound_is_that_of_its_entries_at_most(observed, touch):
 
 
 def test_the_same_in_requests(observed, settings):
-    """Whoever comes once a week stays logged in, and can be logged out everywhere."""
+    """A user who comes once a week stays logged in, and can be logged out everywhere."""
     settings.SESSION_COOKIE_AGE = 14 * 86_400
     store = store_on(observed.storage)
     holder = store()

@@ -1,6 +1,6 @@
-"""Units for each operation: what `DynamoDBStorage` promises, as dynalite counts them.
+"""Units of each operation as dynalite counts them, compared with what `DynamoDBStorage` promises.
 
-It counts like DynamoDB, but knows no transactions: there, what is renamed costs twice as much, and
+dynalite counts like DynamoDB but has no transactions. With them, a rename costs twice as much, and
 so does a session that is ended together with others.
 """
 
@@ -30,7 +30,7 @@ WRITING = {"put_item", "update_item", "delete_item", "batch_write_item"}
 
 
 class Metered:
-    """A storage, and the units that its server says an operation took: read, written."""
+    """A storage, and the units that its server reports for an operation: read, written."""
 
     def __init__(self, clock):
         self.clock, self.storage = clock, STORAGES["dynalite"](clock)
@@ -53,7 +53,7 @@ class Metered:
         return answer
 
     def record(self, size, references):
-        """Of an item that has so many KB, to the byte."""
+        """Return a record whose item has exactly this many KB."""
         rest = size_of(make_record(self.clock, fields={"x": b""}, references=references))
         fields = {"x": b"1" * (int(size * KB) - rest)}
         return make_record(self.clock, fields=fields, references=references)
@@ -76,7 +76,7 @@ def metered(clock):
 @pytest.mark.parametrize("references", REFERENCES, ids=len)
 @pytest.mark.parametrize("size", SIZES)
 def test_one_session(metered, size, references):
-    """As the docstring of the class has it."""
+    """The figures are those in the docstring of the class."""
     storage, record = metered.storage, metered.record(size, references)
     s, r, k = ceil(size), ceil(size / 4), len(references)
     touch = Change(last_seen_at=metered.clock.now, expires_at=record.expires_at)
@@ -112,8 +112,10 @@ def test_another_reference_is_one_more(metered, size):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_all_sessions_of_a_user(metered, size):
-    """The index is read by 4 KB, each session for itself. DynamoDB takes 1 more for the last look,
-    which finds nothing."""
+    """The index is read by 4 KB, each session by itself.
+
+    DynamoDB takes 1 more for the last read of the index, which finds nothing.
+    """
     record = metered.record(size, {"user": "1"})
     for number in range(100):
         metered.storage.insert(f"{number:043}", record)
@@ -128,7 +130,7 @@ def entry_bytes(user="1"):
 
 
 def test_what_a_login_leaves(clock):
-    """The figures of the README."""
+    """The figures are those in the README."""
     storage = memory(clock)
     session = store_on(storage)()
     session.describe_client = lambda: Client("192.0.2.17", USER_AGENT)
