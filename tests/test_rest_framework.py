@@ -103,7 +103,7 @@ def test_a_token_of_nobody(world):
 
 
 def test_another_secret_key_locks_nobody_out(world, settings):
-    """With the middleware the client gets a new token; without it the old one stays valid."""
+    """The client gets a new token with the middleware; without it the old one stays valid."""
     script = bearer(world, world.ada)
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another"
     for _ in range(2):

@@ -137,7 +137,7 @@ def test_with_atomic_requests(world, monkeypatch):
 
 
 def test_at_one_moment_as_many_stay_as_may(world, monkeypatch):
-    """With equal times it does not matter which sessions stay."""
+    """If the times are equal, it does not matter which sessions stay."""
     monkeypatch.setattr(world.storage.clock, "advance", lambda **_: None)
     for number in range(1, 6):
         world.browser("ada")

@@ -124,7 +124,7 @@ def test_the_setting_switches_it_off(world, two, settings, change):
 
 @changes
 def test_with_djangos_middleware_it_is_left_to_django(world, two, settings, change):
-    """With Django's middleware the session to keep is not known, so none is ended."""
+    """Django's middleware does not say which session to keep, so none is ended."""
     settings.MIDDLEWARE = [DJANGOS, USER]
     two[0].run(change)
     assert world.handles(world.ada) == {each.handle for each in two}

@@ -195,7 +195,7 @@ def test_a_receiver_that_fails_spares_no_session(world, caplog):
 
 @changes
 def test_without_a_new_hash_this_session_is_kept_but_of_no_use(world, change):
-    """Without update_session_auth_hash() Django itself refuses the session."""
+    """Django itself refuses the session if update_session_auth_hash() is not called."""
     browser, _other = world.browsers("ada", 2)
 
     def script(request):

@@ -81,14 +81,14 @@ class TestMany:
 
     @pytest.mark.parametrize("limit", [1, 6])
     def test_a_number_that_is_larger_says_that_there_are_more(self, verbs, storage, clock, limit):
-        """With few sessions: an estimate from one of them may be anything."""
+        """There are few sessions here, and an estimate from one of them may be anything."""
         fill(storage, make_record(clock), 7)
         found, number = verbs.sample(limit)
         assert len(found) == limit < number
 
     @pytest.mark.parametrize("is_old_first", [True, False])
     def test_the_idle_are_in_it_as_the_active_are(self, verbs, storage, clock, is_old_first):
-        """With half of each kind, thirty of one kind are returned once in 10**9 runs."""
+        """If half are of each kind, thirty of one kind are returned once in 10**9 runs."""
         idle = make_record(clock, expires_at=clock.now + timedelta(hours=3), label="idle")
         times = {"created_at": clock.now, "last_seen_at": clock.now + timedelta(hours=2)}
         active = make_record(clock, label="active", **times)

@@ -173,7 +173,7 @@ def test_a_source_that_requests_do_not_know_is_told(old, memory_storage, setting
 
 @some
 def test_the_site_may_stand_still(old, settings, memory_storage):
-    """With --offline SESSION_ENGINE may be any engine."""
+    """SESSION_ENGINE may be any engine with --offline."""
     kept(old, 2)
     settings.SESSION_ENGINE = old.engine
     assert "would be logged out" in migrate("--to", "memory").error

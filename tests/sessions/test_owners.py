@@ -82,7 +82,7 @@ class TestUserPk:
         assert owners.user_pk(user) == str(user)
 
     def test_the_key_of_a_parent(self, monkeypatch):
-        """With multi-table inheritance the primary key is a field of the parent."""
+        """The primary key is a field of the parent with multi-table inheritance."""
         with isolate_apps("demo"):
 
             class Base(AbstractBaseUser):

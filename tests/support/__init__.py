@@ -1,1 +1,1 @@
-"""What several test files share: servers, subjects, projects, browsers."""
+"""Helpers of several test files: servers, subjects, projects, browsers."""

@@ -54,7 +54,7 @@ def complain(what: str, names: set[str]) -> None:
 
 
 def render(page: Path) -> None:
-    """With every warning an error."""
+    """Render the text, with every warning as an error."""
     settings = {
         "halt_level": 2,
         "report_level": 2,

@@ -90,7 +90,7 @@ def tokens(api: Any, number: int, clock: Any, **data: Any) -> list[str]:
 
 
 def install_with_orgs(storage: Storage, settings: Any, monkeypatch: Any) -> Storage:
-    """As install(), where sessions belong to users and to organizations."""
+    """Do what install() does; sessions belong to users and to organizations."""
     settings.MULTISESSION_REFERENCES = {"user": "_auth_user_id", "org": "org_id"}
     install(storage, settings, monkeypatch)
     return storage

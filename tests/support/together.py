@@ -34,7 +34,7 @@ def close_postgres() -> None:
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """What each call returned, or raised, when all of them started together in threads."""
+    """Start all calls together in threads. Return what each of them returned or raised."""
     start = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:

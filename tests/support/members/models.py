@@ -17,7 +17,7 @@ class People(BaseUserManager[Any]):
 
 
 class Person(AbstractBaseUser):
-    """Without is_active, but for what all users inherit."""
+    """A user model without a field is_active of its own."""
 
     username = models.CharField(max_length=50, unique=True)
 

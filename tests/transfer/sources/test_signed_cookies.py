@@ -146,7 +146,7 @@ def test_two_logins_of_one_user_at_one_moment_are_one_session(previous, session)
 
 
 def test_a_visitor_who_only_looks_at_a_field_is_sent_a_key(previous, session, store):
-    """Without a key the client would send the cookie again and get a session for each request."""
+    """A client without a key would send the cookie again and get a session for each request."""
     holder = session(previous.keep(theme="dark"))
     assert holder.get_fields("theme") == {"theme": "dark"}
     assert holder.subject.modified
