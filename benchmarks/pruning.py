@@ -103,11 +103,11 @@ def measure_beside(keys: Sequence[str], run: Callable[[], Run]) -> Line:
     """Run the deletion in one process while another one saves sessions."""
     connections.close_all()
     stop.clear()
-    with process() as prober, process() as pruner:
+    with process() as prober, process() as worker:
         probing = prober.submit(probe, keys)
         time.sleep(WARM_UP)
         try:
-            done = pruner.submit(run).result()
+            done = worker.submit(run).result()
         finally:
             stop.set()
         seconds = [
